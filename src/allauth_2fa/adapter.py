@@ -1,0 +1,104 @@
+"""What allauth asks, and how this package answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core.exceptions import ImmediateHttpResponse
+from django.contrib import messages
+from django.http import HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from . import compat
+from .factors import registry
+from .flows import challenge, guard
+from .utils import get_next_query_string
+
+if TYPE_CHECKING:
+    from django.contrib.auth.base_user import AbstractBaseUser
+    from django.contrib.auth.models import AnonymousUser
+    from django.http import HttpRequest
+
+STAGE = "allauth_2fa.stages.TwoFactorStage"
+
+LATER_STAGES = ("allauth.mfa.stages.TrustStage", "allauth.mfa.webauthn.stages.PasskeySignupStage")
+"""Stages of ``allauth.mfa`` that must find the second factor answered."""
+
+
+class TwoFactorAdapterMixin:
+    """Adds the second factor to an account adapter of the project's own.
+
+    It stands before the adapter class: ``class MyAdapter(TwoFactorAdapterMixin, DefaultAccountAdapter)``.
+    """
+
+    def has_2fa_enabled(self, user: AbstractBaseUser) -> bool:
+        """Tell whether logins of this user wait for a second factor. Override to decide otherwise."""
+        return registry.has_primary(user)
+
+    def get_2fa_authenticate_url(self, request: HttpRequest) -> str:
+        """Return the page that asks for the second factor, with the query string of the login and its ``next``."""
+        return reverse("two-factor-authenticate") + (get_next_query_string(request) or "")
+
+    def is_two_factor_exempt(self, request: HttpRequest, user: AbstractBaseUser) -> bool:  # noqa: ARG002 - a hook
+        """Tell whether the guard lets this session pass unproved. Override it for impersonation by support, say."""
+        return False
+
+    def get_login_stages(self) -> list[str]:
+        """Return allauth's stages with ours behind its verification, in the place of ``allauth.mfa``'s."""
+        stages = [stage for stage in super().get_login_stages() if stage not in {compat.MFA_STAGE, STAGE}]  # type: ignore[misc]
+        later = [stage for stage in stages if stage in LATER_STAGES]
+        earlier = [stage for stage in stages if stage not in LATER_STAGES]
+        return [*earlier, STAGE, *later]
+
+    def get_reauthentication_methods(self, user: AbstractBaseUser | AnonymousUser) -> list[dict[str, Any]]:
+        """Return allauth's ways to confirm who one is, led by the second factor where the user has one."""
+        methods: list[dict[str, Any]] = super().get_reauthentication_methods(user)  # type: ignore[misc]
+        if not user.is_authenticated or not registry.has_primary(user):
+            return methods
+        ours = {
+            "id": "two_factor_reauthenticate",
+            "description": _("Use a code from your authenticator app"),
+            "url": reverse("two-factor-reauthenticate"),
+        }
+        return [ours, *methods]
+
+    def login(self, request: HttpRequest, user: AbstractBaseUser) -> None:
+        """Log the user in, bound to the device that answered; nobody whose proof is missing gets past here."""
+        state = challenge.passed_state(request, user)
+        if state is not None:
+            self._admit(request, user, state)
+        super().login(request, user)  # type: ignore[misc]
+        if state is not None:
+            _remember_what_was_proved(request, user, state)
+
+    def _admit(self, request: HttpRequest, user: AbstractBaseUser, state: dict[str, Any]) -> None:
+        challenge.restore_backend(user, state)
+        device = challenge.proving_device(state, user)
+        if device is not None:
+            user.otp_device = device  # type: ignore[attr-defined]
+        elif state.get("due"):
+            # The device that answered was removed while another stage came in between.
+            compat.clear_login(request)
+            raise ImmediateHttpResponse(end_login(request))
+        challenge.notes(request).settled = True
+
+
+def _remember_what_was_proved(request: HttpRequest, user: AbstractBaseUser, state: dict[str, Any]) -> None:
+    if compat.mfa_installed() and (state.get("mfa") or guard.mfa_is_proved(request, user) or not state.get("due")):
+        guard.remember_mfa(request, user)
+    if not state.get("due"):
+        guard.remember(request, user)
+
+
+def end_login(request: HttpRequest) -> HttpResponseRedirect:
+    """Lead to the login page, and say why."""
+    from allauth.account.adapter import get_adapter  # noqa: PLC0415 - the project's adapter derives from this module
+
+    get_adapter().add_message(request, messages.ERROR, "allauth_2fa/messages/login_ended.txt")
+    return HttpResponseRedirect(reverse("account_login"))
+
+
+class OTPAdapter(TwoFactorAdapterMixin, DefaultAccountAdapter):
+    """allauth's account adapter with the second factor: ``ACCOUNT_ADAPTER = "allauth_2fa.adapter.OTPAdapter"``."""

@@ -1,0 +1,77 @@
+"""The settings of this package: one table, read when used and never at import.
+
+``app_settings.BACKUP_TOKENS_NUMBER`` gives the value of ``ALLAUTH_2FA_BACKUP_TOKENS_NUMBER``, or its default.
+The system checks and the documentation's test iterate over :data:`SETTINGS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from allauth.account import app_settings as account_settings
+from django.conf import settings
+
+PREFIX = "ALLAUTH_2FA_"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row of the table: the name without its prefix, what it may hold, and what it is when it is left out."""
+
+    name: str
+    kind: type | tuple[type, ...]
+    default: Callable[[], Any]
+    meaning: str
+    minimum: int | None = None
+
+    @property
+    def full_name(self) -> str:
+        """The name as it stands in a project's settings."""
+        return PREFIX + self.name
+
+    def read(self) -> Any:  # noqa: ANN401 - each row has a kind of its own
+        """Return the project's value, or the default."""
+        return getattr(settings, self.full_name) if hasattr(settings, self.full_name) else self.default()
+
+
+SETTINGS: Mapping[str, Setting] = {
+    row.name: row
+    for row in (
+        Setting("TEMPLATE_EXTENSION", str, lambda: account_settings.TEMPLATE_EXTENSION, "File extension of the page templates."),
+        Setting("FORMS", dict, dict, "Form classes of the project: keys authenticate, setup, remove, reauthenticate."),
+        Setting("SETUP_SUCCESS_URL", str, lambda: "two-factor-backup-tokens", "Where a finished setup leads."),
+        Setting("REMOVE_SUCCESS_URL", str, lambda: "two-factor-setup", "Where a finished removal leads."),
+        Setting("REQUIRE_OTP_ON_DEVICE_REMOVAL", bool, lambda: True, "Whether the removal page itself asks for a code."),
+        Setting("BACKUP_TOKENS_NUMBER", int, lambda: 3, "How many recovery codes are made at a time.", minimum=1),
+        Setting(
+            "ALWAYS_REVEAL_BACKUP_TOKENS",
+            bool,
+            lambda: False,
+            "Store new recovery codes readable and show them on every visit, as 0.x did.",
+        ),
+        Setting(
+            "REAUTHENTICATION_TIMEOUT",
+            int,
+            lambda: 300,
+            "For how many seconds a proof allows changes to the second factor.",
+            minimum=1,
+        ),
+        Setting(
+            "GUARD_RECHECK",
+            int,
+            lambda: 300,
+            "For how many seconds a session that owed no proof is believed before it is looked at again.",
+            minimum=0,
+        ),
+    )
+}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - each row has a kind of its own
+    """Return the value of the setting of that name (PEP 562)."""
+    try:
+        return SETTINGS[name].read()
+    except KeyError:
+        raise AttributeError(name) from None

@@ -1,0 +1,41 @@
+"""The application: wires the guard to Django's login signal, and allauth's headless answers to our factors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.apps import AppConfig, apps
+from django.contrib.auth.signals import user_logged_in
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
+
+NEEDED_APPS = ("django_otp", "django_otp.plugins.otp_totp", "django_otp.plugins.otp_static", "allauth", "allauth.account")
+
+
+class AllauthTwoFactorConfig(AppConfig):
+    """Two-factor authentication for django-allauth."""
+
+    name = "allauth_2fa"
+    verbose_name = _("two-factor authentication")
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Connect what has to be there before the first request."""
+        missing = [app for app in NEEDED_APPS if not apps.is_installed(app)]
+        if missing:
+            message = f"allauth_2fa needs these in INSTALLED_APPS: {', '.join(missing)}"
+            raise ImproperlyConfigured(message)
+        # What follows imports models, which exist only now.
+        from . import checks, compat  # noqa: F401, PLC0415
+        from .factors import registry  # noqa: PLC0415
+        from .flows import guard  # noqa: PLC0415
+
+        def on_login(request: Any, user: Any, **_facts: Any) -> None:  # noqa: ANN401 - a signal's
+            guard.on_user_logged_in(request, user)
+
+        def on_mfa_added(request: Any, user: Any, **_facts: Any) -> None:  # noqa: ANN401 - a signal's
+            guard.remember_mfa(request, user)
+
+        user_logged_in.connect(on_login, weak=False, dispatch_uid="allauth_2fa.guard")
+        compat.on_mfa_authenticator_added(on_mfa_added)
+        compat.answer_headless(lambda user: [factor.id for factor in registry.FACTORS if factor.devices(user).exists()])

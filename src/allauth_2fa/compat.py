@@ -1,0 +1,182 @@
+"""The only file that touches what allauth does not promise: stages, stashed logins, authentication records.
+
+allauth renames these in minor releases (65.10, 65.20, 65.21). Everything else in this package asks here, and
+``tests/contracts/test_allauth.py`` names each thing that is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
+
+# allauth.account.stages cannot be the first import of an interpreter (it imports itself in a circle);
+# the login flow can, and brings the stages with it.
+from allauth.account.internal.flows import login as _login_flow  # isort: skip
+from allauth import app_settings as allauth_settings
+from allauth.account import app_settings as account_settings
+from allauth.account.internal import stagekit
+from allauth.account.internal.decorators import login_stage_required
+from allauth.account.internal.flows import reauthentication
+from allauth.account.internal.templatekit import get_entrance_context_data
+from allauth.account.internal.userkit import user_display
+from allauth.account.models import Login
+from allauth.account.stages import EmailVerificationStage, LoginByCodeStage, LoginStage, LoginStageController, PhoneVerificationStage
+from allauth.account.views import BaseReauthenticateView
+from allauth.core import context
+from allauth.core.internal.httpkit import is_headless_request
+from django.apps import apps
+from django.urls import NoReverseMatch, reverse
+
+if TYPE_CHECKING:
+    from django.contrib.auth.base_user import AbstractBaseUser
+    from django.http import HttpRequest, HttpResponse
+
+__all__ = [
+    "ACCOUNT_STAGES",
+    "STAGE_KEY",
+    "BaseReauthenticateView",
+    "Login",
+    "LoginStage",
+    "LoginStageController",
+    "clear_login",
+    "enter_stage",
+    "entrance_context",
+    "is_headless_request",
+    "login_stage_required",
+    "login_timeout",
+    "mfa_enabled_for",
+    "mfa_installed",
+    "mfa_stage",
+    "pending_login",
+    "pending_stage_key",
+    "records",
+    "record",
+    "resume",
+    "stash",
+    "user_display",
+]
+
+STAGE_KEY = "mfa_authenticate"
+"""The id of our stage: the one that allauth's headless clients know for a second factor."""
+
+MFA_STAGE = "allauth.mfa.stages.AuthenticateStage"
+
+ACCOUNT_STAGES = tuple(f"{stage.__module__}.{stage.__qualname__}" for stage in (LoginByCodeStage, PhoneVerificationStage, EmailVerificationStage))
+"""The stages of allauth's own verification; ours comes after the last of them."""
+
+
+def mfa_installed() -> bool:
+    """Tell whether ``allauth.mfa`` is installed beside us."""
+    return allauth_settings.MFA_ENABLED
+
+
+def mfa_enabled_for(user: AbstractBaseUser) -> bool:
+    """Tell whether the user holds an ``allauth.mfa`` authenticator that its login asks for (one query)."""
+    if not mfa_installed():
+        return False
+    model = apps.get_model("mfa", "Authenticator")
+    return model.objects.filter(user_id=user.pk, type__in=[model.Type.TOTP, model.Type.WEBAUTHN]).exists()
+
+
+def mfa_stage(stage: LoginStage) -> LoginStage:
+    """Return ``allauth.mfa``'s own stage over the same login and state as ours."""
+    from allauth.mfa.stages import AuthenticateStage  # noqa: PLC0415 - importing it demands that allauth.mfa is installed
+
+    return cast("LoginStage", AuthenticateStage(stage.controller, stage.request, stage.login))
+
+
+def login_timeout() -> int:
+    """Return for how many seconds a half-finished login lives (``ACCOUNT_LOGIN_TIMEOUT``)."""
+    return account_settings.LOGIN_TIMEOUT
+
+
+def pending_stage_key(request: HttpRequest) -> str | None:
+    """Return the key of the stage at which the session's half-finished login waits, without loading its user."""
+    data = request.session.get(stagekit.LOGIN_SESSION_KEY)
+    try:
+        return data["state"]["stages"]["current"]
+    except (TypeError, KeyError):
+        return None
+
+
+def pending_login(request: HttpRequest) -> Login | None:
+    """Return the session's half-finished login, None when there is none, it is malformed, or it has timed out."""
+    return stagekit.unstash_login(request, peek=True)
+
+
+def enter_stage(request: HttpRequest) -> LoginStage | None:
+    """Return our stage if the session's half-finished login waits at it."""
+    return LoginStageController.enter(request, STAGE_KEY)
+
+
+def clear_login(request: HttpRequest) -> None:
+    """Forget the half-finished login and what it had proved."""
+    stagekit.clear_login(request)
+
+
+def stash(request: HttpRequest, login: Login) -> None:
+    """Keep the half-finished login in the session."""
+    stagekit.stash_login(request, login)
+
+
+def resume(request: HttpRequest, login: Login) -> HttpResponse:
+    """Run the login through the stages that are left, and finish it behind the last one.
+
+    allauth finds the request in a context variable, which its middleware sets; ours may stand outside of that.
+    """
+    with context.request_context(request):
+        return _login_flow.resume_login(request, login)
+
+
+def record(request: HttpRequest, user: AbstractBaseUser, method: str, **facts: Any) -> None:  # noqa: ANN401 - allauth keeps any JSON
+    """Note with allauth that the user has proved something in this session."""
+    _login_flow.record_authentication(request, user, method=method, **facts)
+
+
+def records(request: HttpRequest, user: AbstractBaseUser) -> list[dict[str, Any]]:
+    """Return what the user has proved in this session, oldest first (``method`` and ``at``, Unix seconds)."""
+    return _login_flow.get_authentication_records(request, user)
+
+
+def entrance_context(request: HttpRequest) -> dict[str, Any]:
+    """Return what allauth's entrance pages expect in their context."""
+    return get_entrance_context_data(request)
+
+
+def suspend(request: HttpRequest, redirect_to: str) -> HttpResponse:
+    """Keep a POST for after the reauthentication, and lead to the page that asks for it."""
+    return reauthentication.suspend_request(request, redirect_to)
+
+
+def password_reauthentication_url() -> str | None:
+    """Return where the user can confirm the password, None if the project has no such page."""
+    try:
+        return reverse("account_reauthenticate")
+    except NoReverseMatch:
+        return None
+
+
+def on_mfa_authenticator_added(receiver: Callable[..., None]) -> None:
+    """Call the receiver when a user sets up an authenticator of ``allauth.mfa``, if that is installed."""
+    if mfa_installed():
+        from allauth.mfa.signals import authenticator_added  # noqa: PLC0415 - importing it demands that allauth.mfa is installed
+
+        authenticator_added.connect(receiver, weak=False, dispatch_uid="allauth_2fa.mfa_added")
+
+
+def answer_headless(kinds_of: Callable[[AbstractBaseUser], list[str]]) -> None:
+    """Let allauth's headless API describe the pending second factor when ``allauth.mfa`` is absent.
+
+    Its own description imports the models of ``allauth.mfa``, which raises then.
+
+    Args:
+        kinds_of: gives the ids of the factors that a user holds.
+    """
+    if not allauth_settings.HEADLESS_ENABLED or mfa_installed():
+        return
+    from allauth.headless.base.response import BaseAuthenticationResponse  # noqa: PLC0415 - importing it demands that it is installed
+
+    def enrich(_response: object, stage: LoginStage, flow: dict[str, Any]) -> None:
+        flow["types"] = kinds_of(stage.login.user) if stage.login.user else []
+
+    BaseAuthenticationResponse._enrich_mfa_flow = enrich  # noqa: SLF001 - there is no hook

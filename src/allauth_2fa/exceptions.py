@@ -1,0 +1,154 @@
+"""How an answer fails. Each refusal carries the sentence that the person reads."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+
+def _clock_time(moment: datetime) -> str:
+    """Return the moment as a clock time in the visitor's time zone, with seconds when it is less than a minute away."""
+    near = moment - timezone.now() < timedelta(minutes=1)
+    return date_format(timezone.template_localtime(moment), "H:i:s" if near else "TIME_FORMAT")
+
+
+class TwoFactorError(Exception):
+    """The root of everything that this package raises on its own account."""
+
+
+class Refused(TwoFactorError):  # noqa: N818 - the word of the field, see the documentation's vocabulary
+    """The answer does not prove anything."""
+
+    code = "refused"
+
+    @property
+    def message(self) -> str:
+        """The sentence for the page: what happened, then what to do."""
+        return _("That code is not right. Codes change every 30 seconds: enter the one that is showing now.")
+
+
+class RecoveryCodeRefused(Refused):
+    """No unused recovery code reads like that."""
+
+    @property
+    def message(self) -> str:
+        """The sentence for the page."""
+        return _("That recovery code is not right. Check each character, or use another one from your list.")
+
+
+class AlreadyUsed(Refused):
+    """The answer was right once, and an answer counts once."""
+
+    code = "used"
+
+    @property
+    def message(self) -> str:
+        """The sentence for the page."""
+        return _("That code has been used. Wait for the next one.")
+
+
+class RecoveryCodeUsed(AlreadyUsed):
+    """That recovery code has been spent."""
+
+    @property
+    def message(self) -> str:
+        """The sentence for the page."""
+        return _("That recovery code has been used. Each one works once: take another one from your list.")
+
+
+class ClockOff(Refused):
+    """The code belongs to another moment: the clock of the device differs from ours.
+
+    Args:
+        seconds: how far the device is off, negative when it is slow.
+    """
+
+    code = "clock"
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
+
+    @property
+    def minutes(self) -> int:
+        """The difference in whole minutes, at least one."""
+        return max(1, round(abs(self.seconds) / 60))
+
+
+class LateCode(ClockOff):
+    """At the login, where only codes of the past are spoken of: those of the future would tell a guesser what to wait for."""
+
+    @property
+    def message(self) -> str:
+        """The sentence for the page."""
+        return ngettext(
+            "That code would have been right %(n)d minute ago. Check that your phone sets its time automatically.",
+            "That code would have been right %(n)d minutes ago. Check that your phone sets its time automatically.",
+            self.minutes,
+        ) % {"n": self.minutes}
+
+
+class ClockWrong(ClockOff):
+    """At the setup, where the secret is on the page and there is nothing to guess."""
+
+    @property
+    def message(self) -> str:
+        """The sentence for the page."""
+        return ngettext(
+            "That code is right, but the clock of your device seems to be off by about %(n)d minute. "
+            "Let it set its time automatically, then enter the code that is showing now.",
+            "That code is right, but the clock of your device seems to be off by about %(n)d minutes. "
+            "Let it set its time automatically, then enter the code that is showing now.",
+            self.minutes,
+        ) % {"n": self.minutes}
+
+
+class Throttled(Refused):
+    """Too many wrong answers to this device: it does not judge before ``until``.
+
+    Args:
+        until: when the device judges again; None when that is not known.
+    """
+
+    code = "throttled"
+
+    def __init__(self, until: datetime | None = None) -> None:
+        super().__init__(until)
+        self.until = until
+
+    @property
+    def message(self) -> str:
+        """The sentence for the page, with a clock time in the visitor's time zone."""
+        if self.until is None:
+            return _("Too many tries. Wait a moment, then try again.")
+        return _("Too many tries. You can try again at %(time)s.") % {"time": _clock_time(self.until)}
+
+
+class NothingEnrolled(Refused):
+    """The user has no device that could judge this answer."""
+
+    code = "nothing"
+
+    @property
+    def message(self) -> str:
+        """The sentence for the page."""
+        return _("There is no such device on this account. Choose another way to sign in.")
+
+
+class EnrollmentEnded(Refused):
+    """Another page, or another session, has replaced, confirmed or removed the device that was being set up."""
+
+    code = "ended"
+
+    @property
+    def message(self) -> str:
+        """The sentence for the page."""
+        return _("This setup has been replaced by a newer one. Scan the code that is shown now.")
+
+
+class LoginEnded(TwoFactorError):  # noqa: N818 - the word of the field
+    """The half-finished login that this answer was for is over: the user, the password or the device is gone."""

@@ -1,0 +1,56 @@
+"""The grammar that every factor speaks."""
+
+from __future__ import annotations
+
+import unicodedata
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, ClassVar
+
+from django.db.models import F
+
+if TYPE_CHECKING:
+    from django.contrib.auth.base_user import AbstractBaseUser
+    from django.db.models import QuerySet
+    from django.utils.functional import _StrPromise
+    from django_otp.models import Device
+
+LONGEST_ANSWER = 64
+"""Characters of the longest answer that any factor here can take; what is longer is refused unread."""
+
+
+def clean_answer(text: str) -> str:
+    """Return the answer without what people and clipboards add: blanks, dashes, digits of other scripts."""
+    if len(text) > LONGEST_ANSWER:
+        return ""
+    letters = (symbol for symbol in unicodedata.normalize("NFKC", text) if not symbol.isspace() and symbol != "-")
+    return "".join(str(unicodedata.decimal(symbol, symbol)) for symbol in letters)
+
+
+class Factor(ABC):
+    """One kind of proof.
+
+    ``id`` is the word for it in code and in allauth's records, ``label`` the one on pages. A ``primary`` factor is one
+    that a login can be made to wait for; recovery codes stand in for one and are none themselves.
+    """
+
+    id: ClassVar[str]
+    label: ClassVar[_StrPromise]
+    primary: ClassVar[bool] = True
+
+    @property
+    @abstractmethod
+    def model(self) -> type[Device]:
+        """The django-otp model of this factor's devices."""
+
+    @abstractmethod
+    def judge(self, device: Device, answer: str) -> None:
+        """Accept the answer, once, or raise :exc:`~allauth_2fa.exceptions.Refused`.
+
+        The device is the caller's copy of the row. The verdict is one conditional UPDATE, so that of any number of
+        simultaneous answers with one code exactly one is accepted.
+        """
+
+    def devices(self, user: AbstractBaseUser) -> QuerySet[Device]:
+        """Return the user's confirmed devices, the last used one first."""
+        mine = self.model.objects.filter(user_id=user.pk, confirmed=True)
+        return mine.order_by(F("last_used_at").desc(nulls_last=True), "pk")

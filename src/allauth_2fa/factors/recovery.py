@@ -1,0 +1,48 @@
+"""Recovery codes that are stored as digests, on this package's own device."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from django.utils.translation import gettext_lazy as _
+
+from allauth_2fa.exceptions import RecoveryCodeRefused, RecoveryCodeUsed
+from allauth_2fa.models import RecoveryCode, RecoveryDevice, is_recovery_code
+
+from .base import Factor
+
+if TYPE_CHECKING:
+    from django.contrib.auth.base_user import AbstractBaseUser
+    from django_otp.models import Device
+
+
+class RecoveryFactor(Factor):
+    """Single-use codes for the day on which the phone is gone."""
+
+    id = "recovery_codes"
+    label = _("recovery code")
+    primary = False
+
+    @property
+    def model(self) -> type[RecoveryDevice]:
+        """The django-otp model of this factor's devices."""
+        return RecoveryDevice
+
+    def recognizes(self, answer: str) -> bool:
+        """Tell whether the answer has the shape of a recovery code."""
+        return is_recovery_code(answer)
+
+    def judge(self, device: Device, answer: str) -> None:
+        """Spend the code, or raise what it is instead. See :meth:`Factor.judge`."""
+        row = cast("RecoveryDevice", device)
+        if not row.verify_token(answer):
+            raise RecoveryCodeUsed if self.recognizes(answer) and row.has_spent(answer) else RecoveryCodeRefused
+
+    def renew(self, user: AbstractBaseUser, number: int) -> tuple[RecoveryDevice, list[str]]:
+        """Void the user's codes and make ``number`` new ones, returned readable for the only time."""
+        device, _created = RecoveryDevice.objects.get_or_create(user_id=user.pk, defaults={"name": "recovery codes"})
+        return device, device.renew(number)
+
+    def unused(self, user: AbstractBaseUser) -> int:
+        """Return how many of the user's codes have not been spent (one query)."""
+        return RecoveryCode.objects.filter(device__user_id=user.pk, device__confirmed=True, used_at=None).count()

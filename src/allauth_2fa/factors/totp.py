@@ -1,0 +1,204 @@
+"""Codes of an authenticator app (RFC 6238), on django-otp's own device and table."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from django.conf import settings
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django_otp import oath
+from django_otp.plugins.otp_totp.models import TOTPDevice, default_key
+
+from allauth_2fa.exceptions import AlreadyUsed, ClockWrong, LateCode, NothingEnrolled, Refused, Throttled
+
+from .base import Factor
+
+if TYPE_CHECKING:
+    from django.contrib.auth.base_user import AbstractBaseUser
+    from django_otp.models import Device
+
+LATE_SECONDS = 15 * 60
+"""How far back a wrong code is looked for, to say that the phone's clock is slow. Only dead codes are looked at."""
+
+CLOCK_SECONDS = 60 * 60
+"""How far off a phone's clock is recognized at the setup, both ways. Clocks further off are set by hand or wrong by hours."""
+
+ROUNDS = 8
+"""How often a verdict is begun again because another process wrote to the device meanwhile. Each loss means that
+somebody else won, and then the code is used or the device throttled, so the second round ends it in practice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a code turned out to be: the step it belongs to, and its distance from our clock in steps."""
+
+    step: int
+    offset: int
+
+
+class TotpFactor(Factor):
+    """Authenticator apps."""
+
+    id = "totp"
+    label = _("authenticator app")
+
+    @property
+    def model(self) -> type[TOTPDevice]:
+        """The django-otp model of this factor's devices."""
+        return TOTPDevice
+
+    def recognizes(self, device: TOTPDevice, answer: str) -> bool:
+        """Tell whether the answer has the shape of this device's codes."""
+        return answer.isascii() and answer.isdigit() and len(answer) == device.digits
+
+    def accepts(self, device: TOTPDevice, answer: str) -> bool:
+        """Tell whether the device would take the answer now. Nothing is written."""
+        return self.recognizes(device, answer) and read(device, answer, device.tolerance, device.last_t + 1) is not None
+
+    def judge(self, device: Device, answer: str) -> None:
+        """Accept the answer, once, or raise what it is instead. See :meth:`Factor.judge`."""
+        row = cast("TOTPDevice", device)
+        for _round in range(ROUNDS):
+            self._refuse_while_throttled(row)
+            reading = self._read(row, answer)
+            refusal = self._refusal(row, answer) if reading is None else None
+            if isinstance(refusal, AlreadyUsed):
+                raise refusal
+            written = self._accept(row, reading) if reading else self._count_failure(row)
+            if written and refusal:
+                raise refusal
+            if written:
+                return
+            self._reload(row)
+        raise Throttled
+
+    def _read(self, row: TOTPDevice, answer: str) -> Reading | None:
+        return read(row, answer, row.tolerance, row.last_t + 1) if self.recognizes(row, answer) else None
+
+    def _refuse_while_throttled(self, row: TOTPDevice) -> None:
+        allowed, facts = row.verify_is_allowed()
+        if not allowed:
+            raise Throttled((facts or {}).get("locked_until"))
+
+    def _refusal(self, row: TOTPDevice, answer: str) -> Refused:
+        if not self.recognizes(row, answer):
+            return Refused()
+        now = _step_now(row)
+        near = abs(row.last_t - now) <= row.tolerance
+        if near and oath.hotp(row.bin_key, row.last_t, row.digits) == int(answer):
+            return AlreadyUsed()
+        oldest = now - row.tolerance - LATE_SECONDS // row.step
+        for step in range(now - row.tolerance - 1, max(oldest, row.last_t, 0), -1):
+            if oath.hotp(row.bin_key, step, row.digits) == int(answer):
+                return LateCode((step - now) * row.step)
+        return Refused()
+
+    def _accept(self, row: TOTPDevice, reading: Reading) -> bool:
+        changes = accepted(row, reading)
+        if row.throttling_enabled:
+            unchanged = TOTPDevice.objects.filter(
+                pk=row.pk, confirmed=True, last_t=row.last_t, throttling_failure_count=row.throttling_failure_count
+            )
+        else:
+            unchanged = TOTPDevice.objects.filter(pk=row.pk, confirmed=True, last_t__lt=reading.step)
+        return _write(row, unchanged.update(**changes), changes)
+
+    def _count_failure(self, row: TOTPDevice) -> bool:
+        changes = {"throttling_failure_count": row.throttling_failure_count + 1, "throttling_failure_timestamp": timezone.now()}
+        mine = TOTPDevice.objects.filter(pk=row.pk, confirmed=True)
+        if row.throttling_enabled:
+            mine = mine.filter(last_t=row.last_t, throttling_failure_count=row.throttling_failure_count)
+        return _write(row, mine.update(**changes), changes)
+
+    def _reload(self, row: TOTPDevice) -> None:
+        try:
+            row.refresh_from_db()
+        except TOTPDevice.DoesNotExist:
+            raise NothingEnrolled from None
+        if not row.confirmed:
+            raise NothingEnrolled
+
+    # Enrollment
+
+    def begin(self, user: AbstractBaseUser) -> TOTPDevice:
+        """Create the device that waits to be confirmed, with a secret of its own."""
+        return TOTPDevice.objects.create(user_id=user.pk, confirmed=False, name="")
+
+    def replace_secret(self, device: TOTPDevice) -> None:
+        """Give an unconfirmed device a new secret."""
+        changes = {"key": default_key(), "last_t": -1, "drift": 0}
+        if not _write(device, TOTPDevice.objects.filter(pk=device.pk, confirmed=False).update(**changes), changes):
+            raise NothingEnrolled
+
+    def check(self, device: TOTPDevice, answer: str) -> Reading:
+        """Read the first code of a device that waits to be confirmed. Nothing is written, and nothing throttled.
+
+        Raises:
+            ClockWrong: the code is right for another moment within :data:`CLOCK_SECONDS`.
+            Refused: the code does not belong to the secret.
+        """
+        if not self.recognizes(device, answer):
+            raise Refused
+        reading = read(device, answer, device.tolerance, 0)
+        if reading is not None:
+            return reading
+        far = read(device, answer, CLOCK_SECONDS // device.step, 0)
+        raise ClockWrong(far.offset * device.step) if far else Refused
+
+    def complete(self, device: TOTPDevice, answer: str, name: str) -> None:
+        """Confirm the device by its first code, which counts as used.
+
+        Raises:
+            Refused: as :meth:`check` does.
+            NothingEnrolled: the device was confirmed, replaced or removed meanwhile.
+        """
+        changes = accepted(device, self.check(device, answer)) | {"confirmed": True, "name": name}
+        # The secret is part of the condition: what was scanned is what gets confirmed.
+        waiting = TOTPDevice.objects.filter(pk=device.pk, user_id=device.user_id, confirmed=False, key=device.key)
+        if not _write(device, waiting.update(**changes), changes):
+            raise NothingEnrolled
+
+
+def _step_now(device: TOTPDevice) -> int:
+    totp = oath.TOTP(device.bin_key, device.step, device.t0, device.digits, device.drift)
+    totp.time = time.time()
+    return totp.t()
+
+
+def read(device: TOTPDevice, answer: str, tolerance: int, first_step: int) -> Reading | None:
+    """Look for the code among the steps around now (``tolerance`` of them each way), from ``first_step`` on.
+
+    Args:
+        device: whose secret, digits, period and known drift count.
+        answer: decimal digits.
+        tolerance: steps before and after now.
+        first_step: steps before it are used up (RFC 6238, 5.2: a code is accepted once).
+    """
+    totp = oath.TOTP(device.bin_key, device.step, device.t0, device.digits, device.drift)
+    totp.time = time.time()
+    if not totp.verify(int(answer), tolerance, first_step):
+        return None
+    return Reading(step=totp.t(), offset=totp.drift - device.drift)
+
+
+def accepted(device: TOTPDevice, reading: Reading) -> dict[str, object]:
+    """Return the columns that an accepted code writes: its step is used up, the failures are forgotten."""
+    changes: dict[str, object] = {
+        "last_t": reading.step,
+        "last_used_at": timezone.now(),
+        "throttling_failure_count": 0,
+        "throttling_failure_timestamp": None,
+    }
+    if getattr(settings, "OTP_TOTP_SYNC", True):
+        changes["drift"] = device.drift + reading.offset
+    return changes
+
+
+def _write(device: TOTPDevice, rows: int, changes: dict[str, object]) -> bool:
+    """Take over into the instance what the UPDATE has written, if it has."""
+    if rows:
+        vars(device).update(changes)
+    return bool(rows)

@@ -1,0 +1,1 @@
+"""What happens, whoever asked: requests or users and plain values in, values or refusals out."""

@@ -1,0 +1,224 @@
+"""The second factor of a login: whether it is due, how its answer is judged, how the login goes on behind it."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from allauth.account.adapter import get_adapter
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY
+
+from allauth_2fa import compat
+from allauth_2fa.exceptions import LoginEnded, NothingEnrolled, RecoveryCodeRefused, Refused
+from allauth_2fa.factors import registry
+from allauth_2fa.factors.base import clean_answer
+
+if TYPE_CHECKING:
+    from django.contrib.auth.base_user import AbstractBaseUser
+    from django.http import HttpRequest, HttpResponse
+    from django_otp.models import Device
+
+PENDING_SESSION_KEY = "allauth_2fa_user_id"
+"""The name by which 0.x told that a second factor is pending. It is written for others and never read here."""
+
+
+@dataclass(slots=True)
+class Notes:
+    """What this request has learnt about its login, from the stages to the adapter and the middleware."""
+
+    login: compat.Login | None = None
+    """The login that is running through the stages."""
+    settled: bool = False
+    """The stages have let that login pass; the guard need not look at it again."""
+    foreign_user: AbstractBaseUser | None = None
+    """Whose session, logged in by another door, was turned into a half-finished login."""
+    announced: bool = False
+    """That login was caught at Django's signal, in the view that made it, and not in a later request."""
+    marked: bool | None = None
+    """Whether the marker cookie has to be set (True) or taken away (False) with the response."""
+
+
+def notes(request: HttpRequest) -> Notes:
+    """Return the notes of this request, begun when first asked for."""
+    found = getattr(request, "_allauth_2fa", None)
+    if found is None:
+        found = request._allauth_2fa = Notes()  # type: ignore[attr-defined]  # noqa: SLF001 - our own attribute
+    return found
+
+
+def is_due(user: AbstractBaseUser) -> bool:
+    """Tell whether the project's adapter wants a second factor of this user (one query)."""
+    wants = getattr(get_adapter(), "has_2fa_enabled", registry.has_primary)
+    return bool(wants(user))
+
+
+def offers(user: AbstractBaseUser, text: str = "") -> list[Any]:
+    """Return the devices that the challenge asks for, the last used one first (one query).
+
+    Args:
+        user: whose devices they are.
+        text: the answer, if there is one already. A static token may be made of digits, like the codes of an app;
+            ``device.is_static`` tells whether the answer is one, in the same query.
+    """
+    return list(registry.totp.devices(user).annotate(is_static=registry.static.holds(user, text)))
+
+
+# The half-finished login
+
+
+def hold(request: HttpRequest, login: compat.Login, state: dict[str, Any]) -> None:
+    """Bind the login to the password as it is now, and mark it as waiting for a second factor."""
+    user = login.user
+    if user is None:
+        raise LoginEnded
+    state["due"] = True
+    state["password"] = user.get_session_auth_hash()
+    request.session[PENDING_SESSION_KEY] = str(user.pk)
+    notes(request).marked = True
+
+
+def release(request: HttpRequest) -> None:
+    """Take away what marked the session as waiting."""
+    request.session.pop(PENDING_SESSION_KEY, None)
+    notes(request).marked = False
+
+
+def cancel(request: HttpRequest) -> None:
+    """End the half-finished login, if it waits at our stage and nowhere else."""
+    if compat.pending_stage_key(request) == compat.STAGE_KEY:
+        compat.clear_login(request)
+    release(request)
+
+
+def ensure_sound(stage: compat.LoginStage) -> AbstractBaseUser:
+    """Return the user whose login waits at the stage.
+
+    Raises:
+        LoginEnded: the user was deleted or deactivated, or the password has changed since.
+    """
+    user = stage.login.user
+    if user is None or not user.is_active or not _same_password(user, stage.state.get("password")):
+        raise LoginEnded
+    return user
+
+
+def _same_password(user: AbstractBaseUser, bound: object) -> bool:
+    hashes = (user.get_session_auth_hash(), *user.get_session_auth_fallback_hash())
+    return isinstance(bound, str) and any(hmac.compare_digest(bound.encode(), known.encode()) for known in hashes)
+
+
+# The answer
+
+
+def answer(user: AbstractBaseUser, text: str, device_id: str | None = None, devices: list[Any] | None = None) -> Device:
+    """Judge an answer, once, by the one device that it is addressed to, and return that device.
+
+    Args:
+        user: who has to prove something. Only this user's devices are looked at.
+        text: what was given back, as typed.
+        device_id: the django-otp id of the device that was chosen on the page, None where one field serves all.
+        devices: what :func:`offers` gave for this user and text, if the caller has it already.
+
+    Raises:
+        Refused: the answer proves nothing; the exception says why.
+        LoginEnded: the user has no device left to prove anything with.
+    """
+    devices = offers(user, text) if devices is None else devices
+    if not devices:
+        raise LoginEnded
+    device, judged = _addressed(user, text, device_id, devices)
+    factor = registry.factor_of(device)
+    if factor is None:
+        raise NothingEnrolled
+    factor.judge(device, judged)
+    return device
+
+
+def _addressed(user: AbstractBaseUser, text: str, device_id: str | None, devices: list[Any]) -> tuple[Device, str]:
+    """Find out whom an answer is for: by the choice on the page, or by its shape."""
+    cleaned = clean_answer(text)
+    if not cleaned or "\0" in text:
+        raise Refused
+    if registry.recovery.recognizes(text):
+        return _recovery_device(user, text), text
+    if not (cleaned.isascii() and cleaned.isdigit()):
+        return _static_device(user, text), text
+    if devices[0].is_static and not any(registry.totp.accepts(device, cleaned) for device in devices):
+        return _static_device(user, text), text
+    return _totp_device(devices, cleaned, device_id), cleaned
+
+
+def _recovery_device(user: AbstractBaseUser, text: str) -> Device:
+    device = registry.recovery.devices(user).first()
+    return device or _static_device(user, text)
+
+
+def _static_device(user: AbstractBaseUser, text: str) -> Device:
+    device = registry.static.addressed(user, text)
+    if device is None:
+        raise RecoveryCodeRefused
+    return device
+
+
+def _totp_device(devices: list[Any], cleaned: str, device_id: str | None) -> Device:
+    """Take the chosen device; without a choice the one that takes the code, else the last used one.
+
+    While the last used one is throttled it alone is asked, or a guesser could go on at the others.
+    """
+    if device_id:
+        chosen = next((device for device in devices if device.persistent_id == device_id), None)
+        if chosen is None:
+            raise NothingEnrolled
+        return chosen
+    first = devices[0]
+    allowed, _facts = first.verify_is_allowed()
+    if not allowed:
+        return first
+    return next((device for device in devices if registry.totp.accepts(device, cleaned)), first)
+
+
+# Behind the answer
+
+
+def note_proof(request: HttpRequest, user: AbstractBaseUser, device: Device, **facts: Any) -> None:  # noqa: ANN401 - JSON
+    """Record with allauth that the user has answered by this device."""
+    factor = registry.factor_of(device)
+    kind = factor.id if factor else device.model_label()
+    compat.record(request, user, "mfa", id=device.pk, type=kind, **facts)
+
+
+def complete(stage: compat.LoginStage, user: AbstractBaseUser, device: Device) -> HttpResponse:
+    """Let the login go on behind our stage, and return what it leads to."""
+    note_proof(stage.request, user, device)
+    # Kept with the login, not on the user: another stage may come in between, and re-reads the user.
+    stage.state["device"] = device.persistent_id
+    release(stage.request)
+    return stage.exit()
+
+
+def passed_state(request: HttpRequest, user: AbstractBaseUser) -> dict[str, Any] | None:
+    """Return our stage's state of the login that has just run through the stages, None if no such login is running."""
+    login = notes(request).login
+    if login is None or login.user is None or login.user.pk != user.pk:
+        return None
+    stage = login.state.get("stages", {}).get(compat.STAGE_KEY, {})
+    return stage.get("data", {}) if stage.get("handled") else None
+
+
+def proving_device(state: dict[str, Any], user: AbstractBaseUser) -> Device | None:
+    """Re-load the device that answered, and check that it is still the user's and confirmed."""
+    return registry.load(state.get("device"), user)
+
+
+def restore_backend(user: AbstractBaseUser, state: dict[str, Any]) -> None:
+    """Log the user in through the authentication back end of the door that they came by."""
+    backend = state.get("backend")
+    if backend in settings.AUTHENTICATION_BACKENDS:
+        user.backend = backend  # type: ignore[attr-defined]
+
+
+def remember_backend(request: HttpRequest, state: dict[str, Any]) -> None:
+    """Keep the authentication back end of a session that is turned into a half-finished login."""
+    state["backend"] = request.session.get(BACKEND_SESSION_KEY)

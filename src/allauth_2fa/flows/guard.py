@@ -1,0 +1,163 @@
+"""What stops a session that owes a proof, whichever door it came in by.
+
+A session that was logged in by another view than allauth's, or before its user had a factor, is turned into an
+ordinary half-finished login of allauth's: its authentication keys go, a pending login stands in their place, and
+whoever asks for the user sees nobody.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from allauth.account.adapter import get_adapter
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.auth.models import AnonymousUser
+from django_otp import DEVICE_ID_SESSION_KEY
+from django_otp.middleware import OTPMiddleware
+
+from allauth_2fa import app_settings, compat
+
+from . import challenge
+
+if TYPE_CHECKING:
+    from django.contrib.auth.base_user import AbstractBaseUser
+    from django.http import HttpRequest, HttpResponse
+
+CHECKED_SESSION_KEY = "allauth_2fa_checked"
+"""``[user id, Unix seconds]``: this user owed nothing then."""
+
+MFA_SESSION_KEY = "allauth_2fa_mfa"
+"""The id of the user whose proof ``allauth.mfa`` has judged in this session."""
+
+AUTHENTICATION_KEYS = (SESSION_KEY, BACKEND_SESSION_KEY, HASH_SESSION_KEY, DEVICE_ID_SESSION_KEY, CHECKED_SESSION_KEY, MFA_SESSION_KEY)
+
+
+def nobody() -> AnonymousUser:
+    """Return the anonymous user, with what django-otp's middleware gives every user."""
+    user = AnonymousUser()
+    OTPMiddleware._init_user_fields(user)  # noqa: SLF001 - there is no public way to ask for it
+    return user
+
+
+def owes(request: HttpRequest, user: AbstractBaseUser) -> bool:
+    """Tell whether this session has to prove a second factor before anybody may see its user.
+
+    A session that owes nothing is believed for ``ALLAUTH_2FA_GUARD_RECHECK`` seconds; after that it costs one query.
+    """
+    if is_bound(user) or was_checked(request, user) or _is_exempt(request, user):
+        return False
+    if challenge.is_due(user) or _owes_mfa(request, user):
+        return True
+    remember(request, user)
+    return False
+
+
+def is_bound(user: Any) -> bool:  # noqa: ANN401 - a user of the project's model, with what django-otp adds
+    """Tell whether django-otp has bound the session to a device of the user's that still counts."""
+    device = getattr(user, "otp_device", None)
+    return device is not None and device.user_id == user.pk and bool(device.confirmed)
+
+
+def was_checked(request: HttpRequest, user: AbstractBaseUser) -> bool:
+    """Tell whether this session owed nothing a short while ago."""
+    checked = request.session.get(CHECKED_SESSION_KEY)
+    try:
+        user_id, at = checked
+        age = time.time() - at
+    except (TypeError, ValueError):
+        return False
+    return user_id == str(user.pk) and 0 <= age < app_settings.GUARD_RECHECK
+
+
+def _is_exempt(request: HttpRequest, user: AbstractBaseUser) -> bool:
+    hook = getattr(get_adapter(), "is_two_factor_exempt", None)
+    return bool(hook and hook(request, user))
+
+
+def _owes_mfa(request: HttpRequest, user: AbstractBaseUser) -> bool:
+    return request.session.get(MFA_SESSION_KEY) != str(user.pk) and compat.mfa_enabled_for(user)
+
+
+def remember(request: HttpRequest, user: AbstractBaseUser) -> None:
+    """Keep in the session that this user owes nothing for now."""
+    request.session[CHECKED_SESSION_KEY] = [str(user.pk), int(time.time())]
+
+
+def remember_mfa(request: HttpRequest, user: AbstractBaseUser) -> None:
+    """Keep in the session that ``allauth.mfa`` has judged this user's proof."""
+    request.session[MFA_SESSION_KEY] = str(user.pk)
+
+
+def admit(request: HttpRequest, user: Any) -> Any:  # noqa: ANN401 - a user of the project's model, or nobody
+    """Return the user if this session may show them, else the anonymous user, having turned the session around."""
+    if not user.is_authenticated or not owes(request, user):
+        return user
+    suspend(request, user)
+    return nobody()
+
+
+def suspend(request: HttpRequest, user: AbstractBaseUser) -> None:
+    """Turn a logged-in session into a half-finished login of allauth's that waits for the second factor."""
+    login = compat.Login(user=user)
+    stages = login.state["stages"] = {"current": compat.STAGE_KEY}
+    state: dict[str, Any] = {}
+    stages[compat.STAGE_KEY] = {"data": state}  # type: ignore[assignment]
+    challenge.remember_backend(request, state)
+    for key in AUTHENTICATION_KEYS:
+        request.session.pop(key, None)
+    for cache in ("_cached_user", "_acached_user"):
+        vars(request).pop(cache, None)
+    challenge.hold(request, login, state)
+    compat.stash(request, login)
+    challenge.notes(request).foreign_user = user
+
+
+def on_user_logged_in(request: HttpRequest | None, user: AbstractBaseUser) -> None:
+    """Catch a login by any door at Django's signal, before another reader of the session can see it."""
+    if request is None or not hasattr(request, "session"):
+        return
+    for key in (CHECKED_SESSION_KEY, MFA_SESSION_KEY):
+        request.session.pop(key, None)
+    if challenge.notes(request).settled:
+        return
+    if is_bound(user):
+        request.session[DEVICE_ID_SESSION_KEY] = user.otp_device.persistent_id  # type: ignore[attr-defined]
+    elif owes(request, user):
+        suspend(request, user)
+        challenge.notes(request).announced = True
+        forget_user(request)
+
+
+def forget_user(request: HttpRequest) -> None:
+    """Make the request show nobody from now on."""
+    request.user = nobody()
+
+    async def auser() -> AnonymousUser:  # noqa: RUF029 - the shape of request.auser
+        return nobody()
+
+    request.auser = auser
+
+
+def is_waiting(request: HttpRequest) -> bool:
+    """Tell whether the login that was turned around is still waiting; the view may have cancelled it, as logout does."""
+    return compat.pending_stage_key(request) == compat.STAGE_KEY
+
+
+def lead_on(request: HttpRequest, next_url: str | None) -> HttpResponse | None:
+    """Run the login that was turned around through allauth's stages, and return what it leads to.
+
+    The stages of e-mail and phone verification and login by code apply to it as to any other login.
+    """
+    login = compat.pending_login(request)
+    if login is None:
+        return None
+    login.redirect_url = next_url
+    return compat.resume(request, login)
+
+
+def mfa_is_proved(request: HttpRequest, user: AbstractBaseUser) -> bool:
+    """Tell whether ``allauth.mfa`` recorded a proof of this user in this session."""
+    return any(entry.get("method") == "mfa" for entry in compat.records(request, user))
+
+

@@ -1,0 +1,66 @@
+"""Recovery codes: making them, showing them once, counting what is left."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from allauth_2fa import app_settings
+from allauth_2fa.factors import registry
+
+from .enrollment import CODES_DUE_SESSION_KEY
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from django.contrib.auth.base_user import AbstractBaseUser
+    from django.http import HttpRequest
+    from django_otp.models import Device
+
+
+class ShownCode:
+    """A code as the pages show it: ``{{ code.token }}``, as django-otp's static tokens have it."""
+
+    def __init__(self, token: str) -> None:
+        self.token = token
+
+    def __str__(self) -> str:
+        return self.token
+
+
+def are_due(request: HttpRequest) -> bool:
+    """Tell whether this session has just enrolled its first factor and has not been shown codes yet."""
+    return bool(request.session.get(CODES_DUE_SESSION_KEY))
+
+
+def renew(request: HttpRequest, user: AbstractBaseUser) -> Sequence[ShownCode]:
+    """Void all of the user's codes and make ``ALLAUTH_2FA_BACKUP_TOKENS_NUMBER`` new ones.
+
+    They are stored as digests, and the returned ones are the only readable copy. With
+    ``ALLAUTH_2FA_ALWAYS_REVEAL_BACKUP_TOKENS`` they are django-otp's readable static tokens, as in 0.x.
+    """
+    number = app_settings.BACKUP_TOKENS_NUMBER
+    if request.session.get(CODES_DUE_SESSION_KEY):
+        del request.session[CODES_DUE_SESSION_KEY]
+    if app_settings.ALWAYS_REVEAL_BACKUP_TOKENS:
+        registry.recovery.model.objects.filter(user_id=user.pk).delete()
+        return [ShownCode(token.token) for token in registry.static.renew(user, number)]
+    _device, codes = registry.recovery.renew(user, number)
+    registry.static.void(user)
+    return [ShownCode(code) for code in codes]
+
+
+def readable(user: AbstractBaseUser) -> Sequence[ShownCode]:
+    """Return the user's unused codes that the database holds readable."""
+    return [ShownCode(token.token) for token in registry.static.tokens(user)]
+
+
+def left(user: AbstractBaseUser) -> int:
+    """Return how many unused codes the user has, hashed and readable ones together."""
+    return registry.recovery.unused(user) + len(registry.static.tokens(user))
+
+
+def is_recovery(device: Device) -> bool:
+    """Tell whether the device stands in for a factor that is gone."""
+    factor = registry.factor_of(device)
+    return factor is not None and not factor.primary
+

@@ -1,0 +1,138 @@
+"""The forms of 0.x, by their names: what a person types, judged by the flows, refusals turned into words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from django import forms
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
+
+from allauth_2fa import app_settings
+from allauth_2fa.exceptions import LoginEnded, NothingEnrolled, Refused
+from allauth_2fa.factors import registry
+from allauth_2fa.flows import challenge, enrollment
+
+if TYPE_CHECKING:
+    from django.contrib.auth.base_user import AbstractBaseUser
+    from django_otp.models import Device
+    from django_otp.plugins.otp_totp.models import TOTPDevice
+
+LONGEST_NAME = 64
+"""Characters of django-otp's column."""
+
+
+def code_field(label: Any, *, inputmode: str) -> forms.CharField:  # noqa: ANN401 - a lazy string
+    """Return the field in which a code is typed."""
+    attrs = {
+        "autofocus": True,
+        "autocomplete": "one-time-code",
+        "inputmode": inputmode,
+        "autocapitalize": "none",
+        "spellcheck": "false",
+    }
+    missing = {"required": _("Enter the code that your authenticator app is showing now.")}
+    return forms.CharField(label=label, widget=forms.TextInput(attrs=attrs), error_messages=missing)
+
+
+class _AnswerForm(forms.Form):
+    """A form about one user, as 0.x made it: ``Form(user, **kwargs)``."""
+
+    def __init__(self, user: AbstractBaseUser, **kwargs: Any) -> None:  # noqa: ANN401 - Django's
+        super().__init__(**kwargs)
+        if "token" in self.fields:
+            message = f"The field `token` of {type(self).__name__} is called `otp_token`."
+            raise ImproperlyConfigured(message)
+        self.user = user
+        self.device: Device | None = None
+
+    def _judge(self, judge: Any) -> None:  # noqa: ANN401 - a call without arguments
+        """Run the flow once the field holds something, and put its refusal at the field."""
+        if self.errors:
+            return
+        try:
+            self.device = judge()
+        except LoginEnded:
+            self.add_error("otp_token", forms.ValidationError(NothingEnrolled().message, code=NothingEnrolled.code))
+        except Refused as refusal:
+            self.add_error("otp_token", forms.ValidationError(refusal.message, code=refusal.code))
+
+
+class TOTPAuthenticateForm(_AnswerForm):
+    """Asks for the second factor. Valid means: the answer was accepted, by ``form.device``, and is used up."""
+
+    otp_token = code_field(_("Code"), inputmode="text")
+
+    def __init__(self, user: AbstractBaseUser, **kwargs: Any) -> None:  # noqa: ANN401 - Django's
+        super().__init__(user, **kwargs)
+        self.devices = challenge.offers(user, self.data.get(self.add_prefix("otp_token"), ""))
+        if len(self.devices) > 1:
+            choices = [(device.persistent_id, device.name or registry.totp.label) for device in self.devices]
+            self.fields["device"] = forms.CharField(
+                label=_("Authenticator app"), required=False, widget=forms.Select(choices=choices)
+            )
+
+    def clean(self) -> dict[str, Any]:
+        """Judge the answer, once."""
+        self._judge(self._answer)
+        return self.cleaned_data
+
+    def _answer(self) -> Device:
+        text, chosen = self.cleaned_data["otp_token"], self.cleaned_data.get("device")
+        return challenge.answer(self.user, text, chosen or None, self.devices)
+
+
+class TOTPDeviceForm(_AnswerForm):
+    """Confirms the authenticator app that was just set up, by its first code."""
+
+    name = forms.CharField(
+        label=_("Name of this device"),
+        max_length=LONGEST_NAME,
+        required=False,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "placeholder": _("Work phone")}),
+    )
+    otp_token = code_field(_("Code"), inputmode="numeric")
+
+    def __init__(self, user: AbstractBaseUser, metadata: dict[str, Any] | None = None, **kwargs: Any) -> None:  # noqa: ANN401 - Django's
+        super().__init__(user, **kwargs)
+        self.metadata = metadata or {}
+
+    def clean(self) -> dict[str, Any]:
+        """Check the code against the device that waits to be confirmed. Nothing is written before :meth:`save`."""
+        self._judge(self._check)
+        return self.cleaned_data
+
+    def _check(self) -> Device:
+        return enrollment.check(self.user, self.cleaned_data["otp_token"])
+
+    def save(self) -> Device:
+        """Confirm the device, by the code, and return it.
+
+        Raises:
+            Refused: the device was confirmed, replaced or removed since the form was found valid.
+        """
+        device = cast("TOTPDevice", self.device)
+        enrollment.complete(device, self.cleaned_data["otp_token"], self.cleaned_data.get("name", ""))
+        return device
+
+
+class TOTPDeviceRemoveForm(_AnswerForm):
+    """Takes the second factor away, for a code where ``ALLAUTH_2FA_REQUIRE_OTP_ON_DEVICE_REMOVAL`` says so."""
+
+    def __init__(self, user: AbstractBaseUser, **kwargs: Any) -> None:  # noqa: ANN401 - Django's
+        super().__init__(user, **kwargs)
+        if app_settings.REQUIRE_OTP_ON_DEVICE_REMOVAL:
+            self.fields["otp_token"] = code_field(_("Code"), inputmode="text")
+
+    def clean(self) -> dict[str, Any]:
+        """Judge the answer, once, where one is asked for."""
+        if app_settings.REQUIRE_OTP_ON_DEVICE_REMOVAL:
+            self._judge(self._answer)
+        return self.cleaned_data
+
+    def _answer(self) -> Device:
+        return challenge.answer(self.user, self.cleaned_data["otp_token"])
+
+    def save(self) -> None:
+        """Remove the authenticator apps and what stood in for them."""
+        enrollment.remove(self.user)

@@ -1,0 +1,52 @@
+"""Our stage in allauth's login."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from allauth.account.adapter import get_adapter
+from django.http import HttpResponseRedirect
+from django.urls import reverse
+
+from . import compat
+from .flows import challenge
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponse
+
+
+class TwoFactorStage(compat.LoginStage):
+    """Waits for the second factor, after allauth's own verification stages.
+
+    It stands in the place of ``allauth.mfa``'s stage of the same key, and hands over to it those users whose only
+    factors are of ``allauth.mfa``.
+    """
+
+    key = compat.STAGE_KEY
+    urlname = "two-factor-authenticate"
+
+    def __init__(self, controller: compat.LoginStageController, request: HttpRequest, login: compat.Login) -> None:
+        super().__init__(controller, request, login)
+        challenge.notes(request).login = login
+        if self.state.get("mfa"):
+            self.urlname = "mfa_authenticate"
+
+    def handle(self) -> tuple[HttpResponse | None, bool]:
+        """Return what the login leads to (None: go on), and whether it lives on."""
+        user = self.login.user
+        if user is None or not user.is_active:
+            return HttpResponseRedirect(reverse("account_login")), False
+        if challenge.is_due(user):
+            challenge.hold(self.request, self.login, self.state)
+            return HttpResponseRedirect(get_adapter().get_2fa_authenticate_url(self.request)), True
+        return self._hand_over() if compat.mfa_installed() else (None, True)
+
+    def _hand_over(self) -> tuple[HttpResponse | None, bool]:
+        response, lives_on = compat.mfa_stage(self).handle()
+        self.state["mfa"] = response is not None
+        return response, lives_on
+
+    def abort(self) -> HttpResponse:
+        """End the login, and lead to the login page."""
+        challenge.release(self.request)
+        return super().abort()

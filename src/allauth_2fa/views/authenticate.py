@@ -1,0 +1,85 @@
+"""The challenge: the page between the password and the session."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from allauth.account.adapter import get_adapter
+from django.contrib import messages
+from django.utils.decorators import method_decorator
+
+from allauth_2fa import compat
+from allauth_2fa.adapter import end_login
+from allauth_2fa.exceptions import LoginEnded
+from allauth_2fa.factors import registry
+from allauth_2fa.flows import challenge, recovery
+from allauth_2fa.forms import TOTPAuthenticateForm
+
+from .base import FormPage
+
+if TYPE_CHECKING:
+    from django.contrib.auth.base_user import AbstractBaseUser
+    from django.http import HttpRequest, HttpResponse
+    from django.http.response import HttpResponseBase
+    from django_otp.models import Device
+
+
+@method_decorator(compat.login_stage_required(stage=compat.STAGE_KEY, redirect_urlname="account_login"), name="dispatch")
+class TwoFactorAuthenticate(FormPage):
+    """Asks for the second factor of the login that waits for it."""
+
+    page = form_key = "authenticate"
+    form_class = TOTPAuthenticateForm
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:  # noqa: ANN401 - Django's
+        """Serve the page while the login is sound, else end it."""
+        self.stage: compat.LoginStage = request._login_stage  # type: ignore[attr-defined]  # noqa: SLF001 - the decorator's
+        try:
+            self.user = challenge.ensure_sound(self.stage)
+        except LoginEnded:
+            return self.end()
+        return super().dispatch(request, *args, **kwargs)
+
+    def get_form(self, form_class: Any = None) -> Any:  # noqa: ANN401 - the project's
+        """Return the form, and keep it at hand with the devices that it offers."""
+        form = super().get_form(form_class)
+        self.devices = form.devices if hasattr(form, "devices") else challenge.offers(self.user)
+        return form
+
+    def render_to_response(self, context: dict[str, Any], **kwargs: Any) -> HttpResponse:  # noqa: ANN401 - Django's
+        """Show the page, unless the devices are gone: then there is nothing left to ask for."""
+        return super().render_to_response(context, **kwargs) if self.devices else self.end()
+
+    def end(self) -> HttpResponse:
+        """End the login, and lead to the login page with the reason."""
+        self.stage.abort()
+        return end_login(self.request)
+
+    def get_form_user(self) -> AbstractBaseUser:
+        """Return whose login it is; nobody is logged in yet."""
+        return self.user
+
+    def form_valid(self, form: Any) -> HttpResponse:  # noqa: ANN401 - the project's
+        """Let the login go on behind the device that has accepted the answer."""
+        device: Device | None = getattr(form, "device", None)
+        if device is None or device.user_id != self.user.pk:
+            return self.form_invalid(form)
+        response = challenge.complete(self.stage, self.user, device)
+        if recovery.is_recovery(device) and self.request.user.is_authenticated:
+            tell_codes_left(self.request, self.user)
+        return response
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:  # noqa: ANN401 - Django's
+        """Return what the template needs, and what allauth's entrance pages do."""
+        return {
+            **super().get_context_data(**kwargs),
+            **compat.entrance_context(self.request),
+            "account": compat.user_display(self.user),
+            "devices": [{"name": device.name, "label": registry.totp.label} for device in self.devices],
+        }
+
+
+def tell_codes_left(request: HttpRequest, user: AbstractBaseUser) -> None:
+    """Tell somebody who has used a recovery code how many are left."""
+    context = {"codes_left": recovery.left(user)}
+    get_adapter().add_message(request, messages.WARNING, "allauth_2fa/messages/recovery_codes_left.txt", context)

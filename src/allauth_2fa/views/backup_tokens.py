@@ -1,0 +1,69 @@
+"""Recovery codes: made, shown once, renewed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from allauth.account.adapter import get_adapter
+from django.contrib.sites.shortcuts import get_current_site
+from django.utils import timezone
+from django.utils.decorators import method_decorator
+from django.views.decorators.cache import never_cache
+from django.views.generic import TemplateView
+
+from allauth_2fa import app_settings
+
+from allauth_2fa.flows import recovery
+from allauth_2fa.mixins import ValidTOTPDeviceRequiredMixin
+
+from .base import Page, ProofRequiredMixin
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from django.http import HttpRequest, HttpResponse
+    from django.http.response import HttpResponseBase
+
+
+@method_decorator(never_cache, name="dispatch")
+class TwoFactorBackupTokens(ProofRequiredMixin, ValidTOTPDeviceRequiredMixin, Page, TemplateView):
+    """Shows new recovery codes once, and says how many are left."""
+
+    page = "backup_tokens"
+    reveal_tokens: bool | None = None
+    """Whether readable codes are shown on every visit; None: as ``ALLAUTH_2FA_ALWAYS_REVEAL_BACKUP_TOKENS`` says."""
+    made: Sequence[recovery.ShownCode] | None = None
+
+    def admit(self, request: HttpRequest) -> HttpResponseBase | None:
+        """Ask for the second factor anew before codes are seen or made."""
+        return self.ask_for_proof(request, has_factor=True)
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:  # noqa: ANN401 - Django's
+        """Show the page; behind the first enrollment, with the first codes."""
+        if request.method == "GET" and recovery.are_due(request):
+            return self.post(request, *args, **kwargs)
+        return super().get(request, *args, **kwargs)
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:  # noqa: ANN401 - Django's
+        """Make new codes in the place of all old ones, and show them."""
+        self.made = recovery.renew(request, request.user)  # type: ignore[arg-type]
+        return super().get(request, *args, **kwargs)
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:  # noqa: ANN401 - Django's
+        """Return the codes that may be shown, and how many are left."""
+        return {
+            **super().get_context_data(**kwargs),
+            **self._codes(),
+            "site_name": get_current_site(self.request).name,
+            "made_at": timezone.now(),
+            "next_url": get_adapter().get_login_redirect_url(self.request),
+        }
+
+    def _codes(self) -> dict[str, Any]:
+        always = app_settings.ALWAYS_REVEAL_BACKUP_TOKENS if self.reveal_tokens is None else self.reveal_tokens
+        if self.made is not None:
+            shown = {"backup_tokens": self.made, "codes_left": len(self.made), "reveal_tokens": True}
+            return {**shown, "shown_once": not app_settings.ALWAYS_REVEAL_BACKUP_TOKENS}
+        readable = recovery.readable(self.request.user)  # type: ignore[arg-type]
+        left = recovery.left(self.request.user)  # type: ignore[arg-type]
+        return {"backup_tokens": readable, "codes_left": left, "reveal_tokens": always and bool(readable), "shown_once": False}

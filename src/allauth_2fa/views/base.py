@@ -1,0 +1,91 @@
+"""What the pages share: template names, project forms, and the proof before a change."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from allauth.account.adapter import get_adapter
+from allauth.utils import get_form_class
+from django.contrib import messages
+from django.contrib.auth import REDIRECT_FIELD_NAME, logout
+from django.contrib.auth.mixins import AccessMixin
+from django.contrib.auth.views import redirect_to_login
+from django.shortcuts import resolve_url
+from django.urls import reverse
+from django.utils.decorators import method_decorator
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.generic import FormView
+
+from allauth_2fa import app_settings, compat
+from allauth_2fa.flows import proof
+
+if TYPE_CHECKING:
+    from django.contrib.auth.base_user import AbstractBaseUser
+    from django.forms import BaseForm
+    from django.http import HttpRequest, HttpResponse
+    from django.http.response import HttpResponseBase
+
+
+class Page:
+    """A page whose template name ends as the project's settings say, asked when the page is served."""
+
+    page: ClassVar[str]
+    """The word that names the template, the form and the URL."""
+    template_name: str | None = None
+
+    def get_template_names(self) -> list[str]:
+        """Return the template of a subclass, or ours."""
+        return [self.template_name or f"allauth_2fa/{self.page}.{app_settings.TEMPLATE_EXTENSION}"]
+
+
+@method_decorator((never_cache, sensitive_post_parameters("otp_token")), name="dispatch")
+class FormPage(Page, FormView):
+    """A page with one form, which the project can replace by ``ALLAUTH_2FA_FORMS``."""
+
+    form_key: ClassVar[str]
+
+    def get_form_class(self) -> type[BaseForm]:
+        """Return the project's form for this page, or ours."""
+        return get_form_class(app_settings.FORMS, self.form_key, self.form_class)
+
+    def get_form_user(self) -> AbstractBaseUser:
+        """Return whom the form is about."""
+        return self.request.user  # type: ignore[return-value]
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        """Return Django's keyword arguments, and the user."""
+        return {**super().get_form_kwargs(), "user": self.get_form_user()}
+
+
+def name_or_path(target: str) -> str:
+    """Return the URL behind a setting: a URL name, or a path as it is."""
+    return resolve_url(target)
+
+
+class ProofRequiredMixin(AccessMixin):
+    """Lets nobody change a second factor on the strength of a session alone.
+
+    An anonymous visitor goes to the login, one whose proof is too old confirms it: by the second factor where there is
+    one, else by the password, else by a login anew.
+    """
+
+    def ask_for_proof(self, request: HttpRequest, *, has_factor: bool) -> HttpResponseBase | None:
+        """Return where a proof can be given, None if it is fresh."""
+        user: AbstractBaseUser = request.user  # type: ignore[assignment]
+        if proof.is_fresh(request, user, has_factor=has_factor):
+            return None
+        if has_factor:
+            return compat.suspend(request, reverse("two-factor-reauthenticate"))
+        url = compat.password_reauthentication_url()
+        if url and user.has_usable_password():
+            return compat.suspend(request, url)
+        return login_anew(request)
+
+
+def login_anew(request: HttpRequest) -> HttpResponse:
+    """End the session of somebody who has nothing else to confirm by, and lead to the login and back."""
+    path = request.get_full_path()
+    logout(request)
+    get_adapter().add_message(request, messages.INFO, "allauth_2fa/messages/login_anew.txt")
+    return redirect_to_login(path, reverse("account_login"), REDIRECT_FIELD_NAME)

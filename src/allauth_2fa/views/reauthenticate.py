@@ -1,0 +1,37 @@
+"""Reauthentication: the second factor, asked in the middle of a session, before something is changed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import django_otp
+from django.contrib.auth.mixins import LoginRequiredMixin
+
+from allauth_2fa import compat
+from allauth_2fa.factors import registry
+from allauth_2fa.flows import challenge
+from allauth_2fa.forms import TOTPAuthenticateForm
+
+from .base import FormPage
+
+if TYPE_CHECKING:
+    from django.http import HttpResponse
+
+
+class TwoFactorReauthenticate(LoginRequiredMixin, FormPage, compat.BaseReauthenticateView):
+    """Confirms by the second factor that it is still the user who is there, and resumes what was interrupted."""
+
+    page = form_key = "reauthenticate"
+    form_class = TOTPAuthenticateForm
+
+    def form_valid(self, form: Any) -> HttpResponse:  # noqa: ANN401 - the project's
+        """Record the proof, bind the session to the device, and go back to what was interrupted."""
+        challenge.note_proof(self.request, self.get_form_user(), form.device, reauthenticated=True)
+        django_otp.login(self.request, form.device)
+        return super().form_valid(form)
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:  # noqa: ANN401 - Django's
+        """Return what allauth's reauthentication pages need, and the devices that are asked for."""
+        context = super().get_context_data(**kwargs)
+        devices = [{"name": device.name, "label": registry.totp.label} for device in context["form"].devices]
+        return {**context, "devices": devices}

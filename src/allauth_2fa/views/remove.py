@@ -1,0 +1,43 @@
+"""Removal: the second factor is taken away."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from allauth.account.adapter import get_adapter
+from django.contrib import messages
+
+from allauth_2fa import app_settings
+from allauth_2fa.flows import enrollment
+from allauth_2fa.forms import TOTPDeviceRemoveForm
+from allauth_2fa.mixins import ValidTOTPDeviceRequiredMixin
+
+from .base import FormPage, ProofRequiredMixin, name_or_path
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponse
+    from django.http.response import HttpResponseBase
+
+
+class TwoFactorRemove(ProofRequiredMixin, ValidTOTPDeviceRequiredMixin, FormPage):
+    """Takes the second factor away, for a code or a fresh proof."""
+
+    page = form_key = "remove"
+    form_class = TOTPDeviceRemoveForm
+
+    def admit(self, request: HttpRequest) -> HttpResponseBase | None:
+        """Ask for a fresh proof, unless the form itself asks for a code."""
+        if app_settings.REQUIRE_OTP_ON_DEVICE_REMOVAL and issubclass(self.get_form_class(), TOTPDeviceRemoveForm):
+            return None
+        return self.ask_for_proof(request, has_factor=True)
+
+    def form_valid(self, form: Any) -> HttpResponse:  # noqa: ANN401 - the project's
+        """Remove the second factor."""
+        form.save()
+        enrollment.part(self.request, self.get_form_user())
+        get_adapter().add_message(self.request, messages.SUCCESS, "allauth_2fa/messages/removed.txt")
+        return super().form_valid(form)
+
+    def get_success_url(self) -> str:
+        """Return where a finished removal leads."""
+        return str(self.success_url or name_or_path(app_settings.REMOVE_SUCCESS_URL))

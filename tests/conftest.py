@@ -1,0 +1,51 @@
+"""The cast of the tests, and what keeps them apart."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from django.core.cache import cache
+from django_otp.plugins.otp_totp.models import TOTPDevice
+
+from tests.cast import PASSWORD
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from django.contrib.auth.models import User
+
+pytest_plugins = ["tests.plugins"]
+
+
+
+@pytest.fixture(autouse=True)
+def _empty_cache() -> Iterator[None]:
+    """Start with an empty cache: it outlives the database's rollback."""
+    cache.clear()
+    yield
+    cache.clear()
+
+
+@pytest.fixture
+def alice(django_user_model: type[User]) -> User:
+    """A person with a password and no factor yet."""
+    return django_user_model.objects.create_user("alice", "alice@example.com", PASSWORD)
+
+
+@pytest.fixture
+def phone(alice: User) -> TOTPDevice:
+    """Alice's authenticator app."""
+    return TOTPDevice.objects.create(user=alice, name="Work phone", confirmed=True)
+
+
+@pytest.fixture
+def bob(django_user_model: type[User]) -> User:
+    """A person with a password who never gets a factor."""
+    return django_user_model.objects.create_user("bob", "bob@example.com", PASSWORD)
+
+
+@pytest.fixture
+def staff(django_user_model: type[User]) -> User:
+    """A person who may do everything in the admin."""
+    return django_user_model.objects.create_superuser("staff", "staff@example.com", PASSWORD)
