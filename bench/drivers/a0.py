@@ -1,0 +1,54 @@
+"""django-allauth-2fa 0.12."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from drivers.allauth import AllauthDriver
+from drivers.base import Account
+from drivers.otp import add_static_tokens, add_totp_device
+
+if TYPE_CHECKING:
+    from django.http import HttpResponse
+    from django.test import Client
+
+AUTHENTICATE_URL = "/accounts/two-factor/authenticate/"
+SETUP_URL = "/accounts/two-factor/setup/"
+BACKUP_TOKENS_URL = "/accounts/two-factor/backup-tokens/"
+
+
+class Allauth2FA012(AllauthDriver):
+    """The old release: one field answers for every device."""
+
+    def add_app(self, account: Account, secret: bytes, number: int) -> None:
+        """Store a confirmed authenticator app."""
+        add_totp_device(account, secret, f"app {number}")
+
+    def add_recovery_codes(self, account: Account) -> list[str]:
+        """Store static tokens."""
+        return add_static_tokens(account)
+
+    def challenge(self, client: Client) -> HttpResponse:
+        """Load the page that asks for a code."""
+        return client.get(AUTHENTICATE_URL)
+
+    def answer(
+        self, client: Client, account: Account, code: str, app: int
+    ) -> HttpResponse:
+        """Post a code; which app it comes from is not said."""
+        return client.post(AUTHENTICATE_URL, {"otp_token": code})
+
+    def prepare_recovery(self, client: Client) -> None:
+        """Recovery codes go into the same field."""
+
+    def recover(self, client: Client, code: str) -> HttpResponse:
+        """Post a recovery code."""
+        return client.post(AUTHENTICATE_URL, {"otp_token": code})
+
+    def enrollment(self, client: Client) -> list[HttpResponse]:
+        """Load the setup page, which holds the QR code."""
+        return [client.get(SETUP_URL)]
+
+    def make_recovery_codes(self, client: Client) -> list[HttpResponse]:
+        """Post the page of the recovery codes, which shows the new ones."""
+        return [client.post(BACKUP_TOKENS_URL)]

@@ -1,0 +1,1 @@
+"""The small Django project in which each contender runs."""
