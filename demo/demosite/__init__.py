@@ -1,0 +1,1 @@
+"""A site that shows allauth_2fa at work."""

@@ -1,0 +1,21 @@
+"""Addresses of the demo site."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+from allauth_2fa.admin import secure_admin_site
+from demosite import views
+
+# 2FA: the admin sends people through the site's own sign-in, and asks for a code.
+secure_admin_site(admin.site)
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    # 2FA: before allauth's own addresses.
+    path("accounts/two-factor/", include("allauth_2fa.urls")),
+    path("accounts/", include("allauth.urls")),
+    path("admin/", admin.site.urls),
+    # Demo only: read the mails, and the codes that a phone would show.
+    path("outbox/", views.outbox, name="outbox"),
+    path("phone/", views.phone, name="phone"),
+]

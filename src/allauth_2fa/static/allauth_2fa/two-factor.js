@@ -1,0 +1,83 @@
+// Conveniences for pages that work without them: every page can be used with scripts off.
+
+/** What a visitor would copy by hand: one line an element, a secret without its blanks. */
+function textOf(selector) {
+    const lines = [...document.querySelectorAll(selector)].map((place) => place.textContent.trim());
+    return lines.length === 1 ? lines[0].replace(/\s/g, "") : lines.join("\n");
+}
+
+function offerCopy(box) {
+    // Missing on pages that came over plain HTTP. The button then stays hidden.
+    if (!navigator.clipboard) {
+        return;
+    }
+    const status = document.querySelector(box.dataset.status);
+    box.hidden = false;
+    box.addEventListener("click", async () => {
+        await navigator.clipboard.writeText(textOf(box.dataset.from));
+        status.textContent = status.dataset.done;
+    });
+}
+
+function offerPrint(box) {
+    box.hidden = false;
+    box.addEventListener("click", () => window.print());
+}
+
+/** A form that only leads on: go to the address as it is, where a GET form would drop its query. */
+function keepQuery(box) {
+    const form = box.querySelector("form");
+    form.addEventListener("submit", (event) => {
+        event.preventDefault();
+        window.location.assign(form.getAttribute("action"));
+    });
+}
+
+/** Write "123456" as "123 456", and leave alone what is no row of digits. */
+function grouped(text) {
+    const bare = text.replace(/\s/g, "");
+    return /^\d+$/.test(bare) ? bare.match(/\d{1,3}/g).join(" ") : bare;
+}
+
+function groupDigits(field) {
+    field.addEventListener("input", (event) => {
+        if (event.isComposing) {
+            return;
+        }
+        const typed = field.value;
+        const before = typed.slice(0, field.selectionStart).replace(/\s/g, "").length;
+        const text = grouped(typed);
+        if (text === typed) {
+            return;
+        }
+        field.value = text;
+        let caret = 0;
+        for (let seen = 0; seen < before; caret += 1) {
+            seen += /\s/.test(text[caret]) ? 0 : 1;
+        }
+        field.setSelectionRange(caret, caret);
+    });
+}
+
+/** Offer the pad of digits until the visitor turns to recovery codes, which have letters. */
+function switchKeyboard(box) {
+    const field = document.querySelector("input[autocomplete='one-time-code']");
+    const details = box.querySelector("details");
+    if (!field || !details) {
+        return;
+    }
+    const choose = () => {
+        field.inputMode = details.open ? "text" : "numeric";
+    };
+    details.addEventListener("toggle", choose);
+    choose();
+}
+
+const offers = { "another-way": switchKeyboard, continue: keepQuery, copy: offerCopy, print: offerPrint };
+
+for (const box of document.querySelectorAll("[data-two-factor]")) {
+    offers[box.dataset.twoFactor](box);
+}
+for (const field of document.querySelectorAll("input[autocomplete='one-time-code']")) {
+    groupDigits(field);
+}
