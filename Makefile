@@ -1,0 +1,143 @@
+# The front door. It needs Python 3.11 or newer and make; everything else goes into .venv, and removing that
+# folder takes everything back.
+#
+#   make demo     the demo site on 127.0.0.1:8000
+#   make test     the tests on SQLite, and on the databases that TEST_POSTGRES and TEST_MYSQL name
+#   make check    lint, types, architecture, templates, spelling
+#   make matrix   the tests against the built wheel in each cell of the version matrix
+#   make docs     the documentation, warnings are errors
+#   make bench    the benchmark beside the rivals
+#   make wheel    the distributions, in dist/
+
+PYTHON ?= $(shell scripts/find-python)
+JOBS ?= auto
+# More arguments for pytest, as in: make test ARGS="tests/journeys -x"
+ARGS ?=
+
+CELLS := $(sort $(patsubst requirements/%.txt,%,$(wildcard requirements/py*.txt)))
+NEWEST := $(lastword $(CELLS))
+
+PIP_INSTALL := -m pip install --quiet --quiet --disable-pip-version-check --no-deps
+LOCKED := $(PIP_INSTALL) --require-hashes --requirement
+# The build back end is among the pinned packages, so the source tree is installed without fetching another.
+EDITABLE := $(PIP_INSTALL) --no-build-isolation --editable .
+PYTEST := -m pytest --numprocesses $(JOBS)
+TOOLS := .venv/tools/bin
+
+.PHONY: help
+help:
+	@sed -n '4,/^$$/s/^# *//p' Makefile
+
+# --- environments ------------------------------------------------------------------------------
+
+.venv/.ready: $(wildcard requirements/py*.txt) pyproject.toml
+	@echo "Setting up .venv ..."
+	@test -n "$(PYTHON)"
+	@"$(PYTHON)" -m venv .venv
+	@.venv/bin/python $(LOCKED) requirements/$$(.venv/bin/python scripts/cell.py).txt
+	@.venv/bin/python $(EDITABLE)
+	@touch $@
+
+.venv/.mysql: .venv/.ready requirements/mysql.txt
+	@.venv/bin/python $(LOCKED) requirements/mysql.txt
+	@touch $@
+
+.venv/tools/.ready: requirements/tools.txt pyproject.toml
+	@echo "Setting up .venv/tools ..."
+	@test -n "$(PYTHON)"
+	@"$(PYTHON)" -m venv --clear .venv/tools
+	@$(TOOLS)/python $(LOCKED) requirements/tools.txt
+	@$(TOOLS)/python $(EDITABLE)
+	@touch $@
+
+.PRECIOUS: .venv/cells/%/.ready
+.venv/cells/%/.ready: requirements/%.txt
+	@echo "Setting up .venv/cells/$* ..."
+	@python=$$(scripts/find-python $$(echo $* | sed 's/^py3\([0-9]*\)-.*/3.\1/')) && "$$python" -m venv --clear .venv/cells/$*
+	@.venv/cells/$*/bin/python $(LOCKED) requirements/$*.txt
+	@touch $@
+
+# --- running it --------------------------------------------------------------------------------
+
+.PHONY: demo
+demo: .venv/.ready
+	@.venv/bin/python demo/manage.py prepare_demo
+	@exec .venv/bin/python demo/manage.py runserver 127.0.0.1:8000
+
+.PHONY: bench
+bench: .venv/.ready
+	@.venv/bin/python bench/run.py $(ARGS)
+
+# --- tests -------------------------------------------------------------------------------------
+
+.PHONY: test test-sqlite test-postgres test-mysql
+test: test-sqlite $(if $(TEST_POSTGRES),test-postgres) $(if $(TEST_MYSQL),test-mysql)
+
+test-sqlite: .venv/.ready
+	.venv/bin/python $(PYTEST) $(ARGS)
+
+test-postgres: .venv/.ready
+	TEST_DATABASE=postgres .venv/bin/python $(PYTEST) $(ARGS)
+
+test-mysql: .venv/.mysql
+	TEST_DATABASE=mysql .venv/bin/python $(PYTEST) $(ARGS)
+
+# Each cell tests what a user would get: the wheel, not the source tree.
+.PHONY: matrix coverage $(CELLS)
+matrix: $(CELLS)
+
+$(CELLS): %: .venv/cells/%/.ready wheel
+	@.venv/cells/$*/bin/python $(PIP_INSTALL) --force-reinstall dist/*.whl
+	TEST_WHEEL="$$(echo dist/*.whl)" .venv/cells/$*/bin/python $(PYTEST) $(ARGS)
+
+# The newest cell, and every line and branch of the package must have run.
+coverage:
+	@$(MAKE) --no-print-directory $(NEWEST) ARGS='--cov --cov-report=term-missing:skip-covered $(ARGS)'
+
+# --- checks ------------------------------------------------------------------------------------
+
+.PHONY: check lint types architecture templates spelling format
+check: lint types architecture templates spelling
+
+lint: .venv/tools/.ready
+	$(TOOLS)/ruff check
+	$(TOOLS)/ruff format --check
+
+types: .venv/tools/.ready
+	$(TOOLS)/mypy
+
+architecture: .venv/tools/.ready
+	$(TOOLS)/lint-imports
+
+templates: .venv/tools/.ready
+	$(TOOLS)/djlint --lint src demo
+
+spelling: .venv/tools/.ready
+	$(TOOLS)/typos
+
+# Mends what can be mended without thinking.
+format: .venv/tools/.ready
+	$(TOOLS)/ruff check --fix --exit-zero --quiet
+	$(TOOLS)/ruff format
+
+# --- what is given away ------------------------------------------------------------------------
+
+.PHONY: docs wheel
+docs: .venv/tools/.ready
+	$(TOOLS)/sphinx-build --nitpicky --fail-on-warning --keep-going --quiet docs docs/_build/html
+
+wheel: .venv/tools/.ready
+	@rm -rf dist
+	@$(TOOLS)/python -m build --no-isolation --outdir dist . >/dev/null
+	@ls dist
+
+# --- upkeep ------------------------------------------------------------------------------------
+
+# ARGS=--upgrade moves every pin to the newest release.
+.PHONY: requirements clean
+requirements:
+	@test -x .venv/uv/bin/uv || { "$(PYTHON)" -m venv .venv/uv && .venv/uv/bin/python $(PIP_INSTALL) uv; }
+	@PATH="$(CURDIR)/.venv/uv/bin:$$PATH" "$(PYTHON)" requirements/compile.py $(ARGS)
+
+clean:
+	rm -rf .venv dist docs/_build
