@@ -1,0 +1,56 @@
+"""The pytest plugin that leaves out what cannot run on this machine, and says so.
+
+A test marked ``@pytest.mark.needs("redis")`` runs where Redis is present; everything in tests/browser needs the browser.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.services import SERVICES
+
+BROWSER_TESTS = Path(__file__).parent / "browser"
+
+
+def missing(item: pytest.Item) -> list[str]:
+    """Return the names of the services that the test needs and the machine has not."""
+    needed = [name for marker in item.iter_markers("needs") for name in marker.args]
+    if BROWSER_TESTS in item.path.parents:
+        needed.append("browser")
+    return [name for name in needed if SERVICES[name].find() is None]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out what cannot run here, each with the reason that the summary counts by."""
+    for item in items:
+        for name in missing(item):
+            item.add_marker(pytest.mark.skip(reason=left_out(name)))
+
+
+def left_out(name: str) -> str:
+    """Return the reason as it stands in the report."""
+    return f"left out, needs {SERVICES[name].title}: {SERVICES[name].remedy}"
+
+
+def reason_of(report: pytest.TestReport) -> str:
+    """Return why the test was skipped."""
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    return reason.removeprefix("Skipped: ")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say on which database this was, and what was left out and why."""
+    terminalreporter.section("what was left out")
+    terminalreporter.write_line(f"This ran on {os.environ.get('TEST_DATABASE', 'sqlite')}.")
+    for name in ("postgres", "mysql"):
+        if SERVICES[name].find() is None:
+            terminalreporter.write_line(f"The suite on {SERVICES[name].title} was left out: {SERVICES[name].remedy}.")
+    skipped = Counter(reason_of(report) for report in terminalreporter.stats.get("skipped", []))
+    for reason, count in sorted(skipped.items()):
+        terminalreporter.write_line(f"{count} tests: {reason}.")
+    if not skipped:
+        terminalreporter.write_line("No single test was left out.")
