@@ -1,1 +1,236 @@
-"""System checks."""
+"""System checks: each way in which the wiring can be wrong, by a stable id.
+
+An error means that somebody may get in without a proof, or nobody at all; a warning, that something is weaker than it
+looks. ``docs/checks.md`` lists them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from allauth.account.adapter import get_adapter
+from django.apps import apps
+from django.conf import settings
+from django.contrib.auth.views import LoginView
+from django.core import checks
+from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, reverse
+from django.utils.module_loading import import_string
+
+from . import app_settings, compat
+from .adapter import LATER_STAGES, STAGE, OTPAdapter, TwoFactorAdapterMixin
+from .middleware import AllauthTwoFactorMiddleware
+
+if TYPE_CHECKING:
+    from django.contrib.admin import AdminSite
+
+Messages = list[checks.CheckMessage]
+
+OURS = "allauth_2fa.middleware.AllauthTwoFactorMiddleware"
+EARLIER_MIDDLEWARE = (
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
+)
+URL_NAMES = ("two-factor-authenticate", "two-factor-setup", "two-factor-backup-tokens", "two-factor-remove", "two-factor-reauthenticate")
+OLD_HOOKS = ("stash_pending_login", "unstash_pending_login_kwargs")
+FORM_KEYS = frozenset({"authenticate", "setup", "remove", "reauthenticate"})
+
+
+@checks.register(checks.Tags.security)
+def check_adapter(**_kwargs: Any) -> Messages:  # noqa: ANN401 - Django's
+    """E001: the account adapter lacks what brings in our stage. W001: it overrides hooks that 0.x had."""
+    adapter = type(get_adapter())
+    if not issubclass(adapter, TwoFactorAdapterMixin):
+        return [
+            checks.Error(
+                "ACCOUNT_ADAPTER does not ask for a second factor.",
+                hint=f"Set it to '{OTPAdapter.__module__}.{OTPAdapter.__qualname__}', or put TwoFactorAdapterMixin before the base of your own.",
+                id="allauth_2fa.E001",
+            )
+        ]
+    return [
+        checks.Warning(
+            f"{adapter.__qualname__}.{name} is never called.",
+            hint="allauth keeps half-finished logins itself now. Take the method away.",
+            id="allauth_2fa.W001",
+        )
+        for name in OLD_HOOKS
+        if hasattr(adapter, name)
+    ]
+
+
+@checks.register(checks.Tags.security)
+def check_stage(**_kwargs: Any) -> Messages:  # noqa: ANN401 - Django's
+    """E002: our stage is missing. E003: it stands in the wrong place. E004: another stage has its key."""
+    stages = get_adapter().get_login_stages()
+    if STAGE not in stages:
+        return [
+            checks.Error(
+                "The login has no stage for the second factor.",
+                hint=f"get_login_stages() of your adapter must keep '{STAGE}': extend what super() returns.",
+                id="allauth_2fa.E002",
+            )
+        ]
+    return [*_misplaced(stages), *_doubled(stages)]
+
+
+def _misplaced(stages: list[str]) -> Iterator[checks.CheckMessage]:
+    at = stages.index(STAGE)
+    if any(stage in stages[at:] for stage in compat.ACCOUNT_STAGES) or any(stage in stages[:at] for stage in LATER_STAGES):
+        yield checks.Error(
+            f"'{STAGE}' stands in the wrong place.",
+            hint="It comes after allauth's own verification and before the trust and passkey stages of allauth.mfa.",
+            id="allauth_2fa.E003",
+        )
+
+
+def _doubled(stages: list[str]) -> Iterator[checks.CheckMessage]:
+    same = [stage for stage in stages if getattr(import_string(stage), "key", None) == compat.STAGE_KEY]
+    if len(same) > 1:
+        yield checks.Error(
+            f"Two login stages have the key '{compat.STAGE_KEY}': {', '.join(same)}.",
+            hint="The first that is answered counts for both. Keep ours; it asks on behalf of allauth.mfa too.",
+            id="allauth_2fa.E004",
+        )
+
+
+@checks.register(checks.Tags.security)
+def check_middleware(**_kwargs: Any) -> Messages:  # noqa: ANN401 - Django's
+    """E005: our middleware is missing. E006: it, or what it stands on, is missing or stands before it."""
+    paths = list(settings.MIDDLEWARE)
+    at = next((index for index, path in enumerate(paths) if _is(path, AllauthTwoFactorMiddleware)), None)
+    if at is None:
+        hint = f"Add '{OURS}' after '{EARLIER_MIDDLEWARE[-1]}'. Without it, other login views than allauth's are not guarded."
+        return [checks.Error("The guard is missing from MIDDLEWARE.", hint=hint, id="allauth_2fa.E005")]
+    return [
+        checks.Error(
+            f"'{needed}' must stand in MIDDLEWARE, before '{paths[at]}'.",
+            hint="The order is: sessions, authentication, django-otp, the guard.",
+            id="allauth_2fa.E006",
+        )
+        for needed in EARLIER_MIDDLEWARE
+        if not any(_is(path, import_string(needed)) for path in paths[:at])
+    ]
+
+
+def _is(path: str, wanted: Any) -> bool:  # noqa: ANN401 - a middleware class or factory
+    found = import_string(path)
+    return found is wanted or (isinstance(found, type) and isinstance(wanted, type) and issubclass(found, wanted))
+
+
+@checks.register(checks.Tags.urls)
+def check_urls(**_kwargs: Any) -> Messages:  # noqa: ANN401 - Django's
+    """E007: pages cannot be found."""
+    missing = [name for name in URL_NAMES if not _reverses(name)]
+    if not missing or not settings.ROOT_URLCONF:
+        return []
+    hint = 'Add path("accounts/two-factor/", include("allauth_2fa.urls")) to the URLconf, without a namespace.'
+    return [checks.Error(f"No URL is named {', '.join(missing)}.", hint=hint, id="allauth_2fa.E007")]
+
+
+def _reverses(name: str) -> bool:
+    try:
+        reverse(name)
+    except NoReverseMatch:
+        return False
+    return True
+
+
+@checks.register(checks.Tags.security)
+def check_settings(**_kwargs: Any) -> Messages:  # noqa: ANN401 - Django's
+    """E008: a setting holds what it cannot. W002: a setting that nobody reads, misspelt perhaps."""
+    messages: Messages = []
+    for setting in app_settings.SETTINGS.values():
+        value = setting.read()
+        is_kind = isinstance(value, setting.kind) and (setting.kind is bool or not isinstance(value, bool))
+        if not is_kind or (setting.minimum is not None and value < setting.minimum):
+            messages.append(_wrong_setting(setting, value))
+    unknown_forms = sorted(set(app_settings.FORMS) - FORM_KEYS) if isinstance(app_settings.FORMS, dict) else []
+    unknown = [name for name in _names_set() if name.removeprefix(app_settings.PREFIX) not in app_settings.SETTINGS]
+    for name in [*unknown, *(f"{app_settings.PREFIX}FORMS[{key!r}]" for key in unknown_forms)]:
+        messages.append(checks.Warning(f"{name} is not a setting of this package.", hint="Check how it is spelt.", id="allauth_2fa.W002"))
+    return messages
+
+
+def _wrong_setting(setting: app_settings.Setting, value: object) -> checks.CheckMessage:
+    kind = getattr(setting.kind, "__name__", str(setting.kind))
+    least = "" if setting.minimum is None else f", {setting.minimum} at least"
+    return checks.Error(f"{setting.full_name} is {value!r}.", hint=f"It must be of type {kind}{least}.", id="allauth_2fa.E008")
+
+
+def _names_set() -> list[str]:
+    return sorted(name for name in dir(settings) if name.startswith(app_settings.PREFIX))
+
+
+@checks.register(checks.Tags.security)
+def check_sessions(**_kwargs: Any) -> Messages:  # noqa: ANN401 - Django's
+    """W003: sessions live in the visitor's cookie alone."""
+    if settings.SESSION_ENGINE != "django.contrib.sessions.backends.signed_cookies":
+        return []
+    hint = "A cookie that was copied before a logout or a change works until it expires. Keep sessions in the database or a cache."
+    return [checks.Warning("Sessions are kept in signed cookies.", hint=hint, id="allauth_2fa.W003")]
+
+
+@checks.register(checks.Tags.security)
+def check_cache(**_kwargs: Any) -> Messages:  # noqa: ANN401 - Django's
+    """W004: the cache that allauth counts login attempts in cannot count."""
+    if settings.CACHES.get("default", {}).get("BACKEND") != "django.core.cache.backends.dummy.DummyCache":
+        return []
+    hint = "allauth's limits on passwords and reauthentications count in the default cache. Use one that keeps what it is given."
+    return [checks.Warning("The default cache keeps nothing, so that allauth limits nothing.", hint=hint, id="allauth_2fa.W004")]
+
+
+@checks.register(checks.Tags.security)
+def check_admin_sites(**_kwargs: Any) -> Messages:  # noqa: ANN401 - Django's
+    """W005: an admin site shows a login form of its own."""
+    if not apps.is_installed("django.contrib.admin"):
+        return []
+    return [
+        checks.Warning(
+            f"The admin site '{site.name}' shows a login form of its own.",
+            hint="The guard asks those who log in there for their second factor. allauth_2fa.admin.secure_admin_site(site) "
+            "sends them through allauth and lets nobody in without one.",
+            id="allauth_2fa.W005",
+        )
+        for site in sorted(_admin_sites(), key=lambda site: site.name)
+        # Whoever sends the login elsewhere, as secure_admin_site() and the snippet of 0.x do, replaces it on the site itself.
+        if "login" not in vars(site)
+    ]
+
+
+def _admin_sites() -> list[AdminSite]:
+    """Return the admin sites that the URLconf serves."""
+    found = {}
+    for pattern in _patterns():
+        site = getattr(pattern.callback, "admin_site", None)
+        if site is not None:
+            found[id(site)] = site
+    return list(found.values())
+
+
+@checks.register(checks.Tags.security)
+def check_foreign_logins(**_kwargs: Any) -> Messages:  # noqa: ANN401 - Django's
+    """W006: a view of Django's logs in. E009: django-otp-webauthn's own login is open."""
+    messages: Messages = []
+    for pattern in _patterns():
+        view = getattr(pattern.callback, "view_class", None)
+        where = f"{pattern.pattern}"
+        if isinstance(view, type) and issubclass(view, LoginView):
+            hint = "The guard asks those who log in there for their second factor. allauth's login does so with e-mail verification too."
+            messages.append(checks.Warning(f"'{where}' is a login view that is not allauth's.", hint=hint, id="allauth_2fa.W006"))
+        if isinstance(view, type) and view.__module__ == "django_otp_webauthn.views" and "Authentication" in view.__name__:
+            hint = "It logs in by itself, passwordless by default. Do not include django_otp_webauthn.urls."
+            messages.append(checks.Error(f"'{where}' is django-otp-webauthn's own login.", hint=hint, id="allauth_2fa.E009"))
+    return messages
+
+
+def _patterns(resolver: URLResolver | None = None) -> Iterator[URLPattern]:
+    if not settings.ROOT_URLCONF:
+        return
+    for entry in (resolver or get_resolver()).url_patterns:
+        if isinstance(entry, URLResolver):
+            yield from _patterns(entry)
+        else:
+            yield entry
+

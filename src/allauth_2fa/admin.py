@@ -1,0 +1,124 @@
+"""The admin: device pages that show no secret, and a site that nobody enters without a second factor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import urlencode
+
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.auth import REDIRECT_FIELD_NAME, get_user_model
+from django.http import HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.cache import never_cache
+from django_otp.plugins.otp_static import admin as static_admin
+from django_otp.plugins.otp_totp import admin as totp_admin
+
+from . import app_settings
+from .factors import registry
+
+if TYPE_CHECKING:
+    from django.contrib.admin import AdminSite
+    from django.http import HttpRequest, HttpResponse
+    from django_otp.models import Device
+
+
+def secure_admin_site(site: AdminSite) -> AdminSite:
+    """Send logins of an admin site through allauth, and open the site to verified sessions of staff alone.
+
+    ``secure_admin_site(admin.site)`` in the project's ``urls.py`` is all that is needed. Staff who are logged in and may
+    not enter get a page that says why, and never a redirect in a circle.
+
+    Args:
+        site: the site, changed in place.
+
+    Returns:
+        The same site.
+    """
+    if getattr(site, "is_two_factor_secured", False):
+        return site
+    allows = site.has_permission
+
+    def has_permission(request: HttpRequest) -> bool:
+        return bool(allows(request)) and _is_verified(request)
+
+    @never_cache
+    def login(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:  # noqa: ARG001 - Django's
+        index = reverse("admin:index", current_app=site.name)
+        if has_permission(request):
+            return HttpResponseRedirect(index)
+        if request.user.is_authenticated:
+            return _refused(request, "no_factor" if allows(request) else "not_staff")
+        query = urlencode({REDIRECT_FIELD_NAME: request.GET.get(REDIRECT_FIELD_NAME) or index})
+        return HttpResponseRedirect(f"{reverse('account_login')}?{query}")
+
+    site.has_permission = has_permission  # type: ignore[method-assign]
+    site.login = login  # type: ignore[method-assign, assignment]
+    site.is_two_factor_secured = True  # type: ignore[attr-defined]
+    return site
+
+
+def _is_verified(request: HttpRequest) -> bool:
+    """Tell whether the session has answered a challenge; without django-otp's middleware nobody has."""
+    is_verified = getattr(request.user, "is_verified", None)
+    return bool(is_verified and is_verified())
+
+
+def _refused(request: HttpRequest, reason: str) -> HttpResponse:
+    context = {"reason": reason, "setup_url": reverse("two-factor-setup")}
+    return render(request, f"allauth_2fa/admin_refused.{app_settings.TEMPLATE_EXTENSION}", context, status=403)
+
+
+class DeviceAdmin(admin.ModelAdmin):
+    """Shows who has which device and since when, lets support rename and delete it, and never shows a secret."""
+
+    list_display: ClassVar[list[str]] = ["user", "name", "confirmed", "created_at", "last_used_at"]
+    list_filter: ClassVar[list[str]] = ["confirmed", "created_at", "last_used_at"]
+    list_select_related: ClassVar[list[str]] = ["user"]
+    fields: ClassVar[list[str]] = ["user", "name", "confirmed", "created_at", "last_used_at"]
+    readonly_fields: ClassVar[list[str]] = ["user", "confirmed", "created_at", "last_used_at"]
+    search_help_text = _("User or name of the device")
+
+    def get_search_fields(self, request: HttpRequest) -> list[str]:  # noqa: ARG002 - Django's
+        """Return the fields by which a user of any model is found."""
+        model = get_user_model()
+        names = {field.name for field in model._meta.get_fields()}  # noqa: SLF001 - Django documents it
+        candidates = dict.fromkeys((model.USERNAME_FIELD, model.get_email_field_name()))
+        return ["name", *(f"user__{name}" for name in candidates if name in names)]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 - Django's
+        """Refuse: a device is added by the one who holds it, since adding it shows its secret."""
+        return False
+
+
+class RecoveryAdmin(DeviceAdmin):
+    """Shows in addition how many codes are left."""
+
+    fields: ClassVar[list[str]] = [*DeviceAdmin.fields, "left"]
+    readonly_fields: ClassVar[list[str]] = [*DeviceAdmin.readonly_fields, "left"]
+
+    @admin.display(description=_("codes left"))
+    def left(self, device: Device) -> int:
+        """Return how many unused codes there are."""
+        tokens = getattr(device, "token_set", None)
+        return device.codes_left() if tokens is None else tokens.count()  # type: ignore[attr-defined]
+
+
+STOCK = {registry.totp.model: totp_admin.TOTPDeviceAdmin, registry.static.model: static_admin.StaticDeviceAdmin}
+"""django-otp's own pages show secrets. Those stand back for ours; a project's own pages stay."""
+
+
+def register(site: AdminSite) -> None:
+    """Register the pages of the devices, unless the project has some of its own."""
+    pages = {registry.totp.model: DeviceAdmin, registry.static.model: RecoveryAdmin, registry.recovery.model: RecoveryAdmin}
+    for model, page in pages.items():
+        if site.is_registered(model) and type(site._registry[model]) is STOCK.get(model):  # noqa: SLF001 - there is no public way
+            site.unregister(model)
+        if not site.is_registered(model):
+            site.register(model, page)
+
+
+if apps.is_installed("django.contrib.admin"):
+    register(admin.site)
