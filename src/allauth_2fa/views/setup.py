@@ -10,6 +10,7 @@ from django.contrib import messages
 from django.contrib.sites.shortcuts import get_current_site
 from django.forms import ValidationError
 from django.http import HttpResponseRedirect
+from django.utils.functional import SimpleLazyObject
 from django.utils.safestring import mark_safe
 
 from allauth_2fa import app_settings, utils
@@ -100,8 +101,8 @@ class TwoFactorSetup(ProofRequiredMixin, FormPage):
         secret = utils.get_device_base32_secret(self.device)
         return {
             **super().get_context_data(**kwargs),
-            "qr_code_url": self.get_qr_code_data_uri,
-            "qr_code_svg": self.get_qr_code_svg,
+            "qr_code_url": SimpleLazyObject(self.get_qr_code_data_uri),
+            "qr_code_svg": SimpleLazyObject(self.get_qr_code_svg),
             "secret": secret,
             "secret_groups": [secret[at : at + GROUP] for at in range(0, len(secret), GROUP)],
             "otpauth_url": utils.otpauth_url(self.device, **self.get_qr_code_kwargs()),
