@@ -10,9 +10,15 @@ def home(request: HttpRequest) -> HttpResponse:
     return HttpResponse(f"user: {request.user}", content_type="text/plain")
 
 
+def plain(_request: HttpRequest) -> HttpResponse:
+    """Ask for nobody."""
+    return HttpResponse("plain", content_type="text/plain")
+
+
 urlpatterns = [
     path("accounts/two-factor/", include("allauth_2fa.urls")),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
+    path("plain/", plain, name="plain"),
     path("", home, name="home"),
 ]

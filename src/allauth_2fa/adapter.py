@@ -75,7 +75,7 @@ class TwoFactorAdapterMixin:
 
     def _admit(self, request: HttpRequest, user: AbstractBaseUser, state: dict[str, Any]) -> None:
         challenge.restore_backend(user, state)
-        device = challenge.proving_device(state, user)
+        device = challenge.proving_device(request, state, user)
         if device is not None:
             user.otp_device = device  # type: ignore[attr-defined]
         elif state.get("due"):

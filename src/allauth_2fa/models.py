@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import unicodedata
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
-from django.db import models, transaction
+from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 from django.utils.translation import gettext_lazy as _
@@ -26,6 +26,15 @@ GROUP = 4
 ITERATIONS = 100_000
 """Rounds of PBKDF2-SHA256 a code. 80 random bits need no slow hash; this is one all the same, since a code has
 fewer than the 112 bits from which OWASP ASVS 5.0 (6.5.2) allows a fast one. About 30 ms a try."""
+
+
+SALT_LENGTH = 32
+"""Letters and digits of the salt that the codes of one user share: 190 bits, so that a try costs one hash run."""
+
+
+def digest_recovery_code(code: str, salt: str, iterations: int) -> str:
+    """Return what is stored of a normalized code, in the format of Django's password hashers."""
+    return PBKDF2PasswordHasher().encode(code, salt, iterations)
 
 
 def normalize_recovery_code(text: str) -> str:
@@ -56,19 +65,41 @@ class RecoveryDevice(TimestampMixin, Device):
 
     def digest(self, code: str) -> str:
         """Return what is stored of a normalized code."""
-        return PBKDF2PasswordHasher().encode(code, self.salt, self.iterations)
+        return digest_recovery_code(code, self.salt, self.iterations)
 
-    def renew(self, number: int) -> list[str]:
-        """Void every code, make ``number`` new ones and return them, readable for the only time."""
+    @classmethod
+    def renew(cls, user_id: object, number: int) -> list[str]:
+        """Void every code of the user's, make ``number`` new ones and return them, readable for the only time."""
         codes = [get_random_string(CODE_LENGTH, ALPHABET) for _ in range(number)]
-        self.salt, self.iterations = get_random_string(32), ITERATIONS
-        fresh = [RecoveryCode(device=self, digest=self.digest(code)) for code in codes]
+        hashing: dict[str, Any] = {"salt": get_random_string(SALT_LENGTH), "iterations": ITERATIONS}
+        # Hashing takes its time, and no transaction is to wait for it.
+        digests = [digest_recovery_code(code, **hashing) for code in codes]
         with transaction.atomic():
-            # The write comes first: it is the lock that lets one of two renewals at once wait for the other.
-            type(self).objects.filter(pk=self.pk).update(salt=self.salt, iterations=self.iterations)
-            self.codes.all().delete()
-            RecoveryCode.objects.bulk_create(fresh)
+            device = cls._emptied(user_id, hashing) or cls._made(user_id, hashing) or cls._emptied(user_id, hashing)
+            RecoveryCode.objects.bulk_create(RecoveryCode(device=device, digest=digest) for digest in digests)
         return ["-".join(code[at : at + GROUP] for at in range(0, CODE_LENGTH, GROUP)) for code in codes]
+
+    @classmethod
+    def _emptied(cls, user_id: object, hashing: dict[str, Any]) -> RecoveryDevice | None:
+        """Return the user's device without its codes, None if there is none yet.
+
+        The write comes first: it is the lock that lets one of two renewals at once wait for the other.
+        """
+        mine = cls.objects.filter(user_id=user_id)
+        if not mine.update(confirmed=True, **hashing):
+            return None
+        device = mine.get()
+        device.codes.all().delete()
+        return device
+
+    @classmethod
+    def _made(cls, user_id: object, hashing: dict[str, Any]) -> RecoveryDevice | None:
+        """Return a new device of the user's, None if somebody else made it meanwhile."""
+        try:
+            with transaction.atomic():
+                return cls.objects.create(user_id=user_id, name="recovery codes", **hashing)
+        except IntegrityError:
+            return None
 
     def verify_token(self, token: str) -> bool:
         """Spend the code: one hash run and one conditional UPDATE, whose row count is the verdict."""

@@ -13,6 +13,7 @@ from .base import Factor
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
+    from django.db.models import QuerySet
     from django_otp.models import Device
 
 
@@ -38,11 +39,10 @@ class RecoveryFactor(Factor):
         if not row.verify_token(answer):
             raise RecoveryCodeUsed if self.recognizes(answer) and row.has_spent(answer) else RecoveryCodeRefused
 
-    def renew(self, user: AbstractBaseUser, number: int) -> tuple[RecoveryDevice, list[str]]:
+    def renew(self, user: AbstractBaseUser, number: int) -> list[str]:
         """Void the user's codes and make ``number`` new ones, returned readable for the only time."""
-        device, _created = RecoveryDevice.objects.get_or_create(user_id=user.pk, defaults={"name": "recovery codes"})
-        return device, device.renew(number)
+        return RecoveryDevice.renew(user.pk, number)
 
-    def unused(self, user: AbstractBaseUser) -> int:
-        """Return how many of the user's codes have not been spent (one query)."""
-        return RecoveryCode.objects.filter(device__user_id=user.pk, device__confirmed=True, used_at=None).count()
+    def unused(self, user: AbstractBaseUser) -> QuerySet[RecoveryCode]:
+        """Return the user's codes that have not been spent."""
+        return RecoveryCode.objects.filter(device__user_id=user.pk, device__confirmed=True, used_at=None)

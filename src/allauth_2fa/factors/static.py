@@ -16,6 +16,7 @@ from .base import Factor, clean_answer
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
+    from django.db.models import QuerySet
     from django_otp.models import Device
 
 DEVICE_NAME = "backup"
@@ -114,9 +115,9 @@ class StaticFactor(Factor):
             self.void(user)
             return StaticToken.objects.bulk_create(fresh)
 
-    def tokens(self, user: AbstractBaseUser) -> list[StaticToken]:
-        """Return the user's unused tokens."""
-        return list(StaticToken.objects.filter(device__user_id=user.pk, device__confirmed=True).order_by("pk"))
+    def unused(self, user: AbstractBaseUser) -> QuerySet[StaticToken]:
+        """Return the user's tokens; a spent one is deleted."""
+        return StaticToken.objects.filter(device__user_id=user.pk, device__confirmed=True).order_by("pk")
 
     def void(self, user: AbstractBaseUser) -> None:
         """Delete the user's tokens, and leave the devices."""

@@ -36,6 +36,8 @@ class Notes:
     """Whose session, logged in by another door, was turned into a half-finished login."""
     announced: bool = False
     """That login was caught at Django's signal, in the view that made it, and not in a later request."""
+    device: Device | None = None
+    """The device that has just accepted the answer."""
     marked: bool | None = None
     """Whether the marker cookie has to be set (True) or taken away (False) with the response."""
 
@@ -194,6 +196,7 @@ def complete(stage: compat.LoginStage, user: AbstractBaseUser, device: Device) -
     note_proof(stage.request, user, device)
     # Kept with the login, not on the user: another stage may come in between, and re-reads the user.
     stage.state["device"] = device.persistent_id
+    notes(stage.request).device = device
     release(stage.request)
     return stage.exit()
 
@@ -207,8 +210,14 @@ def passed_state(request: HttpRequest, user: AbstractBaseUser) -> dict[str, Any]
     return stage.get("data", {}) if stage.get("handled") else None
 
 
-def proving_device(state: dict[str, Any], user: AbstractBaseUser) -> Device | None:
-    """Re-load the device that answered, and check that it is still the user's and confirmed."""
+def proving_device(request: HttpRequest, state: dict[str, Any], user: AbstractBaseUser) -> Device | None:
+    """Return the device that answered, None if it is not the user's or not confirmed any more.
+
+    In the request that judged the answer it is at hand; behind another stage it is loaded again.
+    """
+    device = notes(request).device
+    if device is not None and device.persistent_id == state.get("device") and device.user_id == user.pk:
+        return device
     return registry.load(state.get("device"), user)
 
 

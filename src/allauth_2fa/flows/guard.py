@@ -159,5 +159,3 @@ def lead_on(request: HttpRequest, next_url: str | None) -> HttpResponse | None:
 def mfa_is_proved(request: HttpRequest, user: AbstractBaseUser) -> bool:
     """Tell whether ``allauth.mfa`` recorded a proof of this user in this session."""
     return any(entry.get("method") == "mfa" for entry in compat.records(request, user))
-
-

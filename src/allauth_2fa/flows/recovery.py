@@ -44,23 +44,23 @@ def renew(request: HttpRequest, user: AbstractBaseUser) -> Sequence[ShownCode]:
     if app_settings.ALWAYS_REVEAL_BACKUP_TOKENS:
         registry.recovery.model.objects.filter(user_id=user.pk).delete()
         return [ShownCode(token.token) for token in registry.static.renew(user, number)]
-    _device, codes = registry.recovery.renew(user, number)
+    codes = registry.recovery.renew(user, number)
     registry.static.void(user)
     return [ShownCode(code) for code in codes]
 
 
 def readable(user: AbstractBaseUser) -> Sequence[ShownCode]:
     """Return the user's unused codes that the database holds readable."""
-    return [ShownCode(token.token) for token in registry.static.tokens(user)]
+    return [ShownCode(token.token) for token in registry.static.unused(user)]
 
 
 def left(user: AbstractBaseUser) -> int:
-    """Return how many unused codes the user has, hashed and readable ones together."""
-    return registry.recovery.unused(user) + len(registry.static.tokens(user))
+    """Return how many unused codes the user has, hashed and readable ones together (one query)."""
+    readable_ones = registry.static.unused(user).order_by().values_list("pk")
+    return registry.recovery.unused(user).values_list("pk").union(readable_ones, all=True).count()
 
 
 def is_recovery(device: Device) -> bool:
     """Tell whether the device stands in for a factor that is gone."""
     factor = registry.factor_of(device)
     return factor is not None and not factor.primary
-

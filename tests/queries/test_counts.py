@@ -1,0 +1,137 @@
+"""What each step costs the database. The rivals' figures for the same steps are in bench/README.md."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.sites.models import Site
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django_otp.plugins.otp_totp.models import TOTPDevice
+
+from allauth_2fa.factors import registry
+from allauth_2fa.testing import login_verified
+from tests.cast import code_of, give_answer, give_password, is_logged_in, wrong_code_of
+
+pytestmark = pytest.mark.django_db
+
+TRANSACTION_CONTROL = ("SAVEPOINT", "RELEASE", "ROLLBACK", "BEGIN", "COMMIT")
+
+
+@pytest.fixture
+def count():
+    """Count the statements of a block, transaction control aside; sites come from Django's own cache, as in real life."""
+    Site.objects.get_current()
+
+    class Count:
+        def __enter__(self):
+            self.context = CaptureQueriesContext(connection)
+            self.context.__enter__()
+            return self
+
+        def __exit__(self, *raised):
+            self.context.__exit__(*raised)
+            self.statements = [q["sql"] for q in self.context.captured_queries if not q["sql"].startswith(TRANSACTION_CONTROL)]
+
+        @property
+        def total(self):
+            return len(self.statements)
+
+        @property
+        def writes(self):
+            return sum(not sql.startswith("SELECT") for sql in self.statements)
+
+    return Count()
+
+
+@pytest.fixture
+def ten_phones(alice, phone):
+    """Nine more authenticator apps of Alice's."""
+    return [TOTPDevice.objects.create(user=alice, name=f"Phone {n}", confirmed=True) for n in range(9)]
+
+
+def test_a_password_of_a_user_without_a_factor(client, bob, count):
+    with count:
+        give_password(client, bob)
+    assert count.total <= 8, count.statements
+
+
+def test_a_password_of_a_user_with_a_factor(client, alice, phone, count):
+    with count:
+        give_password(client, alice)
+    assert count.total <= 5, count.statements
+
+
+def test_the_challenge_page(client, alice, phone, count):
+    give_password(client, alice)
+    with count:
+        client.get(reverse("two-factor-authenticate"))
+    assert count.total <= 3, count.statements
+
+
+@pytest.mark.parametrize("phones", [1, 10])
+def test_a_wrong_code_costs_the_same_with_one_device_as_with_ten(client, alice, phone, phones, request, count):
+    if phones > 1:
+        request.getfixturevalue("ten_phones")
+    give_password(client, alice)
+    with count:
+        give_answer(client, wrong_code_of(phone))
+    assert (count.total, count.writes) == (4, 1), count.statements
+
+
+@pytest.mark.parametrize("phones", [1, 10])
+def test_a_right_code_costs_the_same_by_the_last_of_ten_devices(client, alice, phone, phones, request, count):
+    last = request.getfixturevalue("ten_phones")[-1] if phones > 1 else phone
+    give_password(client, alice)
+    with count:
+        give_answer(client, code_of(last), device=last.persistent_id)
+    assert is_logged_in(client)
+    assert count.total <= 10, count.statements
+
+
+def test_a_login_by_recovery_code(client, alice, phone, count):
+    codes = registry.recovery.renew(alice, 3)
+    give_password(client, alice)
+    with count:
+        give_answer(client, codes[0])
+    assert is_logged_in(client)
+    assert count.total <= 13, count.statements
+
+
+def test_the_enrollment_page(client, alice, count):
+    give_password(client, alice)
+    with count:
+        client.get(reverse("two-factor-setup"))
+    assert (count.total, count.writes) <= (6, 2), count.statements
+
+
+def test_making_ten_recovery_codes(client, alice, phone, settings, count):
+    settings.ALLAUTH_2FA_BACKUP_TOKENS_NUMBER = 10
+    login_verified(client, alice, phone)
+    with count:
+        response = client.post(reverse("two-factor-backup-tokens"))
+    assert len(response.context["backup_tokens"]) == 10
+    assert count.total <= 9, count.statements
+
+
+def test_a_page_that_asks_for_the_user_of_a_verified_session(client, alice, phone, count):
+    login_verified(client, alice, phone)
+    with count:
+        response = client.get("/")
+    assert "alice" in response.text
+    assert count.total == 3, count.statements  # the session, the user, and django-otp's device
+
+
+def test_a_page_that_asks_for_a_user_without_a_factor(client, bob, count):
+    give_password(client, bob)
+    with count:
+        client.get("/")
+    assert count.total == 2, count.statements
+
+
+def test_a_page_that_does_not_ask_for_the_user(client, alice, phone, count):
+    login_verified(client, alice, phone)
+    with count:
+        response = client.get("/plain/")
+    assert count.total == 0, count.statements
+    assert "Cookie" not in response.headers.get("Vary", "")
