@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
     from django.http.response import HttpResponseBase
 
+HIDDEN = "\N{BULLET}" * 8
+"""What stands for a code of which only the digest is stored."""
+
 
 @method_decorator(never_cache, name="dispatch")
 class TwoFactorBackupTokens(ProofRequiredMixin, ValidTOTPDeviceRequiredMixin, Page, TemplateView):
@@ -66,4 +69,6 @@ class TwoFactorBackupTokens(ProofRequiredMixin, ValidTOTPDeviceRequiredMixin, Pa
             return {**shown, "shown_once": not app_settings.ALWAYS_REVEAL_BACKUP_TOKENS}
         readable = recovery.readable(self.request.user)  # type: ignore[arg-type]
         left = recovery.left(self.request.user)  # type: ignore[arg-type]
-        return {"backup_tokens": readable, "codes_left": left, "reveal_tokens": always and bool(readable), "shown_once": False}
+        # Templates of 0.x tell by these whether there are any, and look at reveal_tokens before they show them.
+        items = readable or [recovery.ShownCode(HIDDEN)] * left
+        return {"backup_tokens": items, "codes_left": left, "reveal_tokens": always and bool(readable), "shown_once": False}
