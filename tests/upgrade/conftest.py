@@ -41,7 +41,7 @@ def shop_templates(use_templates: Callable[[Path], None]) -> None:
 
 
 @pytest.fixture
-def shop(settings: SettingsWrapper, shop_templates: None) -> None:  # noqa: ARG001 - the pages need their templates
+def shop(settings: SettingsWrapper, shop_templates: None) -> None:
     """The shop's URLs and templates."""
     settings.ROOT_URLCONF = "tests.upgrade.project.urls"
 

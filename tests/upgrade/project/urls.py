@@ -22,13 +22,13 @@ shop = [
     path("vault/", views.Vault.as_view(), name="vault"),
     path("cellar/", views.Cellar.as_view(), name="cellar"),
     path("attic/", views.Attic.as_view(), name="attic"),
-    path("authenticate/", views.ShopAuthenticate.as_view(), name="authenticate"),
     path("setup/", views.ShopSetup.as_view(), name="setup"),
     path("tokens/", views.ShopBackupTokens.as_view(), name="tokens"),
     path("remove/", views.ShopRemove.as_view(), name="remove"),
 ]
 
 urlpatterns = [
+    path("accounts/two-factor/authenticate/", views.ShopAuthenticate.as_view(), name="two-factor-authenticate"),
     path("accounts/two-factor/", include("allauth_2fa.urls")),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
