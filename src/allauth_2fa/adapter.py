@@ -41,7 +41,7 @@ class TwoFactorAdapterMixin:
         """Return the page that asks for the second factor, with the query string of the login and its ``next``."""
         return reverse("two-factor-authenticate") + (get_next_query_string(request) or "")
 
-    def is_two_factor_exempt(self, request: HttpRequest, user: AbstractBaseUser) -> bool:  # noqa: ARG002 - a hook
+    def is_two_factor_exempt(self, request: HttpRequest, user: AbstractBaseUser) -> bool:
         """Tell whether the guard lets this session pass unproved. Override it for impersonation by support, say."""
         return False
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from django.apps import apps
@@ -45,7 +45,7 @@ def secure_admin_site(site: AdminSite) -> AdminSite:
         return bool(allows(request)) and _is_verified(request)
 
     @never_cache
-    def login(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:  # noqa: ARG001 - Django's
+    def login(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         index = reverse("admin:index", current_app=site.name)
         if has_permission(request):
             return HttpResponseRedirect(index)
@@ -55,7 +55,7 @@ def secure_admin_site(site: AdminSite) -> AdminSite:
         return HttpResponseRedirect(f"{reverse('account_login')}?{query}")
 
     site.has_permission = has_permission  # type: ignore[method-assign]
-    site.login = login  # type: ignore[method-assign, assignment]
+    site.login = login  # type: ignore[method-assign]
     site.is_two_factor_secured = True  # type: ignore[attr-defined]
     return site
 
@@ -74,21 +74,21 @@ def _refused(request: HttpRequest, reason: str) -> HttpResponse:
 class DeviceAdmin(admin.ModelAdmin):
     """Shows who has which device and since when, lets support rename and delete it, and never shows a secret."""
 
-    list_display: ClassVar[list[str]] = ["user", "name", "confirmed", "created_at", "last_used_at"]
-    list_filter: ClassVar[list[str]] = ["confirmed", "created_at", "last_used_at"]
-    list_select_related: ClassVar[list[str]] = ["user"]
-    fields: ClassVar[list[str]] = ["user", "name", "confirmed", "created_at", "last_used_at"]
-    readonly_fields: ClassVar[list[str]] = ["user", "confirmed", "created_at", "last_used_at"]
+    list_display = ["user", "name", "confirmed", "created_at", "last_used_at"]
+    list_filter = ["confirmed", "created_at", "last_used_at"]
+    list_select_related = ["user"]
+    fields = ["user", "name", "confirmed", "created_at", "last_used_at"]
+    readonly_fields = ["user", "confirmed", "created_at", "last_used_at"]
     search_help_text = _("User or name of the device")
 
-    def get_search_fields(self, request: HttpRequest) -> list[str]:  # noqa: ARG002 - Django's
+    def get_search_fields(self, request: HttpRequest) -> list[str]:
         """Return the fields by which a user of any model is found."""
         model = get_user_model()
         names = {field.name for field in model._meta.get_fields()}  # noqa: SLF001 - Django documents it
         candidates = dict.fromkeys((model.USERNAME_FIELD, model.get_email_field_name()))
         return ["name", *(f"user__{name}" for name in candidates if name in names)]
 
-    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 - Django's
+    def has_add_permission(self, request: HttpRequest) -> bool:
         """Refuse: a device is added by the one who holds it, since adding it shows its secret."""
         return False
 
@@ -96,14 +96,14 @@ class DeviceAdmin(admin.ModelAdmin):
 class RecoveryAdmin(DeviceAdmin):
     """Shows in addition how many codes are left."""
 
-    fields: ClassVar[list[str]] = [*DeviceAdmin.fields, "left"]
-    readonly_fields: ClassVar[list[str]] = [*DeviceAdmin.readonly_fields, "left"]
+    fields = [*DeviceAdmin.fields, "left"]
+    readonly_fields = [*DeviceAdmin.readonly_fields, "left"]
 
     @admin.display(description=_("codes left"))
     def left(self, device: Device) -> int:
         """Return how many unused codes there are."""
         tokens = getattr(device, "token_set", None)
-        return device.codes_left() if tokens is None else tokens.count()  # type: ignore[attr-defined]
+        return device.codes_left() if tokens is None else tokens.count()
 
 
 STOCK = {registry.totp.model: totp_admin.TOTPDeviceAdmin, registry.static.model: static_admin.StaticDeviceAdmin}

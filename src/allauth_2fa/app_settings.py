@@ -6,12 +6,14 @@ The system checks and the documentation's test iterate over :data:`SETTINGS`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from allauth.account import app_settings as account_settings
 from django.conf import settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 PREFIX = "ALLAUTH_2FA_"
 
@@ -31,7 +33,7 @@ class Setting:
         """The name as it stands in a project's settings."""
         return PREFIX + self.name
 
-    def read(self) -> Any:  # noqa: ANN401 - each row has a kind of its own
+    def read(self) -> Any:
         """Return the project's value, or the default."""
         return getattr(settings, self.full_name) if hasattr(settings, self.full_name) else self.default()
 
@@ -69,7 +71,7 @@ SETTINGS: Mapping[str, Setting] = {
 }
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - each row has a kind of its own
+def __getattr__(name: str) -> Any:
     """Return the value of the setting of that name (PEP 562)."""
     try:
         return SETTINGS[name].read()

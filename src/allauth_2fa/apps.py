@@ -30,10 +30,10 @@ class AllauthTwoFactorConfig(AppConfig):
         from .factors import registry  # noqa: PLC0415
         from .flows import guard  # noqa: PLC0415
 
-        def on_login(request: Any, user: Any, **_facts: Any) -> None:  # noqa: ANN401 - a signal's
+        def on_login(request: Any, user: Any, **_facts: Any) -> None:
             guard.on_user_logged_in(request, user)
 
-        def on_mfa_added(request: Any, user: Any, **_facts: Any) -> None:  # noqa: ANN401 - a signal's
+        def on_mfa_added(request: Any, user: Any, **_facts: Any) -> None:
             guard.remember_mfa(request, user)
 
         user_logged_in.connect(on_login, weak=False, dispatch_uid="allauth_2fa.guard")

@@ -6,7 +6,6 @@ looks. ``docs/checks.md`` lists them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from allauth.account.adapter import get_adapter
@@ -22,6 +21,8 @@ from .adapter import LATER_STAGES, STAGE, OTPAdapter, TwoFactorAdapterMixin
 from .middleware import AllauthTwoFactorMiddleware
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from django.contrib.admin import AdminSite
 
 Messages = list[checks.CheckMessage]
@@ -38,14 +39,14 @@ FORM_KEYS = frozenset({"authenticate", "setup", "remove", "reauthenticate"})
 
 
 @checks.register(checks.Tags.security)
-def check_adapter(**_kwargs: Any) -> Messages:  # noqa: ANN401 - Django's
+def check_adapter(**_kwargs: Any) -> Messages:
     """E001: the account adapter lacks what brings in our stage. W001: it overrides hooks that 0.x had."""
     adapter = type(get_adapter())
     if not issubclass(adapter, TwoFactorAdapterMixin):
         return [
             checks.Error(
                 "ACCOUNT_ADAPTER does not ask for a second factor.",
-                hint=f"Set it to '{OTPAdapter.__module__}.{OTPAdapter.__qualname__}', or put TwoFactorAdapterMixin before the base of your own.",
+                hint=f"Set it to '{OTPAdapter.__module__}.{OTPAdapter.__qualname__}', or derive your own from TwoFactorAdapterMixin first.",
                 id="allauth_2fa.E001",
             )
         ]
@@ -61,7 +62,7 @@ def check_adapter(**_kwargs: Any) -> Messages:  # noqa: ANN401 - Django's
 
 
 @checks.register(checks.Tags.security)
-def check_stage(**_kwargs: Any) -> Messages:  # noqa: ANN401 - Django's
+def check_stage(**_kwargs: Any) -> Messages:
     """E002: our stage is missing. E003: it stands in the wrong place. E004: another stage has its key."""
     stages = get_adapter().get_login_stages()
     if STAGE not in stages:
@@ -96,7 +97,7 @@ def _doubled(stages: list[str]) -> Iterator[checks.CheckMessage]:
 
 
 @checks.register(checks.Tags.security)
-def check_middleware(**_kwargs: Any) -> Messages:  # noqa: ANN401 - Django's
+def check_middleware(**_kwargs: Any) -> Messages:
     """E005: our middleware is missing. E006: it, or what it stands on, is missing or stands before it."""
     paths = list(settings.MIDDLEWARE)
     at = next((index for index, path in enumerate(paths) if _is(path, AllauthTwoFactorMiddleware)), None)
@@ -114,13 +115,13 @@ def check_middleware(**_kwargs: Any) -> Messages:  # noqa: ANN401 - Django's
     ]
 
 
-def _is(path: str, wanted: Any) -> bool:  # noqa: ANN401 - a middleware class or factory
+def _is(path: str, wanted: Any) -> bool:
     found = import_string(path)
     return found is wanted or (isinstance(found, type) and isinstance(wanted, type) and issubclass(found, wanted))
 
 
 @checks.register(checks.Tags.urls)
-def check_urls(**_kwargs: Any) -> Messages:  # noqa: ANN401 - Django's
+def check_urls(**_kwargs: Any) -> Messages:
     """E007: pages cannot be found."""
     missing = [name for name in URL_NAMES if not _reverses(name)]
     if not missing or not settings.ROOT_URLCONF:
@@ -138,7 +139,7 @@ def _reverses(name: str) -> bool:
 
 
 @checks.register(checks.Tags.security)
-def check_settings(**_kwargs: Any) -> Messages:  # noqa: ANN401 - Django's
+def check_settings(**_kwargs: Any) -> Messages:
     """E008: a setting holds what it cannot. W002: a setting that nobody reads, misspelt perhaps."""
     messages: Messages = []
     for setting in app_settings.SETTINGS.values():
@@ -164,7 +165,7 @@ def _names_set() -> list[str]:
 
 
 @checks.register(checks.Tags.security)
-def check_sessions(**_kwargs: Any) -> Messages:  # noqa: ANN401 - Django's
+def check_sessions(**_kwargs: Any) -> Messages:
     """W003: sessions live in the visitor's cookie alone."""
     if settings.SESSION_ENGINE != "django.contrib.sessions.backends.signed_cookies":
         return []
@@ -173,7 +174,7 @@ def check_sessions(**_kwargs: Any) -> Messages:  # noqa: ANN401 - Django's
 
 
 @checks.register(checks.Tags.security)
-def check_cache(**_kwargs: Any) -> Messages:  # noqa: ANN401 - Django's
+def check_cache(**_kwargs: Any) -> Messages:
     """W004: the cache that allauth counts login attempts in cannot count."""
     if settings.CACHES.get("default", {}).get("BACKEND") != "django.core.cache.backends.dummy.DummyCache":
         return []
@@ -182,7 +183,7 @@ def check_cache(**_kwargs: Any) -> Messages:  # noqa: ANN401 - Django's
 
 
 @checks.register(checks.Tags.security)
-def check_admin_sites(**_kwargs: Any) -> Messages:  # noqa: ANN401 - Django's
+def check_admin_sites(**_kwargs: Any) -> Messages:
     """W005: an admin site shows a login form of its own."""
     if not apps.is_installed("django.contrib.admin"):
         return []
@@ -210,7 +211,7 @@ def _admin_sites() -> list[AdminSite]:
 
 
 @checks.register(checks.Tags.security)
-def check_foreign_logins(**_kwargs: Any) -> Messages:  # noqa: ANN401 - Django's
+def check_foreign_logins(**_kwargs: Any) -> Messages:
     """W006: a view of Django's logs in. E009: django-otp-webauthn's own login is open."""
     messages: Messages = []
     for pattern in _patterns():
@@ -233,4 +234,3 @@ def _patterns(resolver: URLResolver | None = None) -> Iterator[URLPattern]:
             yield from _patterns(entry)
         else:
             yield entry
-

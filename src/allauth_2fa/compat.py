@@ -6,7 +6,6 @@ allauth renames these in minor releases (65.10, 65.20, 65.21). Everything else i
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 # allauth.account.stages cannot be the first import of an interpreter (it imports itself in a circle);
@@ -28,6 +27,8 @@ from django.apps import apps
 from django.urls import NoReverseMatch, reverse
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from django.contrib.auth.base_user import AbstractBaseUser
     from django.http import HttpRequest, HttpResponse
 
@@ -49,8 +50,8 @@ __all__ = [
     "mfa_stage",
     "pending_login",
     "pending_stage_key",
-    "records",
     "record",
+    "records",
     "resume",
     "stash",
     "user_display",
@@ -61,7 +62,9 @@ STAGE_KEY = "mfa_authenticate"
 
 MFA_STAGE = "allauth.mfa.stages.AuthenticateStage"
 
-ACCOUNT_STAGES = tuple(f"{stage.__module__}.{stage.__qualname__}" for stage in (LoginByCodeStage, PhoneVerificationStage, EmailVerificationStage))
+ACCOUNT_STAGES = tuple(
+    f"{stage.__module__}.{stage.__qualname__}" for stage in (LoginByCodeStage, PhoneVerificationStage, EmailVerificationStage)
+)
 """The stages of allauth's own verification; ours comes after the last of them."""
 
 
@@ -74,7 +77,7 @@ def mfa_enabled_for(user: AbstractBaseUser) -> bool:
     """Tell whether the user holds an ``allauth.mfa`` authenticator that its login asks for (one query)."""
     if not mfa_installed():
         return False
-    model = apps.get_model("mfa", "Authenticator")
+    model: Any = apps.get_app_config("mfa").get_model("Authenticator")
     return model.objects.filter(user_id=user.pk, type__in=[model.Type.TOTP, model.Type.WEBAUTHN]).exists()
 
 
@@ -92,7 +95,7 @@ def login_timeout() -> int:
 
 def pending_stage_key(request: HttpRequest) -> str | None:
     """Return the key of the stage at which the session's half-finished login waits, without loading its user."""
-    data = request.session.get(stagekit.LOGIN_SESSION_KEY)
+    data: Any = request.session.get(stagekit.LOGIN_SESSION_KEY)
     try:
         return data["state"]["stages"]["current"]
     except (TypeError, KeyError):
@@ -128,7 +131,7 @@ def resume(request: HttpRequest, login: Login) -> HttpResponse:
         return _login_flow.resume_login(request, login)
 
 
-def record(request: HttpRequest, user: AbstractBaseUser, method: str, **facts: Any) -> None:  # noqa: ANN401 - allauth keeps any JSON
+def record(request: HttpRequest, user: AbstractBaseUser, method: str, **facts: Any) -> None:
     """Note with allauth that the user has proved something in this session."""
     _login_flow.record_authentication(request, user, method=method, **facts)
 

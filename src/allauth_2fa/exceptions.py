@@ -13,14 +13,15 @@ from django.utils.translation import ngettext
 def _clock_time(moment: datetime) -> str:
     """Return the moment as a clock time in the visitor's time zone, with seconds when it is less than a minute away."""
     near = moment - timezone.now() < timedelta(minutes=1)
-    return date_format(timezone.template_localtime(moment), "H:i:s" if near else "TIME_FORMAT")
+    local = timezone.localtime(moment) if timezone.is_aware(moment) else moment
+    return date_format(local, "H:i:s" if near else "TIME_FORMAT")
 
 
 class TwoFactorError(Exception):
     """The root of everything that this package raises on its own account."""
 
 
-class Refused(TwoFactorError):  # noqa: N818 - the word of the field, see the documentation's vocabulary
+class Refused(TwoFactorError):
     """The answer does not prove anything."""
 
     code = "refused"
@@ -150,5 +151,5 @@ class EnrollmentEnded(Refused):
         return _("This setup has been replaced by a newer one. Scan the code that is shown now.")
 
 
-class LoginEnded(TwoFactorError):  # noqa: N818 - the word of the field
+class LoginEnded(TwoFactorError):
     """The half-finished login that this answer was for is over: the user, the password or the device is gone."""

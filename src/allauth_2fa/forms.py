@@ -22,7 +22,7 @@ LONGEST_NAME = 64
 """Characters of django-otp's column."""
 
 
-def code_field(label: Any, *, inputmode: str) -> forms.CharField:  # noqa: ANN401 - a lazy string
+def code_field(label: Any, *, inputmode: str) -> forms.CharField:
     """Return the field in which a code is typed."""
     attrs = {
         "autofocus": True,
@@ -38,7 +38,7 @@ def code_field(label: Any, *, inputmode: str) -> forms.CharField:  # noqa: ANN40
 class _AnswerForm(forms.Form):
     """A form about one user, as 0.x made it: ``Form(user, **kwargs)``."""
 
-    def __init__(self, user: AbstractBaseUser, **kwargs: Any) -> None:  # noqa: ANN401 - Django's
+    def __init__(self, user: AbstractBaseUser, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if "token" in self.fields:
             message = f"The field `token` of {type(self).__name__} is called `otp_token`."
@@ -46,7 +46,7 @@ class _AnswerForm(forms.Form):
         self.user = user
         self.device: Device | None = None
 
-    def _judge(self, judge: Any) -> None:  # noqa: ANN401 - a call without arguments
+    def _judge(self, judge: Any) -> None:
         """Run the flow once the field holds something, and put its refusal at the field."""
         if self.errors:
             return
@@ -63,14 +63,12 @@ class TOTPAuthenticateForm(_AnswerForm):
 
     otp_token = code_field(_("Code"), inputmode="text")
 
-    def __init__(self, user: AbstractBaseUser, **kwargs: Any) -> None:  # noqa: ANN401 - Django's
+    def __init__(self, user: AbstractBaseUser, **kwargs: Any) -> None:
         super().__init__(user, **kwargs)
         self.devices = challenge.offers(user, self.data.get(self.add_prefix("otp_token"), ""))
         if len(self.devices) > 1:
             choices = [(device.persistent_id, device.name or registry.totp.label) for device in self.devices]
-            self.fields["device"] = forms.CharField(
-                label=_("Authenticator app"), required=False, widget=forms.Select(choices=choices)
-            )
+            self.fields["device"] = forms.CharField(label=_("Authenticator app"), required=False, widget=forms.Select(choices=choices))
 
     def clean(self) -> dict[str, Any]:
         """Judge the answer, once."""
@@ -93,7 +91,7 @@ class TOTPDeviceForm(_AnswerForm):
     )
     otp_token = code_field(_("Code"), inputmode="numeric")
 
-    def __init__(self, user: AbstractBaseUser, metadata: dict[str, Any] | None = None, **kwargs: Any) -> None:  # noqa: ANN401 - Django's
+    def __init__(self, user: AbstractBaseUser, metadata: dict[str, Any] | None = None, **kwargs: Any) -> None:
         super().__init__(user, **kwargs)
         self.metadata = metadata or {}
 
@@ -119,7 +117,7 @@ class TOTPDeviceForm(_AnswerForm):
 class TOTPDeviceRemoveForm(_AnswerForm):
     """Takes the second factor away, for a code where ``ALLAUTH_2FA_REQUIRE_OTP_ON_DEVICE_REMOVAL`` says so."""
 
-    def __init__(self, user: AbstractBaseUser, **kwargs: Any) -> None:  # noqa: ANN401 - Django's
+    def __init__(self, user: AbstractBaseUser, **kwargs: Any) -> None:
         super().__init__(user, **kwargs)
         if app_settings.REQUIRE_OTP_ON_DEVICE_REMOVAL:
             self.fields["otp_token"] = code_field(_("Code"), inputmode="text")

@@ -89,7 +89,7 @@ class AllauthTwoFactorMiddleware:
         request.user = cast("Any", SimpleLazyObject(lambda: guard.admit(request, user)))
         seen: list[Any] = []
 
-        async def admitted() -> Any:  # noqa: ANN401 - a user of the project's model, or nobody
+        async def admitted() -> Any:
             if not seen:
                 found = await auser()
                 passes = not found.is_authenticated or guard.is_bound(found) or guard.was_checked(request, found)
@@ -98,12 +98,12 @@ class AllauthTwoFactorMiddleware:
 
         request.auser = admitted
 
-    def _process_view(self, request: HttpRequest, *_view: Any) -> None:  # noqa: ANN401 - Django's
+    def _process_view(self, request: HttpRequest, *_view: Any) -> None:
         """Cancel a half-finished login whose visitor has gone on to another page. Unknown paths do not come here."""
         if _leaves_challenge(request):
             challenge.cancel(request)
 
-    async def _process_view_async(self, request: HttpRequest, *_view: Any) -> None:  # noqa: ANN401 - Django's
+    async def _process_view_async(self, request: HttpRequest, *_view: Any) -> None:
         if _leaves_challenge(request):
             await sync_to_async(challenge.cancel)(request)
 
@@ -197,7 +197,10 @@ def _mark(response: HttpResponseBase) -> None:
 
 def _unmark(response: HttpResponseBase) -> None:
     cast("HttpResponse", response).delete_cookie(
-        PENDING_COOKIE, path=settings.SESSION_COOKIE_PATH, domain=settings.SESSION_COOKIE_DOMAIN, samesite=cast("Any", settings.SESSION_COOKIE_SAMESITE)
+        PENDING_COOKIE,
+        path=settings.SESSION_COOKIE_PATH,
+        domain=settings.SESSION_COOKIE_DOMAIN,
+        samesite=cast("Any", settings.SESSION_COOKIE_SAMESITE),
     )
 
 
@@ -231,7 +234,7 @@ class BaseRequire2FAMiddleware(MiddlewareMixin):
         message = f"{type(self).__name__} must say in require_2fa() of whom a second factor is required."
         raise NotImplementedError(message)
 
-    def process_view(self, request: HttpRequest, *_view: Any) -> HttpResponseBase | None:  # noqa: ANN401 - Django's
+    def process_view(self, request: HttpRequest, *_view: Any) -> HttpResponseBase | None:
         """Lead users who lack the second factor to the setup."""
         if request.user.is_anonymous or not self.require_2fa(request):
             return None
@@ -246,9 +249,9 @@ class BaseRequire2FAMiddleware(MiddlewareMixin):
 MESSAGE_TAG = "2fa_required"
 
 
-def _tell_once(request: HttpRequest, text: Any) -> None:  # noqa: ANN401 - a lazy string
+def _tell_once(request: HttpRequest, text: Any) -> None:
     """Add the message, or renew the one that is still waiting to be shown."""
-    storage = messages.get_messages(request)
+    storage: Any = messages.get_messages(request)
     waiting = next((message for message in storage if message.extra_tags == MESSAGE_TAG), None)
     if waiting is None:
         messages.error(request, text, extra_tags=MESSAGE_TAG)

@@ -20,7 +20,7 @@ class ValidTOTPDeviceRequiredMixin(AccessMixin):
 
     no_valid_totp_device_url: Any = reverse_lazy("two-factor-setup")
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:  # noqa: ANN401 - Django's
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Serve the view, or lead elsewhere."""
         if not request.user.is_authenticated:
             return self.handle_no_permission()
@@ -28,7 +28,7 @@ class ValidTOTPDeviceRequiredMixin(AccessMixin):
             return self.handle_missing_totp_device()
         return self.admit(request) or super().dispatch(request, *args, **kwargs)  # type: ignore[misc]
 
-    def admit(self, request: HttpRequest) -> HttpResponseBase | None:  # noqa: ARG002 - a hook
+    def admit(self, request: HttpRequest) -> HttpResponseBase | None:
         """Return where a user with a device has to go first, None to serve the view."""
         return None
 

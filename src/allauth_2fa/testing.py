@@ -7,7 +7,7 @@ door; :func:`login_verified` is the way round it that a test wants.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from allauth_2fa.factors import registry
 
@@ -39,7 +39,7 @@ def login_verified(client: Client, user: AbstractBaseUser, device: Device | None
         message = "The device must be a confirmed one of the user's own."
         raise ValueError(message)
     user.otp_device = device  # type: ignore[attr-defined]
-    client.force_login(user)
+    client.force_login(cast("Any", user))
     session = client.session
     factor = registry.factor_of(device)
     session["account_authentication_methods"] = [

@@ -184,7 +184,7 @@ def _totp_device(devices: list[Any], cleaned: str, device_id: str | None) -> Dev
 # Behind the answer
 
 
-def note_proof(request: HttpRequest, user: AbstractBaseUser, device: Device, **facts: Any) -> None:  # noqa: ANN401 - JSON
+def note_proof(request: HttpRequest, user: AbstractBaseUser, device: Device, **facts: Any) -> None:
     """Record with allauth that the user has answered by this device."""
     factor = registry.factor_of(device)
     kind = factor.id if factor else device.model_label()
@@ -225,7 +225,7 @@ def restore_backend(user: AbstractBaseUser, state: dict[str, Any]) -> None:
     """Log the user in through the authentication back end of the door that they came by."""
     backend = state.get("backend")
     if backend in settings.AUTHENTICATION_BACKENDS:
-        user.backend = backend  # type: ignore[attr-defined]
+        user.backend = backend
 
 
 def remember_backend(request: HttpRequest, state: dict[str, Any]) -> None:

@@ -53,7 +53,7 @@ def owes(request: HttpRequest, user: AbstractBaseUser) -> bool:
     return False
 
 
-def is_bound(user: Any) -> bool:  # noqa: ANN401 - a user of the project's model, with what django-otp adds
+def is_bound(user: Any) -> bool:
     """Tell whether django-otp has bound the session to a device of the user's that still counts."""
     device = getattr(user, "otp_device", None)
     return device is not None and device.user_id == user.pk and bool(device.confirmed)
@@ -61,7 +61,7 @@ def is_bound(user: Any) -> bool:  # noqa: ANN401 - a user of the project's model
 
 def was_checked(request: HttpRequest, user: AbstractBaseUser) -> bool:
     """Tell whether this session owed nothing a short while ago."""
-    checked = request.session.get(CHECKED_SESSION_KEY)
+    checked: Any = request.session.get(CHECKED_SESSION_KEY)
     try:
         user_id, at = checked
         age = time.time() - at
@@ -89,7 +89,7 @@ def remember_mfa(request: HttpRequest, user: AbstractBaseUser) -> None:
     request.session[MFA_SESSION_KEY] = str(user.pk)
 
 
-def admit(request: HttpRequest, user: Any) -> Any:  # noqa: ANN401 - a user of the project's model, or nobody
+def admit(request: HttpRequest, user: Any) -> Any:
     """Return the user if this session may show them, else the anonymous user, having turned the session around."""
     if not user.is_authenticated or not owes(request, user):
         return user
@@ -133,7 +133,7 @@ def forget_user(request: HttpRequest) -> None:
     """Make the request show nobody from now on."""
     request.user = nobody()
 
-    async def auser() -> AnonymousUser:  # noqa: RUF029 - the shape of request.auser
+    async def auser() -> AnonymousUser:
         return nobody()
 
     request.auser = auser

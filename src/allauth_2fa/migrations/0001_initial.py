@@ -6,7 +6,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -15,42 +14,62 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='RecoveryDevice',
+            name="RecoveryDevice",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(help_text='The human-readable name of this device.', max_length=64)),
-                ('confirmed', models.BooleanField(default=True, help_text='Is this device ready for use?')),
-                ('created_at', models.DateTimeField(auto_now_add=True, help_text='The date and time when this device was initially created in the system.', null=True)),
-                ('last_used_at', models.DateTimeField(blank=True, help_text='The most recent date and time this device was used.', null=True)),
-                ('salt', models.CharField(editable=False, max_length=64)),
-                ('iterations', models.PositiveIntegerField(default=100000, editable=False)),
-                ('user', models.ForeignKey(help_text='The user that this device belongs to.', on_delete=django.db.models.deletion.CASCADE, to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(help_text="The human-readable name of this device.", max_length=64)),
+                ("confirmed", models.BooleanField(default=True, help_text="Is this device ready for use?")),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        auto_now_add=True, help_text="The date and time when this device was initially created in the system.", null=True
+                    ),
+                ),
+                (
+                    "last_used_at",
+                    models.DateTimeField(blank=True, help_text="The most recent date and time this device was used.", null=True),
+                ),
+                ("salt", models.CharField(editable=False, max_length=64)),
+                ("iterations", models.PositiveIntegerField(default=100000, editable=False)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        help_text="The user that this device belongs to.",
+                        on_delete=django.db.models.deletion.CASCADE,
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'recovery codes',
-                'verbose_name_plural': 'recovery codes',
-                'abstract': False,
+                "verbose_name": "recovery codes",
+                "verbose_name_plural": "recovery codes",
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='RecoveryCode',
+            name="RecoveryCode",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('digest', models.CharField(editable=False, max_length=128)),
-                ('used_at', models.DateTimeField(editable=False, null=True)),
-                ('device', models.ForeignKey(editable=False, on_delete=django.db.models.deletion.CASCADE, related_name='codes', to='allauth_2fa.recoverydevice')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("digest", models.CharField(editable=False, max_length=128)),
+                ("used_at", models.DateTimeField(editable=False, null=True)),
+                (
+                    "device",
+                    models.ForeignKey(
+                        editable=False, on_delete=django.db.models.deletion.CASCADE, related_name="codes", to="allauth_2fa.recoverydevice"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'recovery code',
-                'verbose_name_plural': 'recovery codes',
+                "verbose_name": "recovery code",
+                "verbose_name_plural": "recovery codes",
             },
         ),
         migrations.AddConstraint(
-            model_name='recoverydevice',
-            constraint=models.UniqueConstraint(fields=('user',), name='allauth_2fa_recovery_user'),
+            model_name="recoverydevice",
+            constraint=models.UniqueConstraint(fields=("user",), name="allauth_2fa_recovery_user"),
         ),
         migrations.AddConstraint(
-            model_name='recoverycode',
-            constraint=models.UniqueConstraint(fields=('device', 'digest'), name='allauth_2fa_code_once'),
+            model_name="recoverycode",
+            constraint=models.UniqueConstraint(fields=("device", "digest"), name="allauth_2fa_code_once"),
         ),
     ]

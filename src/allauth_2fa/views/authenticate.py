@@ -31,7 +31,7 @@ class TwoFactorAuthenticate(FormPage):
     page = form_key = "authenticate"
     form_class = TOTPAuthenticateForm
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:  # noqa: ANN401 - Django's
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Serve the page while the login is sound, else end it."""
         self.stage: compat.LoginStage = request._login_stage  # type: ignore[attr-defined]  # noqa: SLF001 - the decorator's
         try:
@@ -40,13 +40,13 @@ class TwoFactorAuthenticate(FormPage):
             return self.end()
         return super().dispatch(request, *args, **kwargs)
 
-    def get_form(self, form_class: Any = None) -> Any:  # noqa: ANN401 - the project's
+    def get_form(self, form_class: Any = None) -> Any:
         """Return the form, and keep it at hand with the devices that it offers."""
         form = super().get_form(form_class)
         self.devices = form.devices if hasattr(form, "devices") else challenge.offers(self.user)
         return form
 
-    def render_to_response(self, context: dict[str, Any], **kwargs: Any) -> HttpResponse:  # noqa: ANN401 - Django's
+    def render_to_response(self, context: dict[str, Any], **kwargs: Any) -> HttpResponse:
         """Show the page, unless the devices are gone: then there is nothing left to ask for."""
         return super().render_to_response(context, **kwargs) if self.devices else self.end()
 
@@ -59,7 +59,7 @@ class TwoFactorAuthenticate(FormPage):
         """Return whose login it is; nobody is logged in yet."""
         return self.user
 
-    def form_valid(self, form: Any) -> HttpResponse:  # noqa: ANN401 - the project's
+    def form_valid(self, form: Any) -> HttpResponse:
         """Let the login go on behind the device that has accepted the answer."""
         device: Device | None = getattr(form, "device", None)
         if device is None or device.user_id != self.user.pk:
@@ -69,7 +69,7 @@ class TwoFactorAuthenticate(FormPage):
             tell_codes_left(self.request, self.user)
         return response
 
-    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:  # noqa: ANN401 - Django's
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Return what the template needs, and what allauth's entrance pages do."""
         return {
             **super().get_context_data(**kwargs),

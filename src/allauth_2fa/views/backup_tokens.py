@@ -12,7 +12,6 @@ from django.views.decorators.cache import never_cache
 from django.views.generic import TemplateView
 
 from allauth_2fa import app_settings
-
 from allauth_2fa.flows import recovery
 from allauth_2fa.mixins import ValidTOTPDeviceRequiredMixin
 
@@ -41,18 +40,18 @@ class TwoFactorBackupTokens(ProofRequiredMixin, ValidTOTPDeviceRequiredMixin, Pa
         """Ask for the second factor anew before codes are seen or made."""
         return self.ask_for_proof(request, has_factor=True)
 
-    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:  # noqa: ANN401 - Django's
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Show the page; behind the first enrollment, with the first codes."""
         if request.method == "GET" and recovery.are_due(request):
             return self.post(request, *args, **kwargs)
         return super().get(request, *args, **kwargs)
 
-    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:  # noqa: ANN401 - Django's
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Make new codes in the place of all old ones, and show them."""
         self.made = recovery.renew(request, request.user)  # type: ignore[arg-type]
         return super().get(request, *args, **kwargs)
 
-    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:  # noqa: ANN401 - Django's
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Return the codes that may be shown, and how many are left."""
         return {
             **super().get_context_data(**kwargs),

@@ -24,13 +24,13 @@ class TwoFactorReauthenticate(LoginRequiredMixin, FormPage, compat.BaseReauthent
     page = form_key = "reauthenticate"
     form_class = TOTPAuthenticateForm
 
-    def form_valid(self, form: Any) -> HttpResponse:  # noqa: ANN401 - the project's
+    def form_valid(self, form: Any) -> HttpResponse:
         """Record the proof, bind the session to the device, and go back to what was interrupted."""
         challenge.note_proof(self.request, self.get_form_user(), form.device, reauthenticated=True)
         django_otp.login(self.request, form.device)
         return super().form_valid(form)
 
-    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:  # noqa: ANN401 - Django's
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Return what allauth's reauthentication pages need, and the devices that are asked for."""
         context = super().get_context_data(**kwargs)
         devices = [{"name": device.name, "label": registry.totp.label} for device in context["form"].devices]

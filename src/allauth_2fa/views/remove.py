@@ -31,7 +31,7 @@ class TwoFactorRemove(ProofRequiredMixin, ValidTOTPDeviceRequiredMixin, FormPage
             return None
         return self.ask_for_proof(request, has_factor=True)
 
-    def form_valid(self, form: Any) -> HttpResponse:  # noqa: ANN401 - the project's
+    def form_valid(self, form: Any) -> HttpResponse:
         """Remove the second factor."""
         form.save()
         enrollment.part(self.request, self.get_form_user())

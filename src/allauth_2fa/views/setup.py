@@ -34,7 +34,7 @@ class TwoFactorSetup(ProofRequiredMixin, FormPage):
     page = form_key = "setup"
     form_class = TOTPDeviceForm
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:  # noqa: ANN401 - Django's
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Serve the page to those who have no second factor and have proved who they are."""
         if not request.user.is_authenticated:
             return self.handle_no_permission()
@@ -42,12 +42,12 @@ class TwoFactorSetup(ProofRequiredMixin, FormPage):
             return HttpResponseRedirect(self.get_success_url())
         return self.ask_for_proof(request, has_factor=False) or super().dispatch(request, *args, **kwargs)
 
-    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:  # noqa: ANN401 - Django's
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Show the QR code that waits to be used."""
         self.begin()
         return super().get(request, *args, **kwargs)
 
-    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:  # noqa: ANN401 - Django's
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Confirm the device by its first code, or make another secret on request."""
         if request.POST.get("action") == "replace":
             self.begin(anew=True)
@@ -61,7 +61,7 @@ class TwoFactorSetup(ProofRequiredMixin, FormPage):
         self.device, is_new = enrollment.begin(self.request, self.get_form_user(), anew=anew)
         return is_new
 
-    def form_valid(self, form: Any) -> HttpResponse:  # noqa: ANN401 - the project's
+    def form_valid(self, form: Any) -> HttpResponse:
         """Confirm the device, and make the session a verified one."""
         try:
             device = form.save()
@@ -72,7 +72,7 @@ class TwoFactorSetup(ProofRequiredMixin, FormPage):
         get_adapter().add_message(self.request, messages.SUCCESS, "allauth_2fa/messages/set_up.txt")
         return super().form_valid(form)
 
-    def form_refused(self, form: Any, refusal: Refused) -> HttpResponse:  # noqa: ANN401 - the project's
+    def form_refused(self, form: Any, refusal: Refused) -> HttpResponse:
         """Show the page again with what went wrong, and judge nothing."""
         form.errors.clear()
         form.add_error("otp_token", ValidationError(refusal.message, code=refusal.code))
@@ -96,7 +96,7 @@ class TwoFactorSetup(ProofRequiredMixin, FormPage):
         """Return the QR code as an element of the page, which needs no leave of a content security policy."""
         return mark_safe(utils.inline_totp_config_svg(device=self.device, **self.get_qr_code_kwargs()))  # noqa: S308 - segno draws rectangles
 
-    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:  # noqa: ANN401 - Django's
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Return the secret in each shape; the pictures are drawn only if the template shows them."""
         secret = utils.get_device_base32_secret(self.device)
         return {
