@@ -67,14 +67,10 @@ ACCOUNTS = (
 
 def ensure(account: Account) -> None:
     """Bring an account to its starting state, and leave alone what visitors have added."""
-    user, _ = get_user_model().objects.get_or_create(
-        username=account.username, defaults={"email": account.email}
-    )
+    user, _ = get_user_model().objects.get_or_create(username=account.username, defaults={"email": account.email})
     _ensure_login(user, account)
     for name, key in account.apps.items():
-        TOTPDevice.objects.get_or_create(
-            user=user, key=key, defaults={"name": name, "confirmed": True}
-        )
+        TOTPDevice.objects.get_or_create(user=user, key=key, defaults={"name": name, "confirmed": True})
     if account.recovery_codes:
         static, _ = StaticDevice.objects.get_or_create(user=user, name="Recovery codes")
         for code in account.recovery_codes:

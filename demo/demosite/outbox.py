@@ -51,9 +51,7 @@ def _folder() -> Path:
 
 def _read(path: Path) -> Mail:
     with path.open("rb") as file:
-        parsed = email.message_from_binary_file(
-            file, _class=ParsedMail, policy=email.policy.default
-        )
+        parsed = email.message_from_binary_file(file, _class=ParsedMail, policy=email.policy.default)
     body = parsed.get_body(preferencelist=("plain", "html"))
     return Mail(
         sent=parsedate_to_datetime(str(parsed["Date"])).astimezone(UTC),

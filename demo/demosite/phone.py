@@ -48,9 +48,7 @@ def demo_codes() -> list[LiveCode]:
 
 def seconds_left(codes: Iterable[LiveCode]) -> float:
     """Return how long all of the codes stay as they are."""
-    return min(
-        (code.changes_at.timestamp() - time.time() for code in codes), default=30.0
-    )
+    return min((code.changes_at.timestamp() - time.time() for code in codes), default=30.0)
 
 
 def _codes(which: Q) -> list[LiveCode]:

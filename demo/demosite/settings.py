@@ -134,9 +134,11 @@ X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_HTTPONLY = True
-# The demo is served without TLS. Set on any other site:
-#   SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
-#   SECURE_HSTS_SECONDS = 31_536_000
+# The demo is served without TLS. Any other site sets these three to True, and
+# SECURE_HSTS_SECONDS to a year.
+SECURE_SSL_REDIRECT = False
+SESSION_COOKIE_SECURE = False
+CSRF_COOKIE_SECURE = False
 
 # The limits on tries are counted in the cache. A site with several processes needs one that
 # they share: Redis, Memcached or the database.

@@ -1,7 +1,9 @@
 """Addresses of the demo site."""
 
 from django.contrib import admin
+from django.templatetags.static import static
 from django.urls import include, path
+from django.views.generic import RedirectView
 
 from allauth_2fa.admin import secure_admin_site
 from demosite import views
@@ -15,6 +17,8 @@ urlpatterns = [
     path("accounts/two-factor/", include("allauth_2fa.urls")),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
+    # Browsers ask for it on pages that name no icon, such as the admin's.
+    path("favicon.ico", RedirectView.as_view(url=static("demosite/icon.svg"))),
     # Demo only: read the mails, and the codes that a phone would show.
     path("outbox/", views.outbox, name="outbox"),
     path("phone/", views.phone, name="phone"),

@@ -1,23 +1,39 @@
 """Template tags of the demo's theme."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from django import template
-from django.http import HttpRequest
 
 from demosite.phone import own_codes
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
 
 register = template.Library()
 
 
+# The pages of allauth that wait for somebody to read a mail.
+MAIL_PAGES = {
+    "account_confirm_login_code",
+    "account_email",
+    "account_email_verification_sent",
+    "account_reset_password_done",
+}
+
+
 @register.inclusion_tag("demosite/phone.html", takes_context=True)
 def phone(context: dict[str, Any]) -> dict[str, Any]:
-    """Show the visitor's authenticator app on the pages that ask for a code."""
+    """Show what the visitor lacks: the authenticator app, or the way to the mails."""
     request: HttpRequest | None = context.get("request")
     match = request.resolver_match if request else None
-    if request is None or match is None or "two-factor" not in (match.url_name or ""):
-        return {"codes": []}
-    return {"codes": own_codes(request)}
+    page = (match.url_name if match else None) or ""
+    asks_for_code = request is not None and page.startswith("two-factor-")
+    return {
+        "codes": own_codes(request) if asks_for_code else [],
+        "waits_for_mail": page in MAIL_PAGES,
+    }
 
 
 @register.filter

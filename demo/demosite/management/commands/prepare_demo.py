@@ -1,7 +1,5 @@
 """Make the demo's database ready: `python demo/manage.py prepare_demo`."""
 
-from typing import Any
-
 from django.conf import settings
 from django.contrib.sites.models import Site
 from django.core.management import BaseCommand, call_command
@@ -14,7 +12,7 @@ class Command(BaseCommand):
 
     help = "Create the demo's tables and accounts. Run again to restore the accounts."
 
-    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002
+    def handle(self, *_args: object, **_options: object) -> None:
         settings.DATA_DIR.mkdir(parents=True, exist_ok=True)
         call_command("migrate", verbosity=0)
         Site.objects.update_or_create(

@@ -40,6 +40,8 @@ function grouped(text) {
 }
 
 function groupDigits(field) {
+    // Where people write from right to left, groups of digits would change places.
+    field.dir = "ltr";
     field.addEventListener("input", (event) => {
         if (event.isComposing) {
             return;
