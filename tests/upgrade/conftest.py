@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,8 +19,18 @@ if TYPE_CHECKING:
 
     from django.contrib.auth.models import User
     from pytest_django.fixtures import SettingsWrapper
+    from time_machine import TimeMachineFixture
+
+NOON = datetime(2026, 11, 2, 12, 0, 5, tzinfo=UTC)
 
 SHOP_TEMPLATES = Path(__file__).parent / "project" / "templates"
+
+
+@pytest.fixture(autouse=True)
+def clock(time_machine: TimeMachineFixture) -> TimeMachineFixture:
+    """Stop the time, five seconds into a code, so that no code changes between its reading and its posting."""
+    time_machine.move_to(NOON, tick=False)
+    return time_machine
 
 
 @pytest.fixture
