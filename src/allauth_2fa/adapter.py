@@ -76,12 +76,12 @@ class TwoFactorAdapterMixin:
     def _admit(self, request: HttpRequest, user: AbstractBaseUser, state: dict[str, Any]) -> None:
         challenge.restore_backend(user, state)
         device = challenge.proving_device(request, state, user)
-        if device is not None:
-            user.otp_device = device  # type: ignore[attr-defined]
-        elif state.get("due"):
-            # The device that answered was removed while another stage came in between.
+        if state.get("due") and (device is None or not challenge.is_sound(user, state)):
+            # While another stage came in between, the device was removed, the password changed or the user deactivated.
             compat.clear_login(request)
             raise ImmediateHttpResponse(end_login(request))
+        if device is not None:
+            user.otp_device = device  # type: ignore[attr-defined]
         challenge.notes(request).settled = True
 
 

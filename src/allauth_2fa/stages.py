@@ -39,6 +39,8 @@ class TwoFactorStage(compat.LoginStage):
         if challenge.is_due(user):
             challenge.hold(self.request, self.login, self.state)
             return HttpResponseRedirect(get_adapter().get_2fa_authenticate_url(self.request)), True
+        # The guard may have taken this login for due because of an authenticator of allauth.mfa's.
+        self.state["due"] = False
         return self._hand_over() if compat.mfa_installed() else (None, True)
 
     def _hand_over(self) -> tuple[HttpResponse | None, bool]:

@@ -31,7 +31,7 @@ class Notes:
     login: compat.Login | None = None
     """The login that is running through the stages."""
     settled: bool = False
-    """The stages have let that login pass; the guard need not look at it again."""
+    """The stages have let that login pass; the guard need not look at it again. One look uses it up."""
     foreign_user: AbstractBaseUser | None = None
     """Whose session, logged in by another door, was turned into a half-finished login."""
     announced: bool = False
@@ -48,6 +48,13 @@ def notes(request: HttpRequest) -> Notes:
     if found is None:
         found = request._allauth_2fa = Notes()  # type: ignore[attr-defined]  # noqa: SLF001 - our own attribute
     return found
+
+
+def take_settled(request: HttpRequest) -> bool:
+    """Tell whether the stages have let pass the login that is announced now. It holds for that one, and for no other one
+    that a view makes in the same request."""
+    settled, notes(request).settled = notes(request).settled, False
+    return settled
 
 
 def is_due(user: AbstractBaseUser) -> bool:
@@ -101,9 +108,14 @@ def ensure_sound(stage: compat.LoginStage) -> AbstractBaseUser:
         LoginEnded: the user was deleted or deactivated, or the password has changed since.
     """
     user = stage.login.user
-    if user is None or not user.is_active or not _same_password(user, stage.state.get("password")):
+    if user is None or not is_sound(user, stage.state):
         raise LoginEnded
     return user
+
+
+def is_sound(user: AbstractBaseUser, state: dict[str, Any]) -> bool:
+    """Tell whether the user is active and has the password that the login with this state of our stage began with."""
+    return user.is_active and _same_password(user, state.get("password"))
 
 
 def _same_password(user: AbstractBaseUser, bound: object) -> bool:
@@ -216,7 +228,7 @@ def proving_device(request: HttpRequest, state: dict[str, Any], user: AbstractBa
     In the request that judged the answer it is at hand; behind another stage it is loaded again.
     """
     device = notes(request).device
-    if device is not None and device.persistent_id == state.get("device") and device.user_id == user.pk:
+    if device is not None and device.persistent_id == state.get("device") and device.user_id == user.pk and device.confirmed:
         return device
     return registry.load(state.get("device"), user)
 

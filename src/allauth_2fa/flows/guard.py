@@ -119,7 +119,7 @@ def on_user_logged_in(request: HttpRequest | None, user: AbstractBaseUser) -> No
         return
     for key in (CHECKED_SESSION_KEY, MFA_SESSION_KEY):
         request.session.pop(key, None)
-    if challenge.notes(request).settled:
+    if challenge.take_settled(request):
         return
     if is_bound(user):
         request.session[DEVICE_ID_SESSION_KEY] = user.otp_device.persistent_id  # type: ignore[attr-defined]

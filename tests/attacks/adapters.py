@@ -1,0 +1,41 @@
+"""Adapters and stages that a project may bring along."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from allauth.account.adapter import DefaultAccountAdapter
+from django.http import HttpResponse, HttpResponseRedirect
+
+from allauth_2fa import compat
+from allauth_2fa.adapter import OTPAdapter
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+
+class StrangerAdapter(DefaultAccountAdapter):
+    """Knows nothing of a second factor."""
+
+
+class LaterStage(compat.LoginStage):
+    """Asks for something of its own behind the second factor."""
+
+    key = "later"
+    urlname = "later"
+
+    def handle(self) -> tuple[HttpResponse | None, bool]:
+        return HttpResponseRedirect("/later/"), True
+
+
+class LaterStageAdapter(OTPAdapter):
+    """Brings in a stage behind ours."""
+
+    def get_login_stages(self) -> list[str]:
+        return [*super().get_login_stages(), "tests.attacks.adapters.LaterStage"]
+
+
+@compat.login_stage_required(stage="later", redirect_urlname="account_login")
+def later(request: HttpRequest) -> HttpResponse:
+    """Let the login go on."""
+    return request._login_stage.exit()  # noqa: SLF001 - allauth's decorator leaves it there
