@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import django_otp
 from django.db import transaction
+from django.utils.crypto import salted_hmac
 
 from allauth_2fa.exceptions import EnrollmentEnded, NothingEnrolled
 from allauth_2fa.factors import registry
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from django_otp.plugins.otp_totp.models import TOTPDevice
 
 SHOWN_SESSION_KEY = "allauth_2fa_setup"
-"""The id of the waiting device whose secret this session has been shown."""
+"""The fingerprint of the secret that this session has been shown."""
 
 CODES_DUE_SESSION_KEY = "allauth_2fa_codes_due"
 """Present from the first enrollment until the recovery codes have been made and shown."""
@@ -45,12 +46,17 @@ def begin(request: HttpRequest, user: AbstractBaseUser, *, anew: bool = False) -
     device = found[0] if found else registry.totp.begin(user)
     if len(found) > 1:
         registry.totp.model.objects.filter(pk__in=[extra.pk for extra in found[1:]], confirmed=False).delete()
-    is_new = not found or anew or request.session.get(SHOWN_SESSION_KEY) != str(device.pk)
+    is_new = not found or anew or request.session.get(SHOWN_SESSION_KEY) != _fingerprint(device)
     if is_new and found:
         registry.totp.replace_secret(device)
     if is_new:
-        request.session[SHOWN_SESSION_KEY] = str(device.pk)
+        request.session[SHOWN_SESSION_KEY] = _fingerprint(device)
     return device, is_new
+
+
+def _fingerprint(device: TOTPDevice) -> str:
+    """Return what tells one secret from another without telling the secret: sessions may be readable cookies."""
+    return salted_hmac(SHOWN_SESSION_KEY, device.key, algorithm="sha256").hexdigest()
 
 
 def check(user: AbstractBaseUser, text: str) -> TOTPDevice:

@@ -1,0 +1,180 @@
+"""Recovery codes."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.messages import get_messages
+from django.test import Client
+from django.urls import reverse
+from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
+
+from allauth_2fa.factors import registry
+from allauth_2fa.models import RecoveryCode
+from allauth_2fa.testing import login_verified
+from tests.cast import code_of, give_answer, give_password, is_logged_in
+
+pytestmark = pytest.mark.django_db
+
+CODES = "/accounts/two-factor/backup-tokens/"
+
+
+def shown_by(response):
+    return [str(item) for item in response.context["backup_tokens"]] if response.context["reveal_tokens"] else []
+
+
+@pytest.fixture
+def verified(client, alice, phone):
+    login_verified(client, alice, phone)
+    return client
+
+
+@pytest.fixture
+def codes(alice, phone):
+    return registry.recovery.renew(alice, 3)
+
+
+def test_codes_are_made_and_shown_at_the_first_enrollment_and_not_again(client, alice):
+    from django_otp.plugins.otp_totp.models import TOTPDevice
+
+    give_password(client, alice)
+    client.get(reverse("two-factor-setup"))
+    code = code_of(TOTPDevice.objects.get(user=alice))
+    first = client.post(reverse("two-factor-setup"), {"otp_token": code}, follow=True)
+    assert len(shown_by(first)) == 3
+    assert first.context["shown_once"]
+    second = client.get(CODES)
+    assert shown_by(second) == []
+    assert second.context["codes_left"] == 3
+    assert not any(code in second.text for code in shown_by(first))
+
+
+def test_a_head_request_does_not_use_up_the_one_look(client, alice):
+    from django_otp.plugins.otp_totp.models import TOTPDevice
+
+    give_password(client, alice)
+    client.get(reverse("two-factor-setup"))
+    client.post(reverse("two-factor-setup"), {"otp_token": code_of(TOTPDevice.objects.get(user=alice))})
+    client.head(CODES)
+    assert len(shown_by(client.get(CODES))) == 3
+
+
+def test_codes_are_hashed_at_rest(verified):
+    codes = shown_by(verified.post(CODES))
+    stored = list(RecoveryCode.objects.values_list("digest", flat=True))
+    assert all(digest.startswith("pbkdf2_sha256$100000$") for digest in stored)
+    assert not any(code.replace("-", "") in "".join(stored) for code in codes)
+    assert StaticToken.objects.count() == 0
+
+
+def test_codes_have_eighty_bits_in_groups_of_four(verified):
+    for code in shown_by(verified.post(CODES)):
+        assert [len(group) for group in code.split("-")] == [4, 4, 4, 4]
+
+
+@pytest.mark.parametrize("spelling", ["shown", "capitals", "no dashes", "blanks", "look-alikes"])
+def test_a_code_opens_the_login_once_however_it_is_typed(client, alice, codes, spelling):
+    code = codes[0]
+    typed = {
+        "shown": code,
+        "capitals": code.upper(),
+        "no dashes": code.replace("-", ""),
+        "blanks": f"  {code.replace('-', ' ')}  ",
+        "look-alikes": code.replace("1", "l").replace("0", "O"),
+    }[spelling]
+    give_password(client, alice)
+    assert give_answer(client, typed).status_code == 302
+    assert is_logged_in(client)
+    other = Client()
+    give_password(other, alice)
+    response = give_answer(other, codes[0])
+    assert response.context["form"].errors["otp_token"] == [
+        "That recovery code has been used. Each one works once: take another one from your list."
+    ]
+    assert not is_logged_in(other)
+
+
+def test_a_login_by_recovery_code_says_how_many_are_left_and_is_verified(client, alice, codes):
+    give_password(client, alice)
+    give_answer(client, codes[0])
+    assert "2" in str(list(get_messages(client.get("/").wsgi_request))[-1])
+    assert client.session["otp_device_id"].startswith("allauth_2fa.recoverydevice/")
+    assert "alice" in client.get("/").text
+
+
+def test_a_wrong_recovery_code_throttles_nothing(client, alice, phone, codes):
+    give_password(client, alice)
+    for _ in range(5):
+        response = give_answer(client, "aaaa-aaaa-aaaa-aaaa")
+        assert response.context["form"].errors["otp_token"][0].startswith("That recovery code is not right.")
+    assert give_answer(client, code_of(phone)).status_code == 302
+
+
+def test_another_users_recovery_code_opens_nothing(client, alice, phone, bob):
+    foreign = registry.recovery.renew(bob, 3)
+    give_password(client, alice)
+    give_answer(client, foreign[0])
+    assert not is_logged_in(client)
+    assert registry.recovery.unused(bob).count() == 3
+
+
+def test_renewing_voids_the_old_codes(verified, alice, codes):
+    StaticDevice.objects.create(user=alice, name="backup").token_set.create(token="abcdefgh")
+    fresh = shown_by(verified.post(CODES))
+    other = Client()
+    give_password(other, alice)
+    for old in (codes[0], "abcdefgh"):
+        give_answer(other, old)
+        assert not is_logged_in(other)
+    give_answer(other, fresh[0])
+    assert is_logged_in(other)
+
+
+def test_always_reveal_keeps_codes_readable_as_0x_did(verified, alice, settings, codes):
+    settings.ALLAUTH_2FA_ALWAYS_REVEAL_BACKUP_TOKENS = True
+    made = shown_by(verified.post(CODES))
+    assert sorted(made) == sorted(StaticToken.objects.filter(device__user=alice).values_list("token", flat=True))
+    assert sorted(shown_by(verified.get(CODES))) == sorted(made)
+    assert RecoveryCode.objects.count() == 0
+    again = shown_by(verified.post(CODES))
+    assert set(again).isdisjoint(made)
+    assert StaticDevice.objects.filter(user=alice).count() == 1
+
+
+def test_a_static_token_of_django_otp_stays_a_valid_answer(client, alice, phone):
+    device = StaticDevice.objects.create(user=alice, name="by hand")
+    device.token_set.create(token=StaticToken.random_token())
+    device.token_set.create(token="123456")
+    for token in device.token_set.all():
+        give_password(client, alice)
+        assert give_answer(client, token.token).status_code == 302
+        assert is_logged_in(client)
+        client.logout()
+    assert device.token_set.count() == 0
+
+
+def test_a_wrong_static_token_throttles_its_device_only(client, alice, phone):
+    device = StaticDevice.objects.create(user=alice, name="backup")
+    device.token_set.create(token="abcdefgh")
+    give_password(client, alice)
+    give_answer(client, "hgfedcba")
+    device.refresh_from_db()
+    assert device.throttling_failure_count == 1
+    response = give_answer(client, "abcdefgh")
+    assert "You can try again at" in response.context["form"].errors["otp_token"][0]
+    assert device.token_set.count() == 1
+    assert give_answer(client, code_of(phone)).status_code == 302
+
+
+def test_codes_are_neither_seen_nor_made_without_a_fresh_proof(verified, alice, codes):
+    session = verified.session
+    for record in session["account_authentication_methods"]:
+        record["at"] -= 301
+    session.save()
+    for response in (verified.get(CODES), verified.post(CODES)):
+        assert response["Location"].startswith("/accounts/two-factor/reauthenticate/")
+    assert registry.recovery.unused(alice).count() == 3
+
+
+def test_the_number_of_codes_is_the_settings(verified, settings):
+    settings.ALLAUTH_2FA_BACKUP_TOKENS_NUMBER = 7
+    assert len(shown_by(verified.post(CODES))) == 7
