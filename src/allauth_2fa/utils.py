@@ -7,6 +7,8 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
+from django.core.exceptions import ImproperlyConfigured
+
 from allauth_2fa.factors import registry
 
 if TYPE_CHECKING:
@@ -77,11 +79,14 @@ def get_next_query_string(request: HttpRequest) -> str | None:
 
 
 def _success_url(request: HttpRequest) -> tuple[str | None, str | None]:
-    """Ask a class-based view that smells of a login where it leads."""
+    """Ask a class-based view that smells of a login where it leads.
+
+    Other views have a redirect field name too (whatever demands a login), and cannot say it without an object. The guard
+    stops at such pages.
+    """
     try:
         view = request.resolver_match.func.view_class()  # type: ignore[union-attr]
-        field = view.redirect_field_name
-    except AttributeError:
+        view.request = request
+        return view.get_success_url(), view.redirect_field_name
+    except (AttributeError, ImproperlyConfigured):
         return None, None
-    view.request = request
-    return view.get_success_url(), field
