@@ -138,10 +138,14 @@ def _finish(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBas
 
 
 def _in_place_of(given: HttpResponseBase, response: HttpResponseBase, request: HttpRequest) -> HttpResponseBase:
-    """Carry over what other middleware has put on the response that is not sent: cookies, and messages to be shown."""
+    """Carry over what has been put on the response that is not sent: cookies, and messages to be shown.
+
+    A view that has just logged somebody in may have put a credential of its own into a cookie. That is not sent.
+    """
     if response is not given:
-        for name, morsel in given.cookies.items():
-            response.cookies.setdefault(name, morsel)
+        if not challenge.notes(request).announced:
+            for name, morsel in given.cookies.items():
+                response.cookies.setdefault(name, morsel)
         storage = getattr(request, "_messages", None)
         if storage is not None:
             storage.update(response)
