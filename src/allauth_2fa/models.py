@@ -101,21 +101,26 @@ class RecoveryDevice(TimestampMixin, Device):
         except IntegrityError:
             return None
 
-    def verify_token(self, token: str) -> bool:
-        """Spend the code: one hash run and one conditional UPDATE, whose row count is the verdict."""
-        if not is_recovery_code(token):
-            return False
+    def digest_of(self, token: str) -> str | None:
+        """Return what would be stored of a code that was typed like this (one hash run), None if it cannot be one."""
+        return self.digest(normalize_recovery_code(token)) if self.salt and is_recovery_code(token) else None
+
+    def spend(self, digest: str) -> bool:
+        """Use up the code of that digest: one conditional UPDATE, whose row count is the verdict."""
         now = timezone.now()
-        unused = self.codes.filter(digest=self.digest(normalize_recovery_code(token)), used_at=None)
-        if not unused.update(used_at=now):
+        if not self.codes.filter(digest=digest, used_at=None).update(used_at=now):
             return False
         type(self).objects.filter(pk=self.pk).update(last_used_at=now)
         self.last_used_at = now
         return True
 
-    def has_spent(self, token: str) -> bool:
-        """Tell whether the code was one of these and has been used."""
-        digest = self.digest(normalize_recovery_code(token))
+    def verify_token(self, token: str) -> bool:
+        """Judge a code as django-otp asks its devices to."""
+        digest = self.digest_of(token)
+        return digest is not None and self.spend(digest)
+
+    def has_spent(self, digest: str) -> bool:
+        """Tell whether the code of that digest was one of these and has been used."""
         return self.codes.filter(digest=digest, used_at__isnull=False).exists()
 
     def codes_left(self) -> int:

@@ -36,8 +36,9 @@ class RecoveryFactor(Factor):
     def judge(self, device: Device, answer: str) -> None:
         """Spend the code, or raise what it is instead. See :meth:`Factor.judge`."""
         row = cast("RecoveryDevice", device)
-        if not row.verify_token(answer):
-            raise RecoveryCodeUsed if self.recognizes(answer) and row.has_spent(answer) else RecoveryCodeRefused
+        digest = row.digest_of(answer)
+        if digest is None or not row.spend(digest):
+            raise RecoveryCodeUsed if digest and row.has_spent(digest) else RecoveryCodeRefused
 
     def renew(self, user: AbstractBaseUser, number: int) -> list[str]:
         """Void the user's codes and make ``number`` new ones, returned readable for the only time."""
