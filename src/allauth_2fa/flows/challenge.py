@@ -159,9 +159,10 @@ def _addressed(user: AbstractBaseUser, text: str, device_id: str | None, devices
         return _recovery_device(user, text), text
     if not (cleaned.isascii() and cleaned.isdigit()):
         return _static_device(user, text), text
-    if devices[0].is_static and not any(registry.totp.accepts(device, cleaned) for device in devices):
-        return _static_device(user, text), text
-    return _totp_device(devices, cleaned, device_id), cleaned
+    device = _totp_device(devices, cleaned, device_id)
+    # While the app that pays for wrong digits is throttled, they are not tried as tokens either: that would be for nothing.
+    may_be_static = device.is_static and not registry.totp.accepts(device, cleaned) and device.verify_is_allowed()[0]
+    return (_static_device(user, text), text) if may_be_static else (device, cleaned)
 
 
 def _recovery_device(user: AbstractBaseUser, text: str) -> Device:
