@@ -45,6 +45,10 @@ class FormPage(Page, FormView):
 
     form_key: ClassVar[str]
 
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:  # noqa: ANN401 - Django's
+        """Go on to the next class: decorated where it is only inherited, the method would leave out those in between."""
+        return super().dispatch(request, *args, **kwargs)
+
     def get_form_class(self) -> type[BaseForm]:
         """Return the project's form for this page, or ours."""
         return get_form_class(app_settings.FORMS, self.form_key, self.form_class)
