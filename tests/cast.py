@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from django.test import Client
     from django_otp.plugins.otp_totp.models import TOTPDevice
 
-PASSWORD = "correct horse battery staple"  # noqa: S105 - of nobody
+PASSWORD = "correct horse battery staple"
 
 
 def code_of(device: TOTPDevice, offset: int = 0) -> str:

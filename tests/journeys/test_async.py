@@ -9,11 +9,11 @@ import pytest
 from django.contrib.auth import alogin, get_user_model
 from django.core.handlers.asgi import ASGIHandler
 from django.http import HttpResponse
-from django.test import AsyncClient, override_settings
+from django.test import AsyncClient, AsyncRequestFactory, override_settings
 from django.urls import include, path
 
 from allauth_2fa.middleware import AllauthTwoFactorMiddleware
-from allauth_2fa.testing import login_verified
+from allauth_2fa.testing import confirmed_device, login_verified
 from tests.cast import give_password
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -80,8 +80,6 @@ def test_a_session_that_owes_a_proof_is_led_to_the_challenge(client, alice, sett
     settings.ALLAUTH_2FA_GUARD_RECHECK = 0
     give_password(client, alice)
     assert browse(client, view).content == b"alice"
-    from allauth_2fa.testing import confirmed_device
-
     confirmed_device(alice)
     response = browse(client, view)
     assert response["Location"].startswith("/two-factor/authenticate/?next=")
@@ -112,8 +110,6 @@ def test_a_page_that_asks_for_nobody_never_leaves_the_event_loop():
     assert asyncio.iscoroutinefunction(middleware.process_view)
 
     async def serve():
-        from django.test import AsyncRequestFactory
-
         request = AsyncRequestFactory().get("/plain/")
         request.user, request.auser = None, None
         await middleware.process_view(request, view, (), {})

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 
 import pytest
 import time_machine
+from django.contrib.auth import login
 from django.contrib.auth.models import AnonymousUser
+from django.contrib.sessions.backends.db import SessionStore
 from django.test import Client
 from django.urls import reverse
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from allauth_2fa.factors import registry
 from allauth_2fa.middleware import PENDING_COOKIE
 from allauth_2fa.testing import login_verified
 from tests.cast import PASSWORD, code_of, give_answer, give_password, is_logged_in, is_pending
@@ -70,7 +73,7 @@ def test_the_view_that_logged_in_sees_nobody_behind_it(client, alice, phone, bob
     client.post("/doors/home-made/", {"username": alice.username, "password": PASSWORD})
     assert WHAT_THE_VIEW_SAW == ["AnonymousUser", None]
     client.post("/doors/home-made/", {"username": bob.username, "password": PASSWORD})
-    assert WHAT_THE_VIEW_SAW == ["bob", str(bob.pk)]
+    assert ["bob", str(bob.pk)] == WHAT_THE_VIEW_SAW
 
 
 def test_a_script_that_logs_in_gets_a_refusal_that_names_the_flow(client, alice, phone):
@@ -224,8 +227,6 @@ def test_a_host_can_exempt_a_request(client, alice, phone, settings):
 
 
 def test_recovery_codes_alone_are_no_factor(client, alice):
-    from allauth_2fa.factors import registry
-
     registry.recovery.renew(alice, 3)
     give_password(client, alice)
     assert is_logged_in(client)
@@ -267,9 +268,6 @@ def test_login_by_code_applies_to_foreign_doors_too(client, alice, phone, settin
 
 
 def test_a_login_by_django_otps_own_form_counts(alice, phone, rf):
-    from django.contrib.auth import login
-    from django.contrib.sessions.backends.db import SessionStore
-
     request = rf.get("/")
     request.session, request.user = SessionStore(), AnonymousUser()
     alice.otp_device = phone
@@ -279,9 +277,6 @@ def test_a_login_by_django_otps_own_form_counts(alice, phone, rf):
 
 
 def test_a_login_by_somebody_elses_device_does_not(alice, phone, bob, rf):
-    from django.contrib.auth import login
-    from django.contrib.sessions.backends.db import SessionStore
-
     request = rf.get("/")
     request.session, request.user = SessionStore(), AnonymousUser()
     alice.otp_device = TOTPDevice.objects.create(user=bob)
@@ -297,7 +292,7 @@ def test_an_unknown_path_stays_a_plain_404(client, alice, phone):
 
 
 def test_a_half_finished_login_ends_after_allauths_timeout(client, alice, phone):
-    with time_machine.travel(datetime.datetime.now(tz=datetime.UTC), tick=False) as clock:
+    with time_machine.travel(dt.datetime.now(tz=dt.UTC), tick=False) as clock:
         give_password(client, alice)
         clock.shift(901)
         response = give_answer(client, code_of(phone))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 from django.urls import reverse
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from tests.cast import code_of, give_answer, give_password, is_logged_in, is_pending, wrong_code_of
+from tests.cast import PASSWORD, code_of, give_answer, give_password, is_logged_in, is_pending, wrong_code_of
 
 pytestmark = pytest.mark.django_db
 
@@ -41,8 +42,6 @@ def test_a_wrong_code_opens_nothing_and_loses_nothing(client, alice, phone):
 
 
 def test_a_new_factor_is_set_up_and_recovery_codes_are_shown_once(client, alice):
-    from django_otp.plugins.otp_totp.models import TOTPDevice
-
     give_password(client, alice)
     page = client.get(reverse("two-factor-setup"))
     assert page.status_code == 200
@@ -79,10 +78,6 @@ def test_guard(client, alice, phone):
 
 
 def test_admin_door(client, staff):
-    from django_otp.plugins.otp_totp.models import TOTPDevice
-
-    from tests.cast import PASSWORD
-
     phone = TOTPDevice.objects.create(user=staff, name="x")
     response = client.post("/admin/login/?next=/admin/auth/user/", {"username": "staff", "password": PASSWORD})
     assert response.status_code == 302

@@ -7,6 +7,7 @@ from django.contrib.messages import get_messages
 from django.test import Client
 from django.urls import reverse
 from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from allauth_2fa.factors import registry
 from allauth_2fa.models import RecoveryCode
@@ -34,8 +35,6 @@ def codes(alice, phone):
 
 
 def test_codes_are_made_and_shown_at_the_first_enrollment_and_not_again(client, alice):
-    from django_otp.plugins.otp_totp.models import TOTPDevice
-
     give_password(client, alice)
     client.get(reverse("two-factor-setup"))
     code = code_of(TOTPDevice.objects.get(user=alice))
@@ -49,8 +48,6 @@ def test_codes_are_made_and_shown_at_the_first_enrollment_and_not_again(client, 
 
 
 def test_a_head_request_does_not_use_up_the_one_look(client, alice):
-    from django_otp.plugins.otp_totp.models import TOTPDevice
-
     give_password(client, alice)
     client.get(reverse("two-factor-setup"))
     client.post(reverse("two-factor-setup"), {"otp_token": code_of(TOTPDevice.objects.get(user=alice))})

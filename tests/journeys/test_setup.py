@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from base64 import b64decode
 
 import pytest
@@ -11,6 +11,7 @@ from django.test import Client
 from django.urls import reverse
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from allauth_2fa.forms import TOTPDeviceForm
 from tests.cast import PASSWORD, code_of, give_answer, give_password, is_logged_in, wrong_code_of
 
 pytestmark = pytest.mark.django_db
@@ -144,7 +145,7 @@ def test_an_anonymous_visitor_goes_to_the_login_and_comes_back(client):
 
 
 def test_a_login_that_is_too_old_is_confirmed_by_the_password(client, alice):
-    with time_machine.travel(datetime.datetime.now(tz=datetime.UTC), tick=False) as clock:
+    with time_machine.travel(dt.datetime.now(tz=dt.UTC), tick=False) as clock:
         give_password(client, alice)
         clock.shift(301)
         response = client.get(SETUP)
@@ -175,8 +176,6 @@ def test_blanks_and_dashes_in_a_code_do_not_matter(at_setup, alice):
 
 
 def test_a_secret_that_was_swapped_between_check_and_save_is_not_confirmed(at_setup, alice, monkeypatch):
-    from allauth_2fa.forms import TOTPDeviceForm
-
     code, check = code_of(waiting(alice)), TOTPDeviceForm._check
 
     def check_then_swap(form):
