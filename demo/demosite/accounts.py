@@ -33,7 +33,7 @@ class Account:
 ACCOUNTS = (
     Account(
         username="newcomer",
-        shows="Has no second factor yet. Sign in and set one up.",
+        shows="Starts without a second factor: sign in and set one up.",
         apps={},
     ),
     Account(
@@ -58,7 +58,7 @@ ACCOUNTS = (
     ),
     Account(
         username="trainee",
-        shows="Is staff without a second factor: the admin stays closed until one is set up.",
+        shows="Is staff, and starts without a second factor: the admin stays closed until one is set up.",
         apps={},
         is_staff=True,
     ),

@@ -1,7 +1,6 @@
 """Pages of the demo site."""
 
 from django.conf import settings
-from django.contrib.auth import get_user_model
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
@@ -26,15 +25,7 @@ def home(request: HttpRequest) -> HttpResponse:
         }
         for account in ACCOUNTS
     ]
-    return render(
-        request,
-        "demosite/home.html",
-        {
-            "accounts": accounts,
-            "password": PASSWORD,
-            "prepared": get_user_model().objects.exists(),
-        },
-    )
+    return render(request, "demosite/home.html", {"accounts": accounts, "password": PASSWORD})
 
 
 @require_safe
