@@ -28,11 +28,5 @@ def wrong_code(secrets: list[bytes]) -> str:
     """Return digits that no app of these shows within an hour."""
     now = time.time()
     steps = range(-120, 121)
-    right = {
-        code_at(secret, now + step * PERIOD) for secret in secrets for step in steps
-    }
-    return next(
-        candidate
-        for number in range(10**DIGITS)
-        if (candidate := f"{number:0{DIGITS}}") not in right
-    )
+    right = {code_at(secret, now + step * PERIOD) for secret in secrets for step in steps}
+    return next(candidate for number in range(10**DIGITS) if (candidate := f"{number:0{DIGITS}}") not in right)

@@ -23,9 +23,7 @@ class Worker:
         self._process = subprocess.Popen(
             [str(python_of(contender.environment)), "worker.py", contender.name],
             cwd=HERE,
-            env=environment_of(
-                contender.kind, contender.level, directory / f"{contender.name}.sqlite3"
-            ),
+            env=environment_of(contender.kind, contender.level, directory / f"{contender.name}.sqlite3"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -6,9 +6,12 @@ import hashlib
 import subprocess
 import sys
 import venv
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from contenders import CHECKOUT, HERE, Environment
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ENVIRONMENTS = HERE / ".envs"
 

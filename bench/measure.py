@@ -26,9 +26,7 @@ def statements_of(work: Callable[[], Any]) -> list[str]:
     """Return the SQL that the work sends, without transaction control."""
     seen: list[str] = []
 
-    def record(
-        execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any
-    ) -> Any:
+    def record(execute: Callable[..., Any], sql: str, params: Any, many: Any, context: Any) -> Any:
         if not sql.lstrip().upper().startswith(TRANSACTION_CONTROL):
             seen.append(sql)
         return execute(sql, params, many, context)

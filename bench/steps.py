@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 from codes import code_now, wrong_code
 from drivers.base import follow
 
-from django.test import Client
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from browser import Browser
     from django.http import HttpResponse
     from drivers.base import Account, Driver
 
@@ -41,7 +40,7 @@ class Visit:
 
     driver: Driver
     account: Account
-    client: Client
+    client: Browser
 
     @property
     def is_signed_in(self) -> bool:
@@ -86,8 +85,6 @@ class Visit:
 class Step:
     """A step, the user who does it, and how often it runs in one sample."""
 
-    name: str
-    title: str
     username: str
     play: Callable[[Visit], Scene]
     loads: int = 1
@@ -214,33 +211,18 @@ def _keep(pages: list[HttpResponse], *new: HttpResponse) -> list[HttpResponse]:
 
 
 STEPS: dict[str, Step] = {
-    step.name: step
-    for step in (
-        Step("password", "password POST, no factor", "alice", _password_without_factor),
-        Step("password-factor", "password POST, factor", "bob", _password_with_factor),
-        Step("challenge", "challenge page", "bob", _challenge),
-        Step("wrong-1", "wrong code, 1 device", "bob", _wrong_code),
-        Step("wrong-10", "wrong code, 10 devices", "carol", _wrong_code),
-        Step("right-1", "right code, 1 device", "bob", _right_code),
-        Step("right-10", "right code, last of 10", "carol", _right_code),
-        Step("recovery", "login by recovery code", "bob", _recovery_code),
-        Step("enrollment", "enrollment page", "alice", _enrollment),
-        Step("make-codes", "making recovery codes", "bob", _make_recovery_codes),
-        Step("read-codes", "making and reading them", "bob", _read_recovery_codes),
-        Step(
-            "page-user",
-            "page with user, verified",
-            "bob",
-            _page_with_user,
-            LOADS_OF_A_PAGE,
-        ),
-        Step(
-            "page-plain",
-            "page without user",
-            "bob",
-            _page_without_user,
-            LOADS_OF_A_PAGE,
-        ),
-        Step("login", "whole login", "bob", _whole_login),
-    )
+    "password": Step("alice", _password_without_factor),
+    "password-factor": Step("bob", _password_with_factor),
+    "challenge": Step("bob", _challenge),
+    "wrong-1": Step("bob", _wrong_code),
+    "wrong-10": Step("carol", _wrong_code),
+    "right-1": Step("bob", _right_code),
+    "right-10": Step("carol", _right_code),
+    "recovery": Step("bob", _recovery_code),
+    "enrollment": Step("alice", _enrollment),
+    "make-codes": Step("bob", _make_recovery_codes),
+    "read-codes": Step("bob", _read_recovery_codes),
+    "page-user": Step("bob", _page_with_user, LOADS_OF_A_PAGE),
+    "page-plain": Step("bob", _page_without_user, LOADS_OF_A_PAGE),
+    "login": Step("bob", _whole_login),
 }

@@ -11,13 +11,12 @@ import sys
 from typing import Any
 
 import django
+from browser import Browser
 from contenders import CONTENDERS
 from database import Database
 from drivers import driver_for
 from measure import calls_of, is_write, processor_time_of, statements_of
 from steps import STEPS, NotOfferedError, Step, UnexpectedOutcomeError, Visit
-
-from django.test import Client
 
 # A code may expire between its reading and its posting.
 TRIES = 3
@@ -36,19 +35,16 @@ class Stage:
         """Fill the database."""
         self._database = Database()
         self._driver = driver_for(kind)
-        self._accounts = {
-            username: self._driver.sign_up(username, **has)
-            for username, has in CAST.items()
-        }
+        self._accounts = {username: self._driver.sign_up(username, **has) for username, has in CAST.items()}
         self._database.remember()
-        self._warm: set[str] = set()
+        self._warm: set[Step] = set()
 
     def measure(self, step: Step, kind: str, repeat: int) -> dict[str, Any]:
         """Play the step so often and return what was measured."""
-        if step.name not in self._warm:
+        if step not in self._warm:
             for _ in range(WARM_UP):
                 self._play(step, "queries")
-            self._warm.add(step.name)
+            self._warm.add(step)
         return {"samples": [self._play(step, kind) for _ in range(repeat)]}
 
     def _play(self, step: Step, kind: str) -> Any:
@@ -62,7 +58,7 @@ class Stage:
 
     def _play_once(self, step: Step, kind: str) -> Any:
         self._database.put_back()
-        visit = Visit(self._driver, self._accounts[step.username], Client())
+        visit = Visit(self._driver, self._accounts[step.username], Browser())
         scene = step.play(visit)
         run = next(scene)
         result = MEASURES[kind](run, step.loads)
@@ -114,9 +110,7 @@ def main() -> None:
 def answer_to(stage: Stage, request: dict[str, Any]) -> dict[str, Any]:
     """Return what was measured, or why nothing was."""
     try:
-        return stage.measure(
-            STEPS[request["step"]], request["measure"], request["repeat"]
-        )
+        return stage.measure(STEPS[request["step"]], request["measure"], request["repeat"])
     except NotOfferedError:
         return {"not_offered": True}
     except Exception as error:  # noqa: BLE001 - told to the reader of the table

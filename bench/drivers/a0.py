@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from drivers.allauth import AllauthDriver
-from drivers.base import Account
 from drivers.otp import add_static_tokens, add_totp_device
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
     from django.test import Client
+
+    from drivers.base import Account
 
 AUTHENTICATE_URL = "/accounts/two-factor/authenticate/"
 SETUP_URL = "/accounts/two-factor/setup/"
@@ -32,9 +33,7 @@ class Allauth2FA012(AllauthDriver):
         """Load the page that asks for a code."""
         return client.get(AUTHENTICATE_URL)
 
-    def answer(
-        self, client: Client, account: Account, code: str, app: int
-    ) -> HttpResponse:
+    def answer(self, client: Client, account: Account, code: str, app: int) -> HttpResponse:
         """Post a code; which app it comes from is not said."""
         return client.post(AUTHENTICATE_URL, {"otp_token": code})
 

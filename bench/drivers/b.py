@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import secrets
 from base64 import b32encode
 from typing import TYPE_CHECKING
 
-from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
-from allauth.mfa.totp.internal.auth import TOTP
+from allauth.mfa.models import Authenticator
+from allauth.mfa.utils import encrypt
 
 from drivers.allauth import AllauthDriver
 from drivers.base import PASSWORD, Account
@@ -30,19 +31,22 @@ class AllauthMFA(AllauthDriver):
     def add_app(self, account: Account, secret: bytes, number: int) -> None:
         """Store the one app that a user can have."""
         if number == 0:
-            TOTP.activate(account.user, b32encode(secret).decode())
+            data = {"secret": encrypt(b32encode(secret).decode())}
+            Authenticator.objects.create(user=account.user, type=Authenticator.Type.TOTP, data=data)
 
     def add_recovery_codes(self, account: Account) -> list[str]:
         """Store the seed of the codes."""
-        return RecoveryCodes.activate(account.user).generate_codes()
+        data = {"seed": encrypt(secrets.token_hex(40)), "used_mask": 0}
+        codes: list[str] = (
+            Authenticator.objects.create(user=account.user, type=Authenticator.Type.RECOVERY_CODES, data=data).wrap().generate_codes()
+        )
+        return codes
 
     def challenge(self, client: Client) -> HttpResponse:
         """Load the page that asks for a code."""
         return client.get(AUTHENTICATE_URL)
 
-    def answer(
-        self, client: Client, account: Account, code: str, app: int
-    ) -> HttpResponse:
+    def answer(self, client: Client, account: Account, code: str, app: int) -> HttpResponse:
         """Post a code."""
         return client.post(AUTHENTICATE_URL, {"code": code})
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from django.http import HttpResponse
     from django.test import Client
 
-PASSWORD = "correct horse battery staple"  # noqa: S105 - of a made-up user
+PASSWORD = "correct horse battery staple"
 MAX_REDIRECTS = 5
 FOUND = 302
 
@@ -42,9 +42,7 @@ class Driver(ABC):
 
     def sign_up(self, username: str, *, apps: int, recovery: bool) -> Account:
         """Create a user with so many apps, and recovery codes if wanted."""
-        user = get_user_model().objects.create_user(
-            username, f"{username}@example.com", PASSWORD
-        )
+        user = get_user_model().objects.create_user(username, f"{username}@example.com", PASSWORD)
         account = Account(username, user)
         self.verify_email(account)
         for number in range(apps):
@@ -55,7 +53,7 @@ class Driver(ABC):
             account.recovery_codes = self.add_recovery_codes(account)
         return account
 
-    def verify_email(self, account: Account) -> None:
+    def verify_email(self, account: Account) -> None:  # noqa: B027 - most have nothing to do
         """Note that the address is the user's own, where that is noted at all."""
 
     @abstractmethod
@@ -68,18 +66,14 @@ class Driver(ABC):
 
     def password(self, client: Client, account: Account) -> HttpResponse:
         """Post the password."""
-        return client.post(
-            self.login_url, {"login": account.username, "password": PASSWORD}
-        )
+        return client.post(self.login_url, {"login": account.username, "password": PASSWORD})
 
     @abstractmethod
     def challenge(self, client: Client) -> HttpResponse:
         """Load the page that asks for a code."""
 
     @abstractmethod
-    def answer(
-        self, client: Client, account: Account, code: str, app: int
-    ) -> HttpResponse:
+    def answer(self, client: Client, account: Account, code: str, app: int) -> HttpResponse:
         """Post a code of the user's app of that number."""
 
     @abstractmethod
@@ -90,7 +84,7 @@ class Driver(ABC):
     def recover(self, client: Client, code: str) -> HttpResponse:
         """Post a recovery code."""
 
-    def prove(self, client: Client) -> None:
+    def prove(self, client: Client) -> None:  # noqa: B027 - most have nothing to do
         """Do what opens the pages that manage factors, if a login does not."""
 
     @abstractmethod

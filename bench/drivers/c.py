@@ -47,13 +47,9 @@ class TwoFactorAuth(Driver):
         """Refuse: there is no such page."""
         raise NotImplementedError
 
-    def answer(
-        self, client: Client, account: Account, code: str, app: int
-    ) -> HttpResponse:
+    def answer(self, client: Client, account: Account, code: str, app: int) -> HttpResponse:
         """Post the second step of the wizard."""
-        return client.post(
-            LOGIN_URL, {"login_view-current_step": "token", "token-otp_token": code}
-        )
+        return client.post(LOGIN_URL, {"login_view-current_step": "token", "token-otp_token": code})
 
     def prepare_recovery(self, client: Client) -> None:
         """Go to the wizard's step for recovery codes."""
@@ -61,9 +57,7 @@ class TwoFactorAuth(Driver):
 
     def recover(self, client: Client, code: str) -> HttpResponse:
         """Post a recovery code."""
-        return client.post(
-            LOGIN_URL, {"login_view-current_step": "backup", "backup-otp_token": code}
-        )
+        return client.post(LOGIN_URL, {"login_view-current_step": "backup", "backup-otp_token": code})
 
     def enrollment(self, client: Client) -> list[HttpResponse]:
         """Walk through the wizard until the browser has fetched the QR code."""

@@ -50,17 +50,13 @@ class MFA3(Driver):
 
     def password(self, client: Client, account: Account) -> HttpResponse:
         """Post the password."""
-        return client.post(
-            self.login_url, {"username": account.username, "password": PASSWORD}
-        )
+        return client.post(self.login_url, {"username": account.username, "password": PASSWORD})
 
     def challenge(self, client: Client) -> HttpResponse:
         """Load the page that asks for a code, and thereby begin the challenge."""
         return client.get(TOTP_URL)
 
-    def answer(
-        self, client: Client, account: Account, code: str, app: int
-    ) -> HttpResponse:
+    def answer(self, client: Client, account: Account, code: str, app: int) -> HttpResponse:
         """Post a code; which app it comes from is not said."""
         return client.post(TOTP_URL, {"code": code})
 

@@ -15,9 +15,7 @@ RECOVERY_CODES = 10
 
 def add_totp_device(account: Account, secret: bytes, name: str) -> None:
     """Store a confirmed authenticator app."""
-    TOTPDevice.objects.create(
-        user=account.user, name=name, key=secret.hex(), confirmed=True
-    )
+    TOTPDevice.objects.create(user=account.user, name=name, key=secret.hex(), confirmed=True)
 
 
 def add_static_tokens(account: Account) -> list[str]:
