@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ACCOUNT_STAGES",
+    "RECORD_KEYS",
     "STAGE_KEY",
     "BaseReauthenticateView",
     "Login",
@@ -66,6 +67,13 @@ ACCOUNT_STAGES = tuple(
     f"{stage.__module__}.{stage.__qualname__}" for stage in (LoginByCodeStage, PhoneVerificationStage, EmailVerificationStage)
 )
 """The stages of allauth's own verification; ours comes after the last of them."""
+
+
+RECORD_KEYS = (
+    _login_flow.AUTHENTICATION_METHODS_SESSION_KEY,
+    _login_flow._AUTHENTICATION_METHODS_USER_SESSION_KEY,  # noqa: SLF001 - it belongs to the other one
+)
+"""Where the session holds what the user has proved in it."""
 
 
 def mfa_installed() -> bool:

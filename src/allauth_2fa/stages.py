@@ -50,5 +50,6 @@ class TwoFactorStage(compat.LoginStage):
 
     def abort(self) -> HttpResponse:
         """End the login, and lead to the login page."""
+        challenge.drop(self.request)
         challenge.release(self.request)
         return super().abort()

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
     from django_otp.models import Device
 
+STOPPED_SESSION_KEY = "allauth_2fa_stopped"
+"""Whose logged-in session the guard has stopped. What that user left in it is for nobody else."""
+
 PENDING_SESSION_KEY = "allauth_2fa_user_id"
 """The name by which 0.x told that a second factor is pending. It is written for others and never read here."""
 
@@ -97,8 +100,16 @@ def release(request: HttpRequest) -> None:
 def cancel(request: HttpRequest) -> None:
     """End the half-finished login, if it waits at our stage and nowhere else."""
     if compat.pending_stage_key(request) == compat.STAGE_KEY:
-        compat.clear_login(request)
+        drop(request)
     release(request)
+
+
+def drop(request: HttpRequest) -> None:
+    """Forget the half-finished login; with the whole session, as a logout does, if somebody was logged in before."""
+    if STOPPED_SESSION_KEY in request.session:
+        request.session.flush()
+    else:
+        compat.clear_login(request)
 
 
 def ensure_sound(stage: compat.LoginStage) -> AbstractBaseUser:

@@ -30,6 +30,9 @@ CHECKED_SESSION_KEY = "allauth_2fa_checked"
 MFA_SESSION_KEY = "allauth_2fa_mfa"
 """The id of the user whose proof ``allauth.mfa`` has judged in this session."""
 
+LOGIN_KEYS = frozenset({SESSION_KEY, BACKEND_SESSION_KEY, HASH_SESSION_KEY, DEVICE_ID_SESSION_KEY, *compat.RECORD_KEYS})
+"""What a login itself writes into a session."""
+
 AUTHENTICATION_KEYS = (SESSION_KEY, BACKEND_SESSION_KEY, HASH_SESSION_KEY, DEVICE_ID_SESSION_KEY, CHECKED_SESSION_KEY, MFA_SESSION_KEY)
 
 
@@ -94,6 +97,7 @@ def admit(request: HttpRequest, user: Any) -> Any:
     if not user.is_authenticated or not owes(request, user):
         return user
     suspend(request, user)
+    request.session[challenge.STOPPED_SESSION_KEY] = str(user.pk)
     return nobody()
 
 
@@ -117,8 +121,7 @@ def on_user_logged_in(request: HttpRequest | None, user: AbstractBaseUser) -> No
     """Catch a login by any door at Django's signal, before another reader of the session can see it."""
     if request is None or not hasattr(request, "session"):
         return
-    for key in (CHECKED_SESSION_KEY, MFA_SESSION_KEY):
-        request.session.pop(key, None)
+    _clear_for(request, user)
     if challenge.take_settled(request):
         return
     if is_bound(user):
@@ -127,6 +130,20 @@ def on_user_logged_in(request: HttpRequest | None, user: AbstractBaseUser) -> No
         suspend(request, user)
         challenge.notes(request).announced = True
         forget_user(request)
+
+
+def _clear_for(request: HttpRequest, user: AbstractBaseUser) -> None:
+    """Take out of the session what does not concern the user who has just logged in.
+
+    Django empties a session in which another user was logged in. It does not know of one that the guard has stopped.
+    """
+    stopped = request.session.pop(challenge.STOPPED_SESSION_KEY, None)
+    if stopped not in (None, str(user.pk)):
+        kept = {key: value for key, value in request.session.items() if key in LOGIN_KEYS}
+        request.session.clear()
+        request.session.update(kept)
+    for key in (CHECKED_SESSION_KEY, MFA_SESSION_KEY):
+        request.session.pop(key, None)
 
 
 def forget_user(request: HttpRequest) -> None:
