@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 from urllib.parse import urlencode
 
-from allauth.account.adapter import get_adapter
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.conf import settings
 from django.contrib import messages
@@ -245,7 +244,7 @@ class BaseRequire2FAMiddleware(MiddlewareMixin):
         match = request.resolver_match
         if self.is_allowed_page(request) or (match is not None and match.view_name in self.needed_pages):
             return None
-        if get_adapter().has_2fa_enabled(request.user):
+        if challenge.is_due(request.user):
             return None
         return self.on_require_2fa(request)
 

@@ -25,13 +25,18 @@ class TwoFactorReauthenticate(LoginRequiredMixin, FormPage, compat.BaseReauthent
     form_class = TOTPAuthenticateForm
 
     def form_valid(self, form: Any) -> HttpResponse:
-        """Record the proof, bind the session to the device, and go back to what was interrupted."""
-        challenge.note_proof(self.request, self.get_form_user(), form.device, reauthenticated=True)
-        django_otp.login(self.request, form.device)
+        """Record the proof, bind the session to the device under a new key, and go back to what was interrupted."""
+        user, device = self.get_form_user(), getattr(form, "device", None)
+        if device is None or device.user_id != user.pk or not device.confirmed:
+            return self.form_invalid(form)
+        challenge.note_proof(self.request, user, device, reauthenticated=True)
+        django_otp.login(self.request, device)
+        self.request.session.cycle_key()
         return super().form_valid(form)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Return what allauth's reauthentication pages need, and the devices that are asked for."""
         context = super().get_context_data(**kwargs)
-        devices = [{"name": device.name, "label": registry.totp.label} for device in context["form"].devices]
-        return {**context, "devices": devices}
+        form = context["form"]
+        devices = form.devices if hasattr(form, "devices") else challenge.offers(self.get_form_user())
+        return {**context, "devices": [{"name": device.name, "label": registry.totp.label} for device in devices]}

@@ -32,7 +32,9 @@ class TwoFactorRemove(ProofRequiredMixin, ValidTOTPDeviceRequiredMixin, FormPage
         return self.ask_for_proof(request, has_factor=True)
 
     def form_valid(self, form: Any) -> HttpResponse:
-        """Remove the second factor."""
+        """Remove the second factor, if the form has judged an answer or the session has a fresh proof."""
+        if getattr(form, "device", None) is None and (ask := self.ask_for_proof(self.request, has_factor=True)):
+            return ask
         form.save()
         enrollment.part(self.request, self.get_form_user())
         get_adapter().add_message(self.request, messages.SUCCESS, "allauth_2fa/messages/removed.txt")
