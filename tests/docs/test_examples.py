@@ -1,0 +1,226 @@
+"""The examples of the pages do what the pages say."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+
+import pytest
+from django.core.checks import run_checks
+from django.urls import clear_url_caches, path, reverse
+
+from allauth_2fa.testing import login_verified
+from tests import urls as test_urls
+from tests.cast import PASSWORD, code_of, give_answer, give_password, is_logged_in
+from tests.docs.conftest import SHOP
+from tests.docs.pages import DOCS, blocks, files, text_of
+
+pytestmark = pytest.mark.django_db
+
+CHALLENGE = "/accounts/two-factor/authenticate/"
+SETUP = "/accounts/two-factor/setup/"
+
+
+def fresh(name):
+    """Import a module whose body has to run again."""
+    sys.modules.pop(name, None)
+    return importlib.import_module(name)
+
+
+def use_urls(settings, *first):
+    """Put these URLs before those of the test project."""
+
+    class Urls:
+        urlpatterns = [*first, *test_urls.urlpatterns]
+
+    settings.ROOT_URLCONF = Urls
+    clear_url_caches()
+
+
+def add_middleware(settings, name):
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, name]
+
+
+def warned_of_the_admin():
+    return "allauth_2fa.W005" in {message.id for message in run_checks()}
+
+
+def test_each_example_is_tried_here():
+    assert set(SHOP) == {
+        "shop/adapter.py",
+        "shop/forms.py",
+        "shop/middleware.py",
+        "shop/mixed_adapter.py",
+        "shop/setup.py",
+        "shop/support.py",
+        "shop/templates/allauth_2fa/authenticate.html",
+        "shop/tests.py",
+        "shop/urls.py",
+        "shop/urls_0x.py",
+        "shop/views.py",
+    }
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.stem)
+def test_each_block_of_python_can_be_read(page):
+    for block in blocks(page.read_text(), "python"):
+        compile(block, page.name, "exec")
+
+
+# guard.md
+
+
+def test_a_script_is_told_what_is_pending(client, alice, phone, settings):
+    client.force_login(alice)  # turned around at the signal; a session from before is what the next line makes
+    session = client.session
+    session["_auth_user_id"], session["_auth_user_backend"] = str(alice.pk), settings.AUTHENTICATION_BACKENDS[0]
+    session["_auth_user_hash"] = alice.get_session_auth_hash()
+    session.save()
+    response = client.get("/", headers={"X-Requested-With": "XMLHttpRequest"})
+    assert response.status_code == 403
+    assert response.json() == json.loads(files(text_of("docs/guard.md"))["403"])
+
+
+def test_support_looks_at_the_site_as_a_user(client, alice, phone, staff, shop, settings):
+    settings.ACCOUNT_ADAPTER = "shop.adapter.Adapter"
+    use_urls(settings, path("impersonate/<pk>/", importlib.import_module("shop.support").impersonate))
+    login_verified(client, staff)
+    client.post(f"/impersonate/{alice.pk}/")
+    assert client.get("/").text == "user: alice"
+    assert not client.get("/").wsgi_request.user.is_verified()
+    assert client.get(reverse("two-factor-backup-tokens")).url.startswith(reverse("two-factor-reauthenticate"))
+
+
+def test_everybody_else_is_asked_all_the_same(client, alice, phone, shop, settings):
+    settings.ACCOUNT_ADAPTER = "shop.adapter.Adapter"
+    client.force_login(alice)
+    assert not is_logged_in(client)
+
+
+def test_the_test_of_the_shop_passes(client, django_user_model, shop):
+    test = importlib.import_module("shop.tests").test_the_orders_page
+    test(client, django_user_model)
+    assert client.get("/").text == "user: alice"
+
+
+# admin.md
+
+
+def admin_answers(client, user):
+    """Log in where the admin leads to, by password, and return where that ends."""
+    response = client.get("/admin/", follow=True)
+    fields = {"username": user.username, "login": user.username, "password": PASSWORD, "next": "/admin/"}
+    return client.post(response.redirect_chain[-1][0], fields, follow=True)
+
+
+@pytest.mark.parametrize(
+    ("urls", "status", "says"),
+    [
+        ("tests.urls", 200, "Site administration"),
+        ("shop.urls_0x", 200, "Site administration"),
+        ("shop.urls", 403, "Set up two-factor authentication first"),
+    ],
+)
+def test_staff_without_a_factor_in_the_admin(client, staff, shop, settings, restored_admin, urls, status, says):
+    settings.ROOT_URLCONF = urls if urls == "tests.urls" else fresh(urls).__name__
+    clear_url_caches()
+    response = admin_answers(client, staff)
+    assert response.status_code == status
+    assert says in response.text
+
+
+@pytest.mark.parametrize("urls", ["tests.urls", "shop.urls_0x", "shop.urls"])
+def test_staff_with_a_factor_in_the_admin(client, staff, django_user_model, shop, settings, restored_admin, urls):
+    settings.ROOT_URLCONF = urls if urls == "tests.urls" else fresh(urls).__name__
+    clear_url_caches()
+    device = staff.totpdevice_set.create(confirmed=True, name="Phone")
+    response = admin_answers(client, staff)
+    assert response.redirect_chain[-1][0].startswith(CHALLENGE)
+    response = client.post(response.redirect_chain[-1][0], {"otp_token": code_of(device)}, follow=True)
+    assert response.redirect_chain[-1][0] == "/admin/"
+    assert "Site administration" in response.text
+
+
+@pytest.mark.parametrize("urls", ["shop.urls_0x", "shop.urls"])
+def test_a_check_warns_of_the_admin_that_nobody_secured(urls, shop, settings, restored_admin):
+    assert warned_of_the_admin()
+    settings.ROOT_URLCONF = fresh(urls).__name__
+    clear_url_caches()
+    assert not warned_of_the_admin()
+
+
+# forced.md
+
+
+def test_staff_is_forced_to_set_up_a_factor(client, staff, bob, shop, settings):
+    add_middleware(settings, "shop.middleware.RequireStaff2FAMiddleware")
+    client.force_login(staff)
+    assert client.get("/").url == SETUP
+    client.force_login(bob)
+    assert client.get("/").text == "user: bob"
+
+
+def test_a_view_for_users_with_a_factor(client, alice, bob, shop, settings):
+    (shop / "templates" / "shop").mkdir(exist_ok=True)
+    (shop / "templates" / "shop" / "vault.html").write_text("the vault")
+    use_urls(settings, path("vault/", importlib.import_module("shop.views").Vault.as_view()))
+    assert client.get("/vault/").url == "/accounts/login/?next=/vault/"
+    client.force_login(bob)
+    assert client.get("/vault/").url == SETUP
+    login_verified(client, alice)
+    assert client.get("/vault/").text == "the vault"
+
+
+# extending.md, settings.md
+
+
+def test_an_adapter_with_another_base(client, alice, phone, shop, settings):
+    settings.ACCOUNT_ADAPTER = "shop.mixed_adapter.Adapter"
+    assert give_password(client, alice).url.startswith(CHALLENGE)
+    assert not [message for message in run_checks() if message.id.startswith("allauth_2fa.E")]
+    assert "Sign Up Closed" in client.get("/accounts/signup/").text
+
+
+def test_a_setup_that_names_the_shop(client, bob, shop, settings):
+    view = importlib.import_module("shop.setup").Setup.as_view()
+    use_urls(settings, path("accounts/two-factor/setup/", view, name="two-factor-setup"))
+    give_password(client, bob)
+    response = client.get(SETUP)
+    assert "The%20shop%3A%20bob%40example.com?" in response.context["otpauth_url"]
+    assert "issuer=The%20shop" in response.context["otpauth_url"]
+
+
+def test_a_form_of_the_shop(client, alice, phone, shop, settings):
+    values = {}
+    exec(blocks(text_of("docs/settings.md"), "python")[0], values)  # noqa: S102 - the block is the page's
+    settings.ALLAUTH_2FA_FORMS = values["ALLAUTH_2FA_FORMS"]
+    give_password(client, alice)
+    assert "Your code" in client.get(CHALLENGE).text
+    give_answer(client, code_of(phone))
+    assert is_logged_in(client)
+
+
+# templates.md
+
+
+def test_a_challenge_of_the_shop(client, alice, phone, shop):
+    give_password(client, alice)
+    response = client.get(CHALLENGE)
+    assert "One more step" in response.text
+    assert 'name="otp_token"' in response.text
+    give_answer(client, code_of(phone))
+    assert is_logged_in(client)
+
+
+# urls.md
+
+
+def test_the_include_of_the_pages(client, settings):
+    (block,) = blocks(text_of("docs/urls.md"), "python")
+    values = {}
+    exec(block, values)  # noqa: S102 - the block is the page's
+    settings.ROOT_URLCONF = type("Urls", (), {"urlpatterns": values["urlpatterns"]})
+    clear_url_caches()
+    assert reverse("two-factor-setup") == SETUP
+    assert client.get(SETUP).url.startswith("/accounts/login/")

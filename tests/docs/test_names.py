@@ -1,0 +1,113 @@
+"""The pages name what there is, and leave nothing out."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+
+import pytest
+from django.urls import reverse
+from django_otp.plugins.otp_totp.models import TOTPDevice
+
+from allauth_2fa import exceptions, urls
+from allauth_2fa.flows.challenge import PENDING_SESSION_KEY
+from allauth_2fa.middleware import PENDING_COOKIE, BaseRequire2FAMiddleware
+from allauth_2fa.testing import login_verified
+from tests.cast import give_password
+from tests.docs.pages import DOCS, ROOT, rows, section, text_of
+
+SOURCE = ROOT / "src" / "allauth_2fa"
+TEMPLATES = SOURCE / "templates"
+OBJECTS = re.compile(r"\{py:(?P<kind>\w+)\} (?P<name>[\w.]+)(?:\((?P<arguments>[^)]*)\))?")
+
+
+def documented():
+    """Return the Python names of all pages, with their arguments; members follow their class."""
+    found, owner = {}, ""
+    for page in DOCS.glob("*.md"):
+        for match in OBJECTS.finditer(page.read_text()):
+            name = match["name"] if "." in match["name"] else f"{owner}.{match['name']}"
+            owner = match["name"] if match["kind"] == "class" else owner
+            found[name] = match["arguments"]
+    return found
+
+
+def resolve(name):
+    """Return the object of that dotted name."""
+    parts = name.split(".")
+    for length in range(len(parts), 0, -1):
+        try:
+            found = importlib.import_module(".".join(parts[:length]))
+        except ModuleNotFoundError:
+            continue
+        for part in parts[length:]:
+            found = getattr(found, part)
+        return found
+    raise AssertionError(name)
+
+
+@pytest.mark.parametrize("name", sorted(documented()))
+def test_each_python_name_is_there_with_these_arguments(name):
+    found, arguments = resolve(name), documented()[name]
+    if arguments is not None:
+        named = [part.strip().lstrip("*").split("=")[0] for part in arguments.split(",") if part.strip()]
+        has = [parameter for parameter in inspect.signature(found).parameters if parameter != "self"]
+        assert named == has
+
+
+def test_each_check_has_a_section():
+    ids = set(re.findall(r'"allauth_2fa\.([EW]\d{3})"', (SOURCE / "checks.py").read_text()))
+    assert set(re.findall(r"^### ([EW]\d{3}): ", text_of("docs/checks.md"), re.MULTILINE)) == ids
+
+
+def test_each_url_has_its_name_path_and_view_on_the_page():
+    said = {(row[0], row[1], re.search(r"\((?:#)(.*)\)", row[2])[1]) for row in rows(text_of("docs/urls.md"), "| name | path |")}
+    assert said == {(url.name, str(url.pattern), f"allauth_2fa.views.{url.callback.view_class.__name__}") for url in urls.urlpatterns}
+
+
+def test_each_template_is_on_the_page():
+    said = set(re.findall(r"^\| `(allauth_2fa/\S+)`", text_of("docs/templates.md"), re.MULTILINE))
+    assert said == {str(path.relative_to(TEMPLATES)) for path in TEMPLATES.rglob("*.*")}
+
+
+@pytest.mark.parametrize("row", rows(text_of("docs/templates.md"), "| template | page |"), ids=lambda row: row[0])
+def test_each_template_extends_what_the_page_says(row):
+    parent = row[2].split("`")[0]
+    assert f'{{% extends "{parent}" %}}' in (TEMPLATES / row[0]).read_text()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("page", ["authenticate", "setup", "backup_tokens", "remove", "reauthenticate"])
+def test_each_context_holds_what_the_page_says(client, alice, bob, page):
+    if page == "setup":
+        give_password(client, bob)
+    elif page == "authenticate":
+        TOTPDevice.objects.create(user=alice, confirmed=True)
+        give_password(client, alice)
+    else:
+        login_verified(client, alice)
+    response = client.get(reverse(f"two-factor-{page.replace('_', '-')}"))
+    table = rows(section(text_of("docs/templates.md"), f"### {page}.html"), "| name | holds |")
+    named = {name for row in table for name in row[0].split("`, `")}
+    assert named
+    assert named <= set(response.context_data)
+
+
+def test_each_code_of_an_error_is_on_the_page():
+    refusals = [found for _name, found in inspect.getmembers(exceptions, inspect.isclass) if issubclass(found, exceptions.Refused)]
+    said = text_of("docs/extending.md")
+    said = said[said.index("Errors carry a code:") : said.index("## Helpers")]
+    assert set(re.findall(r"`(\w+)`", said)) == {refusal.code for refusal in refusals}
+
+
+def test_each_session_key_and_cookie_is_named_as_it_is():
+    assert f"`{PENDING_SESSION_KEY}`" in text_of("docs/extending.md")
+    assert f"`{PENDING_COOKIE}`" in text_of("docs/guard.md")
+    assert str(BaseRequire2FAMiddleware.allowed_pages).replace("'", '"') in text_of("docs/forced.md")
+
+
+def test_each_relative_link_leads_to_a_page():
+    for page in DOCS.glob("*.md"):
+        for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text()):
+            assert target.startswith("http") or (DOCS / target).exists(), (page.name, target)
