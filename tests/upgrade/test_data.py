@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.urls import reverse
 from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -159,4 +161,44 @@ def test_a_wrong_code_is_counted_on_the_device_that_was_asked(client, alice, pho
     assert phone.throttling_failure_count == 1
     assert alice.staticdevice_set.get().throttling_failure_count == 0
     give_answer(client, tokens[0])
+    assert is_logged_in(client)
+
+
+def log_in_as_0x_did(client, user, **left_behind):
+    """Make a session that this package has never seen."""
+    session = client.session
+    session[SESSION_KEY] = str(user.pk)
+    session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
+    session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+    session.update(left_behind)
+    session.save()
+    client.cookies[settings.SESSION_COOKIE_NAME] = session.session_key
+
+
+def test_a_session_that_0x_verified_stays_logged_in(client, alice, phone):
+    log_in_as_0x_did(client, alice, otp_device_id=phone.persistent_id, allauth_2fa_user_id=str(alice.pk))
+    assert client.get("/").text == "user: alice"
+
+
+@pytest.mark.usefixtures("phone")
+def test_a_session_that_0x_never_asked_is_asked(client, alice):
+    log_in_as_0x_did(client, alice)
+    response = client.get("/")
+    assert response["Location"].startswith(reverse("two-factor-authenticate"))
+    assert not is_logged_in(client)
+
+
+def test_a_session_of_a_user_without_a_device_stays_logged_in(client, bob):
+    log_in_as_0x_did(client, bob)
+    assert client.get("/").text == "user: bob"
+
+
+def test_a_login_that_0x_left_half_finished_has_to_be_begun_anew(client, alice, phone):
+    session = client.session
+    session.update({"allauth_2fa_user_id": str(alice.pk), "allauth_2fa_login": {"email_verification": "optional"}})
+    session.save()
+    client.cookies[settings.SESSION_COOKIE_NAME] = session.session_key
+    assert give_answer(client, code_of(phone))["Location"] == reverse("account_login")
+    assert not is_logged_in(client)
+    log_in(client, alice, phone)
     assert is_logged_in(client)

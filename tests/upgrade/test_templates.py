@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from base64 import b32decode
 from html.parser import HTMLParser
+from pathlib import Path
 from shutil import copytree
 
 import pytest
@@ -15,6 +16,8 @@ from tests.cast import code_of, give_password, is_logged_in, wrong_code_of
 from tests.upgrade.conftest import SHOP_TEMPLATES
 
 pytestmark = pytest.mark.django_db
+
+ROOT = Path(__file__).parents[2]
 
 AUTHENTICATE = "/accounts/two-factor/authenticate/"
 SETUP = "/accounts/two-factor/setup/"
@@ -140,6 +143,12 @@ def test_the_override_of_the_removal_page_works_where_no_code_is_asked_for(brows
     assert "A token is needed." not in browser.get(REMOVE).text
     post(browser, REMOVE)
     assert not TOTPDevice.objects.exists()
+
+
+def test_the_upgrade_guide_names_a_base_that_is_tried_here():
+    guide = (ROOT / "docs" / "upgrade.md").read_text()
+    (base,) = re.findall(r"extend `account/base\.html`, extend `([^`]+)` instead", guide)
+    assert base in NEW_BASES
 
 
 def test_our_own_pages_extend_nothing_that_allauth_removed(client, alice, phone):
