@@ -1,0 +1,286 @@
+"""Copy django-otp devices to ``allauth.mfa``: authenticator apps and readable recovery codes become its rows.
+
+Users are read and written a page at a time, so memory does not grow with their number. What ``allauth.mfa`` has no
+place for, or could hold but never judge right, stays where it is and is noted; every user ends in one :class:`Outcome`.
+"""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections import defaultdict, deque
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from allauth.mfa import app_settings as mfa_settings
+from django.apps import apps
+from django.conf import settings
+from django.db import IntegrityError, connections, models, reset_queries, router
+from django.utils import timezone
+from django.utils.module_loading import import_string
+from django_otp import device_classes
+from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
+from django_otp.plugins.otp_totp.models import TOTPDevice
+
+from allauth_2fa.models import RecoveryCode, RecoveryDevice
+
+from .bulk import Row, insert, pages
+from .report import Note, Outcome, Remark, Report, TransferError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+BATCH_SIZE = 5000
+"""Users a page. Each page ends in a commit, and a commit may cost as much as a thousand users."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """``allauth.mfa`` as this project runs it."""
+
+    model: Any
+    using: str
+    encrypt: Callable[[str], str]
+    totp: str
+    codes: str
+    takes_codes: bool
+    digits: int
+    period: int
+    tolerance: int
+
+
+@dataclass(slots=True)
+class Holding:
+    """What one user has: devices here, authenticators there."""
+
+    apps: tuple[TOTPDevice, ...] = ()
+    sheets: tuple[tuple[datetime | None, datetime | None], ...] = ()
+    codes: tuple[str, ...] = ()
+    digests: int = 0
+    others: tuple[str, ...] = ()
+    present: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Plan:
+    """What is to be done for one user."""
+
+    outcome: Outcome = Outcome.UNFINISHED
+    rows: list[Row] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+
+
+def find_target() -> Target:
+    """Return where the devices go, or raise :class:`TransferError`."""
+    if not apps.is_installed("allauth.mfa"):
+        raise TransferError('allauth.mfa is not installed. Add "allauth.mfa" to INSTALLED_APPS, run migrate, and start again.')
+    model: Any = apps.get_app_config("mfa").get_model("Authenticator")
+    using = router.db_for_write(model)
+    if model._meta.db_table not in connections[using].introspection.table_names():  # noqa: SLF001 - Django documents it
+        raise TransferError("The table of allauth.mfa does not exist yet. Run migrate, and start again.")
+    totp, codes = str(model.Type.TOTP), str(model.Type.RECOVERY_CODES)
+    if totp not in mfa_settings.SUPPORTED_TYPES:
+        raise TransferError(f'allauth.mfa takes no authenticator apps here. Add "{totp}" to MFA_SUPPORTED_TYPES, and start again.')
+    return Target(
+        model=model,
+        using=using,
+        # By its dotted name, as allauth does itself: importing allauth.mfa.adapter fails where allauth.mfa is absent.
+        encrypt=import_string(mfa_settings.ADAPTER)().encrypt,
+        totp=totp,
+        codes=codes,
+        takes_codes=codes in mfa_settings.SUPPORTED_TYPES,
+        digits=mfa_settings.TOTP_DIGITS,
+        period=mfa_settings.TOTP_PERIOD,
+        tolerance=mfa_settings.TOTP_TOLERANCE,
+    )
+
+
+def transfer(*, batch_size: int = BATCH_SIZE, dry_run: bool = False, tell: Callable[[Note], None] = lambda _: None) -> Report:
+    """Copy what can be copied, and account for every user.
+
+    Args:
+        batch_size: how many users are looked at, and written in one transaction, at a time.
+        dry_run: read, decide and report, but write nothing.
+        tell: is called with each note, page by page.
+    """
+    target = find_target()
+    report = Report()
+    for page in pages(target.using, batch_size):
+        moved, notes = _move(page, target, dry_run=dry_run)
+        report += moved
+        for note in notes:
+            tell(note)
+        # With DEBUG on, Django keeps the last 9,000 statements: here that is every row.
+        reset_queries()
+    return report
+
+
+def _move(page: Sequence[Any], target: Target, *, dry_run: bool) -> tuple[Report, list[Note]]:
+    """Copy what the users of a page have."""
+    try:
+        return _attempt(page, target, dry_run=dry_run)
+    except IntegrityError:
+        # Somebody enrolled there, or was deleted, between our look and our write: look again.
+        return _attempt(page, target, dry_run=dry_run)
+
+
+def _attempt(page: Sequence[Any], target: Target, *, dry_run: bool) -> tuple[Report, list[Note]]:
+    """Read first, then decide while writing, so that what one user has is let go as soon as it is written."""
+    holdings = _read(page, target)
+    report, notes = Report(), list[Note]()
+    report.users[Outcome.WITHOUT] = len(set(page).difference(holdings))
+
+    def rows() -> Iterator[Row]:
+        for user_id, holding in holdings.items():
+            plan = make_plan(user_id, holding, target)
+            report.users[plan.outcome] += 1
+            report.created.update(row.type for row in plan.rows)
+            report.remarks.update(note.remark for note in plan.notes)
+            notes.extend(plan.notes)
+            yield from plan.rows
+
+    if dry_run:
+        deque(rows(), maxlen=0)
+    else:
+        insert(target.model, rows(), target.using)
+    return report, notes
+
+
+def _read(page: Sequence[Any], target: Target) -> Mapping[Any, Holding]:
+    """Return what the users of a page have, in a fixed number of queries; without those who have no device."""
+    holdings: defaultdict[Any, Holding] = defaultdict(Holding)
+
+    def rows(model: type[models.Model], owner: str = "user") -> models.QuerySet[Any]:
+        of_page = {f"{owner}__gte": page[0], f"{owner}__lte": page[-1]}
+        return model._base_manager.using(target.using).filter(**of_page)  # noqa: SLF001 - Django documents it
+
+    for device in rows(TOTPDevice):
+        holding = holdings[device.user_id]
+        if device.confirmed:
+            holding.apps += (device,)
+    _read_codes(holdings, rows)
+    _read_what_stays(holdings, rows)
+    for user_id, kind in rows(target.model).values_list("user_id", "type"):
+        if user_id in holdings:
+            holdings[user_id].present += (kind,)
+    return holdings
+
+
+def _read_codes(holdings: defaultdict[Any, Holding], rows: Callable[..., models.QuerySet[Any]]) -> None:
+    """Add django-otp's readable codes."""
+    for user_id, confirmed, made, used in rows(StaticDevice).values_list("user_id", "confirmed", "created_at", "last_used_at"):
+        holding = holdings[user_id]
+        if confirmed:
+            holding.sheets += ((made, used),)
+    tokens = rows(StaticToken, "device__user").filter(device__confirmed=True)
+    for user_id, token in tokens.values_list("device__user_id", "token"):
+        holdings[user_id].codes += (token,)
+
+
+def _read_what_stays(holdings: defaultdict[Any, Holding], rows: Callable[..., models.QuerySet[Any]]) -> None:
+    """Add the devices that cannot be copied."""
+    unused = rows(RecoveryCode, "device__user").filter(device__confirmed=True, used_at=None)
+    for user_id, digests in unused.order_by().values_list("device__user_id").annotate(models.Count("pk")):
+        holdings[user_id].digests = digests
+    for model in device_classes():
+        if model in {TOTPDevice, StaticDevice}:
+            continue
+        for user_id, pk, confirmed in rows(model).values_list("user_id", "pk", "confirmed"):
+            holding = holdings[user_id]
+            if confirmed and model is not RecoveryDevice:
+                holding.others += (f"{model.model_label()}/{pk}",)
+
+
+def make_plan(user_id: object, holding: Holding, target: Target) -> Plan:
+    """Decide for one user."""
+    plan = Plan()
+    if target.totp not in holding.present:
+        _plan_app(plan, user_id, holding.apps, target)
+    if target.codes not in holding.present and (holding.codes or holding.digests):
+        _plan_codes(plan, user_id, holding, target)
+    plan.notes.extend(Note(Remark.OTHER, user_id, label) for label in holding.others)
+    plan.outcome = _outcome(plan, holding)
+    return plan
+
+
+def _outcome(plan: Plan, holding: Holding) -> Outcome:
+    if plan.rows:
+        return Outcome.MOVED
+    if holding.present:
+        return Outcome.PRESENT
+    if holding.apps:
+        return Outcome.UNFIT
+    if holding.others:
+        return Outcome.OTHER
+    return Outcome.CODES_ONLY if holding.codes or holding.digests else Outcome.UNFINISHED
+
+
+def _plan_app(plan: Plan, user_id: object, devices: Sequence[TOTPDevice], target: Target) -> None:
+    """Choose the one authenticator app that is copied, and note the others."""
+    fit: list[TOTPDevice] = []
+    for device in devices:
+        if problem := misfit(device, target):
+            plan.notes.append(Note(Remark.UNFIT, user_id, device.persistent_id, problem))
+        else:
+            fit.append(device)
+    if not fit:
+        return
+    chosen = fit[0] if len(fit) == 1 else choose(fit)
+    if len(fit) > 1:
+        plan.notes.extend(Note(Remark.SPARE, user_id, device.persistent_id) for device in fit if device is not chosen)
+    if abs(chosen.drift) > target.tolerance:
+        plan.notes.append(Note(Remark.CLOCK, user_id, chosen.persistent_id, f"{chosen.drift:+d} steps of {chosen.step} seconds"))
+    data: dict[str, str | list[str]] = {"secret": target.encrypt(base64.b32encode(chosen.bin_key).decode("ascii"))}
+    plan.rows.append(Row(user_id, target.totp, data, chosen.created_at or timezone.now(), last_used(chosen)))
+
+
+def _plan_codes(plan: Plan, user_id: object, holding: Holding, target: Target) -> None:
+    """Copy the readable codes of a user who has, or is about to have, something to recover.
+
+    ``allauth.mfa`` deletes recovery codes that stand alone, asks nobody for them at login, yet takes them as a
+    reauthentication and makes no new ones at the next enrollment while they are there. So they never stand alone.
+    """
+    codes = dict.fromkeys(holding.codes)
+    subject = f"{len(codes) + holding.digests} recovery codes"
+    if not target.takes_codes:
+        plan.notes.append(Note(Remark.CODES_OFF, user_id, subject))
+    elif not plan.rows and not holding.present:
+        plan.notes.append(Note(Remark.NO_PRIMARY, user_id, subject))
+    else:
+        if holding.digests:
+            plan.notes.append(Note(Remark.HASHED, user_id, f"{holding.digests} recovery codes"))
+        if codes:
+            made = min((made for made, _ in holding.sheets if made), default=None)
+            used = max((used for _, used in holding.sheets if used), default=None)
+            data: dict[str, str | list[str]] = {"migrated_codes": [target.encrypt(code) for code in codes]}
+            plan.rows.append(Row(user_id, target.codes, data, made or timezone.now(), used))
+
+
+def misfit(device: TOTPDevice, target: Target) -> str:
+    """Say why ``allauth.mfa`` would refuse this device's codes, or return an empty string."""
+    if device.digits != target.digits:
+        return f"its codes have {device.digits} digits, MFA_TOTP_DIGITS is {target.digits}"
+    if device.step != target.period:
+        return f"its codes last {device.step} seconds, MFA_TOTP_PERIOD is {target.period}"
+    if device.t0:
+        return "it counts its steps from another moment than 1970"
+    try:
+        return "" if device.bin_key else "its secret is empty"
+    except ValueError:
+        return "its secret cannot be read"
+
+
+def choose(devices: Iterable[TOTPDevice]) -> TOTPDevice:
+    """Return the device that was used last, or, if none ever was, the oldest."""
+    used = [(moment, device.pk, device) for device in devices if (moment := last_used(device))]
+    return max(used)[-1] if used else min(devices, key=lambda device: device.pk)
+
+
+def last_used(device: TOTPDevice) -> datetime | None:
+    """Return when the device proved something; rows older than django-otp's timestamps still tell their last step."""
+    if device.last_used_at or device.last_t <= 0:
+        return device.last_used_at
+    # The clock of a device may be fast, and a column may hold anything: never in the future.
+    moment = datetime.fromtimestamp(min(device.last_t * device.step, time.time()), UTC)
+    return moment if settings.USE_TZ else timezone.make_naive(moment)

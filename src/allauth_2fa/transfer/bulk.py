@@ -1,0 +1,65 @@
+"""Users by the page and rows by the statement: what keeps a transfer fast, and flat in memory."""
+
+from __future__ import annotations
+
+from functools import lru_cache, partial
+from itertools import islice
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from django.contrib.auth import get_user_model
+from django.db import connections, transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+ROWS_A_STATEMENT = 1000
+"""At most; a database may take fewer (SQLite counts the parameters)."""
+
+
+class Row(NamedTuple):
+    """One row of ``allauth.mfa``'s table, by its fields."""
+
+    user: object
+    type: str
+    data: dict[str, str | list[str]]
+    created_at: datetime
+    last_used_at: datetime | None
+
+
+def pages(using: str, size: int) -> Iterator[Sequence[Any]]:
+    """Yield the keys of all users in order, a page at a time."""
+    users = get_user_model()._base_manager.using(using).order_by("pk").values_list("pk", flat=True)  # noqa: SLF001 - Django documents it
+    page = list(users[:size])
+    while page:
+        yield page
+        # The database compares the keys, never Python: each sorts UUIDs and strings in a way of its own.
+        page = list(users.filter(pk__gt=page[-1])[:size])
+
+
+def insert(model: Any, rows: Iterator[Row], using: str) -> None:
+    """Write the rows in one transaction that only writes: one that reads first fails at once on a busy SQLite.
+
+    An optimisation: ``bulk_create`` does the same at three times the cost, most of it for making model instances.
+    """
+    connection = connections[using]
+    quote, ops, meta = connection.ops.quote_name, connection.ops, model._meta  # noqa: SLF001 - Django documents it
+    fields = [meta.get_field(name) for name in Row._fields]
+    columns = ", ".join(quote(field.column) for field in fields)
+    head = f"INSERT INTO {quote(meta.db_table)} ({columns}) VALUES "  # noqa: S608 - the names come from the model
+    values = f"({', '.join(['%s'] * len(fields))})"
+    # A user's rows follow each other, so the last key is often the next one.
+    owner = lru_cache(maxsize=1)(partial(fields[0].get_db_prep_save, connection=connection))
+    size = ops.bulk_batch_size(fields, range(ROWS_A_STATEMENT))
+    with transaction.atomic(using=using), connection.cursor() as cursor:
+        while part := list(islice(rows, size)):
+            params: list[Any] = []
+            for row in part:
+                params += (
+                    owner(row.user),
+                    row.type,
+                    ops.adapt_json_value(row.data, None),
+                    ops.adapt_datetimefield_value(row.created_at),
+                    ops.adapt_datetimefield_value(row.last_used_at),
+                )
+            cursor.execute(head + ", ".join([values] * len(part)), params)

@@ -1,0 +1,62 @@
+"""What a transfer has to say: how each user fared, and what deserves a look."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import NamedTuple, Self
+
+from allauth_2fa.exceptions import TwoFactorError
+
+
+class TransferError(TwoFactorError):
+    """The other package is not there, or not set up to take devices."""
+
+
+class Outcome(Enum):
+    """How a user fared. Each user has exactly one outcome."""
+
+    MOVED = "moved"
+    PRESENT = "already in allauth.mfa, left alone"
+    UNFIT = "not moved: allauth.mfa would refuse every code of their authenticator app"
+    OTHER = "not moved: only devices of other kinds"
+    CODES_ONLY = "not moved: recovery codes alone are no second factor"
+    UNFINISHED = "not moved: setup never finished, or no codes left"
+    WITHOUT = "without any device"
+
+
+class Remark(Enum):
+    """What deserves a look. A user may have none or several."""
+
+    SPARE = "not moved: allauth.mfa keeps one authenticator app a user, and another one was used last"
+    UNFIT = "not moved: its codes do not suit allauth.mfa's settings"
+    CLOCK = "moved, but its clock was seen further off than MFA_TOTP_TOLERANCE allows"
+    OTHER = "not moved: a device of another kind"
+    NO_PRIMARY = "not moved: recovery codes of a user without another authenticator in allauth.mfa"
+    CODES_OFF = "not moved: recovery codes, which MFA_SUPPORTED_TYPES leaves out"
+    HASHED = "not moved: recovery codes of which only digests are stored"
+
+
+class Note(NamedTuple):
+    """One remark about one thing of one user. It never holds a secret or a code."""
+
+    remark: Remark
+    user_id: object
+    subject: str
+    detail: str = ""
+
+
+@dataclass(slots=True)
+class Report:
+    """What was done, in numbers: rows by authenticator type, users by outcome, notes by remark."""
+
+    created: Counter[str] = field(default_factory=Counter)
+    users: Counter[Outcome] = field(default_factory=Counter)
+    remarks: Counter[Remark] = field(default_factory=Counter)
+
+    def __iadd__(self, other: Report) -> Self:
+        self.created += other.created
+        self.users += other.users
+        self.remarks += other.remarks
+        return self
