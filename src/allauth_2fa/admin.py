@@ -50,9 +50,8 @@ def secure_admin_site(site: AdminSite) -> AdminSite:
         if has_permission(request):
             return HttpResponseRedirect(index)
         if request.user.is_authenticated:
-            return _refused(request, "no_factor" if allows(request) else "not_staff")
-        query = urlencode({REDIRECT_FIELD_NAME: request.GET.get(REDIRECT_FIELD_NAME) or index})
-        return HttpResponseRedirect(f"{reverse('account_login')}?{query}")
+            return _refused(request, "no_factor" if allows(request) else "not_staff", index)
+        return HttpResponseRedirect(_leading_back(reverse("account_login"), request, index))
 
     site.has_permission = has_permission  # type: ignore[method-assign]
     site.login = login  # type: ignore[method-assign]
@@ -66,8 +65,13 @@ def _is_verified(request: HttpRequest) -> bool:
     return bool(is_verified and is_verified())
 
 
-def _refused(request: HttpRequest, reason: str) -> HttpResponse:
-    context = {"reason": reason, "setup_url": reverse("two-factor-setup")}
+def _leading_back(url: str, request: HttpRequest, index: str) -> str:
+    """Return the URL with ``next``: where the visitor of the site was going."""
+    return f"{url}?{urlencode({REDIRECT_FIELD_NAME: request.GET.get(REDIRECT_FIELD_NAME) or index})}"
+
+
+def _refused(request: HttpRequest, reason: str, index: str) -> HttpResponse:
+    context = {"reason": reason, "setup_url": _leading_back(reverse("two-factor-setup"), request, index)}
     return render(request, f"allauth_2fa/admin_refused.{app_settings.TEMPLATE_EXTENSION}", context, status=403)
 
 
@@ -79,7 +83,6 @@ class DeviceAdmin(admin.ModelAdmin):
     list_select_related = ["user"]
     fields = ["user", "name", "confirmed", "created_at", "last_used_at"]
     readonly_fields = ["user", "confirmed", "created_at", "last_used_at"]
-    search_help_text = _("User or name of the device")
 
     def get_search_fields(self, request: HttpRequest) -> list[str]:
         """Return the fields by which a user of any model is found."""

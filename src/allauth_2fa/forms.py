@@ -22,17 +22,30 @@ LONGEST_NAME = 64
 """Characters of django-otp's column."""
 
 
-def code_field(label: Any, *, inputmode: str) -> forms.CharField:
+def code_field(label: Any, *, inputmode: str, autofocus: bool = True) -> forms.CharField:
     """Return the field in which a code is typed."""
     attrs = {
-        "autofocus": True,
         "autocomplete": "one-time-code",
         "inputmode": inputmode,
+        "autofocus": autofocus,
         "autocapitalize": "none",
         "spellcheck": "false",
+        # Where people write from right to left, groups of digits would change places.
+        "dir": "ltr",
     }
     missing = {"required": _("Enter the code that your authenticator app is showing now.")}
     return forms.CharField(label=label, widget=forms.TextInput(attrs=attrs), error_messages=missing)
+
+
+class DeviceNameForm(forms.Form):
+    """Names a device. It stands beside the form that confirms it, on the same page."""
+
+    name = forms.CharField(
+        label=_("Name of this device"),
+        max_length=LONGEST_NAME,
+        required=False,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "placeholder": _("Work phone")}),
+    )
 
 
 class _AnswerForm(forms.Form):
@@ -69,6 +82,7 @@ class TOTPAuthenticateForm(_AnswerForm):
         if len(self.devices) > 1:
             choices = [(device.persistent_id, device.name or registry.totp.label) for device in self.devices]
             self.fields["device"] = forms.CharField(label=_("Authenticator app"), required=False, widget=forms.Select(choices=choices))
+            self.order_fields(["device", "otp_token"])
 
     def clean(self) -> dict[str, Any]:
         """Judge the answer, once."""
@@ -83,17 +97,13 @@ class TOTPAuthenticateForm(_AnswerForm):
 class TOTPDeviceForm(_AnswerForm):
     """Confirms the authenticator app that was just set up, by its first code."""
 
-    name = forms.CharField(
-        label=_("Name of this device"),
-        max_length=LONGEST_NAME,
-        required=False,
-        widget=forms.TextInput(attrs={"autocomplete": "off", "placeholder": _("Work phone")}),
-    )
-    otp_token = code_field(_("Code"), inputmode="numeric")
+    otp_token = code_field(_("Code"), inputmode="numeric", autofocus=False)
 
     def __init__(self, user: AbstractBaseUser, metadata: dict[str, Any] | None = None, **kwargs: Any) -> None:
         super().__init__(user, **kwargs)
         self.metadata = metadata or {}
+        # On the first look the QR code comes first, and a cursor further down would scroll past it.
+        self.fields["otp_token"].widget.attrs["autofocus"] = self.is_bound
 
     def clean(self) -> dict[str, Any]:
         """Check the code against the device that waits to be confirmed. Nothing is written before :meth:`save`."""
@@ -110,7 +120,7 @@ class TOTPDeviceForm(_AnswerForm):
             Refused: the device was confirmed, replaced or removed since the form was found valid.
         """
         device = cast("TOTPDevice", self.device)
-        enrollment.complete(device, self.cleaned_data["otp_token"], self.cleaned_data.get("name", ""))
+        enrollment.complete(device, self.cleaned_data["otp_token"])
         return device
 
 

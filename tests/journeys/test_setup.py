@@ -187,3 +187,17 @@ def test_a_secret_that_was_swapped_between_check_and_save_is_not_confirmed(at_se
     response = at_setup.post(SETUP, {"otp_token": code})
     assert "replaced by a newer one" in message_of(response)
     assert not TOTPDevice.objects.filter(user=alice, confirmed=True).exists()
+
+
+def test_a_setup_that_was_forced_leads_back_to_where_it_began(client, alice):
+    give_password(client, alice)
+    client.get(f"{SETUP}?next=/private/")
+    response = client.post(f"{SETUP}?next=/private/", {"otp_token": code_of(waiting(alice))})
+    assert response["Location"] == f"{reverse('two-factor-backup-tokens')}?next=%2Fprivate%2F"
+    assert client.get(response["Location"]).context["next_url"] == "/private/"
+    assert client.get("/accounts/two-factor/backup-tokens/?next=//evil.example/").context["next_url"] == "/"
+
+
+def test_the_cursor_waits_in_the_codes_field_only_where_nothing_comes_before_it(at_setup):
+    assert "autofocus" not in at_setup.get(SETUP).text
+    assert at_setup.post(SETUP, {"otp_token": ""}).text.count("autofocus") == 1

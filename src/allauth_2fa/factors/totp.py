@@ -148,14 +148,14 @@ class TotpFactor(Factor):
         far = read(device, answer, CLOCK_SECONDS // device.step, 0)
         raise ClockWrong(far.offset * device.step) if far else Refused
 
-    def complete(self, device: TOTPDevice, answer: str, name: str) -> None:
+    def complete(self, device: TOTPDevice, answer: str) -> None:
         """Confirm the device by its first code, which counts as used.
 
         Raises:
             Refused: as :meth:`check` does.
             NothingEnrolled: the device was confirmed, replaced or removed meanwhile.
         """
-        changes = accepted(device, self.check(device, answer)) | {"confirmed": True, "name": name}
+        changes = accepted(device, self.check(device, answer)) | {"confirmed": True}
         # The secret is part of the condition: what was scanned is what gets confirmed.
         waiting = TOTPDevice.objects.filter(pk=device.pk, user_id=device.user_id, confirmed=False, key=device.key)
         if not _write(device, waiting.update(**changes), changes):

@@ -11,6 +11,7 @@ from django.utils.crypto import salted_hmac
 from allauth_2fa.exceptions import EnrollmentEnded, NothingEnrolled
 from allauth_2fa.factors import registry
 from allauth_2fa.factors.base import clean_answer
+from allauth_2fa.models import take_turn
 
 from . import challenge, guard
 
@@ -74,7 +75,7 @@ def check(user: AbstractBaseUser, text: str) -> TOTPDevice:
     return device
 
 
-def complete(device: TOTPDevice, text: str, name: str = "") -> None:
+def complete(device: TOTPDevice, text: str) -> None:
     """Confirm the device by the code, which counts as used.
 
     Raises:
@@ -82,9 +83,15 @@ def complete(device: TOTPDevice, text: str, name: str = "") -> None:
         Refused: the code does not belong to the secret.
     """
     try:
-        registry.totp.complete(device, clean_answer(text), name)
+        registry.totp.complete(device, clean_answer(text))
     except NothingEnrolled:
         raise EnrollmentEnded from None
+
+
+def name(device: TOTPDevice, text: str) -> None:
+    """Give the device the name that its owner knows it by. Nothing depends on it."""
+    registry.totp.model.objects.filter(pk=device.pk, user_id=device.user_id).update(name=text)
+    device.name = text
 
 
 def welcome(request: HttpRequest, user: AbstractBaseUser, device: TOTPDevice) -> None:
@@ -99,9 +106,10 @@ def welcome(request: HttpRequest, user: AbstractBaseUser, device: TOTPDevice) ->
 def remove(user: AbstractBaseUser) -> None:
     """Take the second factor away: the authenticator apps, confirmed or waiting, and what stood in for them."""
     with transaction.atomic():
-        # The write comes first: SQLite refuses a transaction that reads, then writes, while another one writes.
-        registry.totp.model.objects.filter(user_id=user.pk).update(confirmed=False)
+        take_turn(user.pk)
         for factor in registry.FACTORS:
+            # First the devices, then what hangs on them, in the order in which an answer takes them.
+            factor.model.objects.filter(user_id=user.pk).update(confirmed=False)
             factor.model.objects.filter(user_id=user.pk).delete()
 
 

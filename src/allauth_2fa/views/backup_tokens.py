@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from allauth.account.adapter import get_adapter
+from allauth.account.utils import get_next_redirect_url
 from django.contrib.sites.shortcuts import get_current_site
 from django.utils import timezone
-from django.utils.decorators import method_decorator
-from django.views.decorators.cache import never_cache
 from django.views.generic import TemplateView
 
 from allauth_2fa import app_settings
@@ -27,7 +26,6 @@ HIDDEN = "\N{BULLET}" * 8
 """What stands for a code of which only the digest is stored."""
 
 
-@method_decorator(never_cache, name="dispatch")
 class TwoFactorBackupTokens(ProofRequiredMixin, ValidTOTPDeviceRequiredMixin, Page, TemplateView):
     """Shows new recovery codes once, and says how many are left."""
 
@@ -58,7 +56,7 @@ class TwoFactorBackupTokens(ProofRequiredMixin, ValidTOTPDeviceRequiredMixin, Pa
             **self._codes(),
             "site_name": get_current_site(self.request).name,
             "made_at": timezone.now(),
-            "next_url": get_adapter().get_login_redirect_url(self.request),
+            "next_url": get_next_redirect_url(self.request) or get_adapter().get_login_redirect_url(self.request),
         }
 
     def _codes(self) -> dict[str, Any]:

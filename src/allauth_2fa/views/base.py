@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import urlencode
 
 from allauth.account.adapter import get_adapter
+from allauth.account.utils import get_next_redirect_url
 from allauth.utils import get_form_class
 from django.contrib import messages
 from django.contrib.auth import REDIRECT_FIELD_NAME, logout
@@ -12,7 +14,6 @@ from django.contrib.auth.mixins import AccessMixin
 from django.contrib.auth.views import redirect_to_login
 from django.shortcuts import resolve_url
 from django.urls import reverse
-from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic import FormView
@@ -38,16 +39,19 @@ class Page:
         """Return the template of a subclass, or ours."""
         return [self.template_name or f"allauth_2fa/{self.page}.{app_settings.TEMPLATE_EXTENSION}"]
 
+    @classmethod
+    def as_view(cls, **initkwargs: Any) -> Any:
+        """Return the view, which no cache keeps and whose codes no error report shows.
 
-@method_decorator((never_cache, sensitive_post_parameters("otp_token")), name="dispatch")
+        This holds around every ``dispatch``, those of subclasses among them: their redirects are not to be kept either.
+        """
+        return never_cache(sensitive_post_parameters("otp_token")(super().as_view(**initkwargs)))  # type: ignore[misc]
+
+
 class FormPage(Page, FormView):
     """A page with one form, which the project can replace by ``ALLAUTH_2FA_FORMS``."""
 
     form_key: ClassVar[str]
-
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:  # noqa: ANN401 - Django's
-        """Go on to the next class: decorated where it is only inherited, the method would leave out those in between."""
-        return super().dispatch(request, *args, **kwargs)
 
     def get_form_class(self) -> type[BaseForm]:
         """Return the project's form for this page, or ours."""
@@ -65,6 +69,12 @@ class FormPage(Page, FormView):
 def name_or_path(target: str) -> str:
     """Return the URL behind a setting: a URL name, or a path as it is."""
     return resolve_url(target)
+
+
+def with_next(url: str, request: HttpRequest) -> str:
+    """Return the URL with the ``next`` of the request, if that leads to a page of the site."""
+    target = get_next_redirect_url(request)
+    return f"{url}?{urlencode({REDIRECT_FIELD_NAME: target})}" if target else url
 
 
 class ProofRequiredMixin(AccessMixin):

@@ -16,9 +16,9 @@ from django.utils.safestring import mark_safe
 from allauth_2fa import app_settings, utils
 from allauth_2fa.exceptions import EnrollmentEnded, Refused
 from allauth_2fa.flows import enrollment
-from allauth_2fa.forms import TOTPDeviceForm
+from allauth_2fa.forms import DeviceNameForm, TOTPDeviceForm
 
-from .base import FormPage, ProofRequiredMixin, name_or_path
+from .base import FormPage, ProofRequiredMixin, name_or_path, with_next
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -68,6 +68,9 @@ class TwoFactorSetup(ProofRequiredMixin, FormPage):
         except Refused as refusal:
             self.begin()
             return self.form_refused(form, refusal)
+        name = self.get_name_form()
+        if name.is_valid() and name.cleaned_data["name"]:
+            enrollment.name(device, name.cleaned_data["name"])
         enrollment.welcome(self.request, self.get_form_user(), device)
         get_adapter().add_message(self.request, messages.SUCCESS, "allauth_2fa/messages/set_up.txt")
         return super().form_valid(form)
@@ -78,9 +81,13 @@ class TwoFactorSetup(ProofRequiredMixin, FormPage):
         form.add_error("otp_token", ValidationError(refusal.message, code=refusal.code))
         return self.form_invalid(form)
 
+    def get_name_form(self) -> DeviceNameForm:
+        """Return the form that names the device, with what was typed into it."""
+        return DeviceNameForm(self.request.POST if self.request.method == "POST" else None)
+
     def get_success_url(self) -> str:
-        """Return where a finished setup leads."""
-        return str(self.success_url or name_or_path(app_settings.SETUP_SUCCESS_URL))
+        """Return where a finished setup leads, with the ``next`` that it was begun with."""
+        return with_next(str(self.success_url or name_or_path(app_settings.SETUP_SUCCESS_URL)), self.request)
 
     def get_qr_code_kwargs(self) -> dict[str, str]:
         """Return what the app shows: ``issuer``, the site, and ``label``, the account, led by the issuer and a colon."""
@@ -101,6 +108,7 @@ class TwoFactorSetup(ProofRequiredMixin, FormPage):
         secret = utils.get_device_base32_secret(self.device)
         return {
             **super().get_context_data(**kwargs),
+            "name_form": self.get_name_form(),
             "qr_code_url": SimpleLazyObject(self.get_qr_code_data_uri),
             "qr_code_svg": SimpleLazyObject(self.get_qr_code_svg),
             "secret": secret,
