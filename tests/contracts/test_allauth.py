@@ -1,0 +1,139 @@
+"""What this package uses of allauth beyond what allauth promises: each thing by its name, and that it is still there.
+
+A new release of allauth that fails here has renamed something; ``compat.py`` is where to mend it.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+from pathlib import Path
+
+import allauth
+import pytest
+
+import allauth_2fa
+from tests.contracts.processes import ROOT, run_python
+
+PACKAGE = Path(allauth_2fa.__file__).parent
+
+# Everything that compat.py imports or reaches, and what it takes it for.
+COMPAT = {
+    "allauth.account.app_settings.LOGIN_TIMEOUT": "value",
+    "allauth.account.internal.decorators.login_stage_required": "stage redirect_urlname",
+    "allauth.account.internal.flows.login.AUTHENTICATION_METHODS_SESSION_KEY": "value",
+    "allauth.account.internal.flows.login._AUTHENTICATION_METHODS_USER_SESSION_KEY": "value",
+    "allauth.account.internal.flows.login.get_authentication_records": "request user",
+    "allauth.account.internal.flows.login.record_authentication": "request user method extra_data",
+    "allauth.account.internal.flows.login.resume_login": "request login",
+    "allauth.account.internal.flows.reauthentication.suspend_request": "request redirect_to",
+    "allauth.account.internal.stagekit.LOGIN_SESSION_KEY": "value",
+    "allauth.account.internal.stagekit.clear_login": "request",
+    "allauth.account.internal.stagekit.stash_login": "request login",
+    "allauth.account.internal.stagekit.unstash_login": "request peek",
+    "allauth.account.internal.templatekit.get_entrance_context_data": "request",
+    "allauth.account.internal.userkit.user_display": "user",
+    "allauth.account.models.Login": "class",
+    "allauth.account.stages.EmailVerificationStage": "class",
+    "allauth.account.stages.LoginByCodeStage": "class",
+    "allauth.account.stages.LoginStage": "class",
+    "allauth.account.stages.LoginStageController": "class",
+    "allauth.account.stages.LoginStageController.enter": "request stage_key",
+    "allauth.account.stages.PhoneVerificationStage": "class",
+    "allauth.account.views.BaseReauthenticateView": "class",
+    "allauth.app_settings.HEADLESS_ENABLED": "value",
+    "allauth.app_settings.MFA_ENABLED": "value",
+    "allauth.core.context.request_context": "request",
+    "allauth.core.internal.httpkit.is_headless_request": "request",
+    "allauth.headless.base.response.BaseAuthenticationResponse": "class",
+    "allauth.headless.base.response.BaseAuthenticationResponse._enrich_mfa_flow": "self stage flow",
+    "allauth.mfa.signals.authenticator_added": "value",
+    "allauth.mfa.stages.AuthenticateStage": "class",
+}
+
+# What stands in the package as a string, because importing it demands that allauth.mfa is installed.
+BY_NAME = {
+    "allauth.mfa.models.Authenticator": "class",
+    "allauth.mfa.stages.TrustStage": "class",
+    "allauth.mfa.webauthn.stages.PasskeySignupStage": "class",
+}
+
+# The methods and hooks of allauth's classes that ours override, call or rely on.
+RELIED_ON = {
+    "allauth.account.adapter.DefaultAccountAdapter.get_login_stages": "self",
+    "allauth.account.adapter.DefaultAccountAdapter.get_reauthentication_methods": "self user",
+    "allauth.account.adapter.DefaultAccountAdapter.login": "self request user",
+    "allauth.account.models.Login.deserialize": "data",
+    "allauth.account.models.Login.serialize": "self",
+    "allauth.account.stages.LoginStage.abort": "self",
+    "allauth.account.stages.LoginStage.exit": "self",
+    "allauth.account.stages.LoginStage.handle": "self",
+    "allauth.account.stages.LoginStageController.set_handled": "self stage_key",
+    "allauth.utils.get_form_class": "forms form_id default_form",
+}
+
+
+def is_module(path: str) -> bool:
+    """Tell whether the dotted name is a module. It is not imported: some demand that other parts are installed."""
+    file = Path(allauth.__file__).parent.parent.joinpath(*path.split("."))
+    return file.is_dir() or file.with_suffix(".py").exists()
+
+
+class Uses(ast.NodeVisitor):
+    """The things of allauth's that a module imports, and what it reaches through those."""
+
+    def __init__(self, source: str) -> None:
+        self.local: dict[str, str] = {}
+        self.found: set[str] = set()
+        tree = ast.parse(source)
+        self.visit(tree)
+        self.found |= {path for path in self.local.values() if not is_module(path)}
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+        if node.module and node.module.split(".")[0] == "allauth":
+            self.local |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
+
+    def visit_Attribute(self, node: ast.Attribute) -> None:
+        if isinstance(node.value, ast.Name) and node.value.id in self.local:
+            self.found.add(f"{self.local[node.value.id]}.{node.attr}")
+        self.generic_visit(node)
+
+
+@pytest.fixture(scope="module")
+def described() -> dict[str, str]:
+    """What each name is on a site that has every part of allauth's."""
+    names = [*COMPAT, *BY_NAME, *RELIED_ON]
+    script = str(ROOT / "tests" / "contracts" / "allauth_names.py")
+    return json.loads(run_python(script, *names, settings="tests.upgrade.sites.beside_mfa"))
+
+
+@pytest.mark.parametrize(("path", "expected"), (COMPAT | BY_NAME | RELIED_ON).items())
+def test_it_is_there_and_takes_what_it_took(described, path, expected):
+    assert described[path] == expected
+
+
+def test_each_thing_that_compat_uses_is_named_here():
+    uses = Uses((PACKAGE / "compat.py").read_text()).found
+    # A class is reached for its name, a signal to be connected: that tells nothing about allauth.
+    assert {path for path in uses if not path.endswith(("__module__", "__qualname__", "authenticator_added.connect"))} == set(COMPAT)
+
+
+def test_strings_that_name_something_of_allauths_are_named_here():
+    strings = {
+        node.value
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith("allauth.mfa.")
+    }
+    assert {text for text in strings if text.replace(".", "").isidentifier()} <= {*COMPAT, *BY_NAME}
+
+
+def test_only_compat_knows_what_allauth_does_not_promise():
+    offenders = {
+        f"{path.relative_to(PACKAGE)}: {used}"
+        for path in PACKAGE.rglob("*.py")
+        if path.name != "compat.py"
+        for used in Uses(path.read_text()).local.values()
+        if ".internal" in used or used.startswith("allauth.account.stages")
+    }
+    assert offenders == set()
