@@ -12,6 +12,7 @@ from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.http import HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.cache import add_never_cache_headers
 from django.utils.deprecation import MiddlewareMixin
 from django.utils.functional import SimpleLazyObject
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -142,6 +143,7 @@ def _in_place_of(given: HttpResponseBase, response: HttpResponseBase, request: H
     A view that has just logged somebody in may have put a credential of its own into a cookie. That is not sent.
     """
     if response is not given:
+        add_never_cache_headers(response)
         if not challenge.notes(request).announced:
             for name, morsel in given.cookies.items():
                 response.cookies.setdefault(name, morsel)
