@@ -5,8 +5,9 @@ from __future__ import annotations
 import unicodedata
 from typing import Any, ClassVar
 
+from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
-from django.db import IntegrityError, models, transaction
+from django.db import models, transaction
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 from django.utils.translation import gettext_lazy as _
@@ -49,6 +50,16 @@ def is_recovery_code(text: str) -> bool:
     return len(code) == CODE_LENGTH and set(code) <= set(ALPHABET)
 
 
+def take_turn(user_id: Any) -> None:
+    """Let changes to the devices of one user wait for each other. It is the first thing that such a transaction does.
+
+    The user's row is the queue, since the devices may not be there yet, or not any more. A write that changes nothing
+    is the lock: SQLite ignores ``select_for_update``, and fails at once when two transactions read, then write.
+    """
+    model = get_user_model()
+    model._base_manager.filter(pk=user_id).update(**{model.USERNAME_FIELD: models.F(model.USERNAME_FIELD)})  # noqa: SLF001 - so Django names it
+
+
 class RecoveryDevice(TimestampMixin, Device):
     """The recovery codes of one user: a salt for all of them, so that a try costs one hash run.
 
@@ -75,31 +86,12 @@ class RecoveryDevice(TimestampMixin, Device):
         # Hashing takes its time, and no transaction is to wait for it.
         digests = [digest_recovery_code(code, **hashing) for code in codes]
         with transaction.atomic():
-            device = cls._emptied(user_id, hashing) or cls._made(user_id, hashing) or cls._emptied(user_id, hashing)
+            take_turn(user_id)
+            new = {"name": "recovery codes", **hashing}
+            device, _is_new = cls.objects.update_or_create(user_id=user_id, defaults={"confirmed": True, **hashing}, create_defaults=new)
+            device.codes.all().delete()
             RecoveryCode.objects.bulk_create(RecoveryCode(device=device, digest=digest) for digest in digests)
         return ["-".join(code[at : at + GROUP] for at in range(0, CODE_LENGTH, GROUP)) for code in codes]
-
-    @classmethod
-    def _emptied(cls, user_id: object, hashing: dict[str, Any]) -> RecoveryDevice | None:
-        """Return the user's device without its codes, None if there is none yet.
-
-        The write comes first: it is the lock that lets one of two renewals at once wait for the other.
-        """
-        mine = cls.objects.filter(user_id=user_id)
-        if not mine.update(confirmed=True, **hashing):
-            return None
-        device = mine.get()
-        device.codes.all().delete()
-        return device
-
-    @classmethod
-    def _made(cls, user_id: object, hashing: dict[str, Any]) -> RecoveryDevice | None:
-        """Return a new device of the user's, None if somebody else made it meanwhile."""
-        try:
-            with transaction.atomic():
-                return cls.objects.create(user_id=user_id, name="recovery codes", **hashing)
-        except IntegrityError:
-            return None
 
     def digest_of(self, token: str) -> str | None:
         """Return what would be stored of a code that was typed like this (one hash run), None if it cannot be one."""

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
 
 from allauth_2fa.exceptions import NothingEnrolled, RecoveryCodeRefused, RecoveryCodeUsed, Throttled
+from allauth_2fa.models import take_turn
 
 from .base import Factor, clean_answer
 
@@ -107,12 +108,14 @@ class StaticFactor(Factor):
 
     def renew(self, user: AbstractBaseUser, number: int) -> list[StaticToken]:
         """Void the user's tokens and make ``number`` new ones, readable in the database as in 0.x."""
-        device = StaticDevice.objects.filter(user_id=user.pk).order_by("pk").first()
-        device = device or StaticDevice.objects.create(user_id=user.pk, name=DEVICE_NAME)
-        fresh = [StaticToken(device=device, token=StaticToken.random_token()) for _ in range(number)]
         with transaction.atomic():
-            StaticDevice.objects.filter(pk=device.pk).update(confirmed=True)  # the write that two renewals at once queue for
+            take_turn(user.pk)
+            device = StaticDevice.objects.filter(user_id=user.pk).order_by("pk").first()
+            device = device or StaticDevice.objects.create(user_id=user.pk, name=DEVICE_NAME)
+            # First the device, then its tokens, in the order in which an answer takes them: nobody waits in a circle.
+            StaticDevice.objects.filter(pk=device.pk).update(confirmed=True)
             self.void(user)
+            fresh = [StaticToken(device=device, token=StaticToken.random_token()) for _ in range(number)]
             return StaticToken.objects.bulk_create(fresh)
 
     def unused(self, user: AbstractBaseUser) -> QuerySet[StaticToken]:
