@@ -1,0 +1,114 @@
+"""Many wrong codes at the same moment: they are judged one by one, and throttle nobody but the device they were for."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+from django_otp.plugins.otp_static.models import StaticDevice
+from django_otp.plugins.otp_totp.models import TOTPDevice
+
+from allauth_2fa.factors import registry
+from tests.cast import code_of
+
+from .browser import at_once, fields_of
+from .server import AT_ONCE
+
+PATH = reverse("two-factor-authenticate")
+
+FAILURES = 6
+"""Failures before the test: the next one throttles the device for 2**6 seconds, longer than any test here takes."""
+
+
+def fail_before(device):
+    """Give the device failures that lie so far back that it judges again."""
+    device.throttling_failure_count = FAILURES
+    device.throttling_failure_timestamp = timezone.now() - timedelta(days=1)
+    device.save()
+    return device
+
+
+def wrong_codes_of(phone, number):
+    """Return different codes that the device shows at no time near now."""
+    shown = {code_of(phone, offset) for offset in range(-60, 61)}
+    return [code for code in map("{:06}".format, range(AT_ONCE * 10)) if code not in shown][:number]
+
+
+@pytest.fixture
+def worn_phone(phone):
+    """Alice's authenticator app, at which somebody has guessed before."""
+    return fail_before(phone)
+
+
+def test_of_many_wrong_codes_one_is_judged(site, half_finished, alice, worn_phone):
+    logins = half_finished(alice)
+    codes = wrong_codes_of(worn_phone, AT_ONCE)
+    answers = at_once(
+        browser.begin(PATH, fields_of(page, "otp_token") | {"otp_token": code}) for (browser, page), code in zip(logins, codes, strict=True)
+    )
+    assert {answer.status for answer in answers} == {200}, site.complaints.read_text()
+    assert sum("That code is not right" in answer.text for answer in answers) == 1
+    assert sum("Too many tries" in answer.text for answer in answers) == AT_ONCE - 1
+    worn_phone.refresh_from_db()
+    assert worn_phone.throttling_failure_count == FAILURES + 1
+
+
+def test_of_many_wrong_static_tokens_one_is_judged(site, half_finished, alice, phone):
+    device = fail_before(StaticDevice.objects.create(user=alice, name="backup"))
+    device.token_set.create(token="abcd2345")
+    answers = at_once(
+        browser.begin(PATH, fields_of(page, "otp_token") | {"otp_token": f"wrong{number}"})
+        for number, (browser, page) in enumerate(half_finished(alice))
+    )
+    assert {answer.status for answer in answers} == {200}, site.complaints.read_text()
+    assert sum("That recovery code is not right" in answer.text for answer in answers) == 1
+    assert sum("Too many tries" in answer.text for answer in answers) == AT_ONCE - 1
+    device.refresh_from_db()
+    phone.refresh_from_db()
+    assert device.throttling_failure_count == FAILURES + 1
+    assert phone.throttling_failure_count == 0
+
+
+def test_wrong_codes_at_one_device_leave_the_others_alone(site, half_finished, alice, worn_phone):
+    tablet = TOTPDevice.objects.create(user=alice, name="Tablet")
+    recovery_code = registry.recovery.renew(alice, 1)[0]
+    logins = half_finished(alice)
+    wrong = [(code, worn_phone) for code in wrong_codes_of(worn_phone, AT_ONCE - 2)]
+    answers = at_once(
+        browser.begin(PATH, fields_of(page, "otp_token") | {"otp_token": code, "device": device.persistent_id})
+        for (browser, page), (code, device) in zip(logins, [*wrong, (code_of(tablet), tablet), (recovery_code, worn_phone)], strict=True)
+    )
+    assert [answer.status for answer in answers] == [200] * len(wrong) + [302, 302], site.complaints.read_text()
+    assert [browser.is_logged_in(alice) for browser, _page in logins] == [False] * len(wrong) + [True, True]
+    worn_phone.refresh_from_db()
+    tablet.refresh_from_db()
+    assert (worn_phone.throttling_failure_count, tablet.throttling_failure_count) == (FAILURES + 1, 0)
+
+
+def test_wrong_recovery_codes_do_not_keep_the_right_one_out(site, half_finished, alice, phone):
+    right = registry.recovery.renew(alice, 3)[0]
+    logins = half_finished(alice)
+    wrong = [f"{number:04}-0000-0000-0000" for number in range(AT_ONCE - 1)]
+    answers = at_once(
+        browser.begin(PATH, fields_of(page, "otp_token") | {"otp_token": code})
+        for (browser, page), code in zip(logins, [*wrong, right], strict=True)
+    )
+    assert [answer.status for answer in answers] == [200] * len(wrong) + [302], site.complaints.read_text()
+    assert registry.recovery.unused(alice).count() == 2
+    phone.refresh_from_db()
+    assert phone.throttling_failure_count == 0
+
+
+def test_the_right_code_among_wrong_ones_is_judged_or_throttled_and_never_an_error(site, half_finished, alice, phone):
+    logins = half_finished(alice)
+    codes = [*wrong_codes_of(phone, AT_ONCE - 1), code_of(phone)]
+    answers = at_once(
+        browser.begin(PATH, fields_of(page, "otp_token") | {"otp_token": code}) for (browser, page), code in zip(logins, codes, strict=True)
+    )
+    assert {answer.status for answer in answers[:-1]} == {200}, site.complaints.read_text()
+    assert not answers[-1].is_error_page
+    phone.refresh_from_db()
+    # An accepted code forgets the failures; then a wrong one may have been judged after it.
+    assert phone.throttling_failure_count <= 1 if answers[-1].status == 302 else phone.last_t == -1
