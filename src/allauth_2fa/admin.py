@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth import REDIRECT_FIELD_NAME, get_user_model
+from django.db.models.constants import LOOKUP_SEP
 from django.http import HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
@@ -90,6 +91,11 @@ class DeviceAdmin(admin.ModelAdmin):
         names = {field.name for field in model._meta.get_fields()}  # noqa: SLF001 - Django documents it
         candidates = dict.fromkeys((model.USERNAME_FIELD, model.get_email_field_name()))
         return ["name", *(f"user__{name}" for name in candidates if name in names)]
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """Refuse questions about columns that the pages do not show (``?key__startswith=``): the answers spell a secret."""
+        asked = lookup.partition(LOOKUP_SEP)[0]
+        return asked in {"id", "pk", *self.fields} and super().lookup_allowed(lookup, value, request)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Refuse: a device is added by the one who holds it, since adding it shows its secret."""
