@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 from django import forms
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_variables
 
 from allauth_2fa import app_settings
 from allauth_2fa.exceptions import LoginEnded, NothingEnrolled, Refused
@@ -89,6 +90,7 @@ class TOTPAuthenticateForm(_AnswerForm):
         self._judge(self._answer)
         return self.cleaned_data
 
+    @sensitive_variables("text")
     def _answer(self) -> Device:
         text, chosen = self.cleaned_data["otp_token"], self.cleaned_data.get("device")
         return challenge.answer(self.user, text, chosen or None, self.devices)

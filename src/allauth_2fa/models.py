@@ -11,6 +11,7 @@ from django.db import models, transaction
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_variables
 from django_otp.models import Device, TimestampMixin
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -33,6 +34,7 @@ SALT_LENGTH = 32
 """Letters and digits of the salt that the codes of one user share: 190 bits, so that a try costs one hash run."""
 
 
+@sensitive_variables("code")
 def digest_recovery_code(code: str, salt: str, iterations: int) -> str:
     """Return what is stored of a normalized code, in the format of Django's password hashers."""
     return PBKDF2PasswordHasher().encode(code, salt, iterations)
@@ -74,11 +76,13 @@ class RecoveryDevice(TimestampMixin, Device):
         verbose_name_plural = _("recovery codes")
         constraints: ClassVar = [models.UniqueConstraint(fields=["user"], name="allauth_2fa_recovery_user")]
 
+    @sensitive_variables("code")
     def digest(self, code: str) -> str:
         """Return what is stored of a normalized code."""
         return digest_recovery_code(code, self.salt, self.iterations)
 
     @classmethod
+    @sensitive_variables("codes", "digests")
     def renew(cls, user_id: object, number: int) -> list[str]:
         """Void every code of the user's, make ``number`` new ones and return them, readable for the only time."""
         codes = [get_random_string(CODE_LENGTH, ALPHABET) for _ in range(number)]
@@ -93,6 +97,7 @@ class RecoveryDevice(TimestampMixin, Device):
             RecoveryCode.objects.bulk_create(RecoveryCode(device=device, digest=digest) for digest in digests)
         return ["-".join(code[at : at + GROUP] for at in range(0, CODE_LENGTH, GROUP)) for code in codes]
 
+    @sensitive_variables("token")
     def digest_of(self, token: str) -> str | None:
         """Return what would be stored of a code that was typed like this (one hash run), None if it cannot be one."""
         return self.digest(normalize_recovery_code(token)) if self.salt and is_recovery_code(token) else None
@@ -106,6 +111,7 @@ class RecoveryDevice(TimestampMixin, Device):
         self.last_used_at = now
         return True
 
+    @sensitive_variables("token", "digest")
     def verify_token(self, token: str) -> bool:
         """Judge a code as django-otp asks its devices to."""
         digest = self.digest_of(token)

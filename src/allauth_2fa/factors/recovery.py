@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_variables
 
 from allauth_2fa.exceptions import RecoveryCodeRefused, RecoveryCodeUsed
 from allauth_2fa.models import RecoveryCode, RecoveryDevice, is_recovery_code
@@ -33,6 +34,7 @@ class RecoveryFactor(Factor):
         """Tell whether the answer has the shape of a recovery code."""
         return is_recovery_code(answer)
 
+    @sensitive_variables("answer", "digest")
     def judge(self, device: Device, answer: str) -> None:
         """Spend the code, or raise what it is instead. See :meth:`Factor.judge`."""
         row = cast("RecoveryDevice", device)

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Value
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_variables
 from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
 
 from allauth_2fa.exceptions import NothingEnrolled, RecoveryCodeRefused, RecoveryCodeUsed, Throttled
@@ -50,6 +51,7 @@ class StaticFactor(Factor):
         """The django-otp model of this factor's devices."""
         return StaticDevice
 
+    @sensitive_variables("answer", "mine")
     def holds(self, user: AbstractBaseUser, answer: str) -> Exists | Value:
         """Return the condition that one of the user's tokens reads like the answer."""
         if not spellings(answer):
@@ -57,12 +59,14 @@ class StaticFactor(Factor):
         mine = StaticToken.objects.filter(device__user_id=user.pk, device__confirmed=True)
         return Exists(mine.filter(token__in=spellings(answer)))
 
+    @sensitive_variables("answer", "holds", "mine")
     def addressed(self, user: AbstractBaseUser, answer: str) -> StaticDevice | None:
         """Return the device that an answer is for: the one that holds it, else the user's first, None without any."""
         holds = Exists(StaticToken.objects.filter(device=OuterRef("pk"), token__in=spellings(answer)))
         mine = StaticDevice.objects.filter(user_id=user.pk, confirmed=True)
         return mine.annotate(holds=holds).order_by("-holds", "pk").first()
 
+    @sensitive_variables("answer", "token")
     def judge(self, device: Device, answer: str) -> None:
         """Spend the token, or raise what it is instead. See :meth:`Factor.judge`."""
         row = cast("StaticDevice", device)
@@ -106,6 +110,7 @@ class StaticFactor(Factor):
         changes = {"throttling_failure_count": row.throttling_failure_count + 1, "throttling_failure_timestamp": timezone.now()}
         return bool(StaticDevice.objects.filter(**self._unchanged(row)).update(**changes))
 
+    @sensitive_variables("fresh")
     def renew(self, user: AbstractBaseUser, number: int) -> list[StaticToken]:
         """Void the user's tokens and make ``number`` new ones, readable in the database as in 0.x."""
         with transaction.atomic():

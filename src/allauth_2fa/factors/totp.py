@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_variables
 from django_otp import oath
 from django_otp.plugins.otp_totp.models import TOTPDevice, default_key
 
@@ -58,6 +59,7 @@ class TotpFactor(Factor):
         """Tell whether the device would take the answer now. Nothing is written."""
         return self.recognizes(device, answer) and read(device, answer, device.tolerance, device.last_t + 1) is not None
 
+    @sensitive_variables("answer")
     def judge(self, device: Device, answer: str) -> None:
         """Accept the answer, once, or raise what it is instead. See :meth:`Factor.judge`."""
         row = cast("TOTPDevice", device)
@@ -83,6 +85,7 @@ class TotpFactor(Factor):
         if not allowed:
             raise Throttled((facts or {}).get("locked_until"))
 
+    @sensitive_variables("answer")
     def _refusal(self, row: TOTPDevice, answer: str) -> Refused:
         if not self.recognizes(row, answer):
             return Refused()
@@ -127,12 +130,14 @@ class TotpFactor(Factor):
         """Create the device that waits to be confirmed, with a secret of its own."""
         return TOTPDevice.objects.create(user_id=user.pk, confirmed=False, name="")
 
+    @sensitive_variables("changes")
     def replace_secret(self, device: TOTPDevice) -> None:
         """Give an unconfirmed device a new secret."""
         changes = {"key": default_key(), "last_t": -1, "drift": 0}
         if not _write(device, TOTPDevice.objects.filter(pk=device.pk, confirmed=False).update(**changes), changes):
             raise NothingEnrolled
 
+    @sensitive_variables("answer")
     def check(self, device: TOTPDevice, answer: str) -> Reading:
         """Read the first code of a device that waits to be confirmed. Nothing is written, and nothing throttled.
 
@@ -148,6 +153,7 @@ class TotpFactor(Factor):
         far = read(device, answer, CLOCK_SECONDS // device.step, 0)
         raise ClockWrong(far.offset * device.step) if far else Refused
 
+    @sensitive_variables("answer")
     def complete(self, device: TOTPDevice, answer: str) -> None:
         """Confirm the device by its first code, which counts as used.
 
@@ -168,6 +174,7 @@ def _step_now(device: TOTPDevice) -> int:
     return totp.t()
 
 
+@sensitive_variables("answer", "totp")
 def read(device: TOTPDevice, answer: str, tolerance: int, first_step: int) -> Reading | None:
     """Look for the code among the steps around now (``tolerance`` of them each way), from ``first_step`` on.
 
@@ -197,6 +204,7 @@ def accepted(device: TOTPDevice, reading: Reading) -> dict[str, object]:
     return changes
 
 
+@sensitive_variables("changes")
 def _write(device: TOTPDevice, rows: int, changes: dict[str, object]) -> bool:
     """Take over into the instance what the UPDATE has written, if it has."""
     if rows:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from allauth.account.adapter import get_adapter
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY
+from django.views.decorators.debug import sensitive_variables
 
 from allauth_2fa import compat
 from allauth_2fa.exceptions import LoginEnded, NothingEnrolled, RecoveryCodeRefused, Refused
@@ -66,6 +67,7 @@ def is_due(user: AbstractBaseUser) -> bool:
     return bool(wants(user))
 
 
+@sensitive_variables("text")
 def offers(user: AbstractBaseUser, text: str = "") -> list[Any]:
     """Return the devices that the challenge asks for, the last used one first (one query).
 
@@ -137,6 +139,7 @@ def _same_password(user: AbstractBaseUser, bound: object) -> bool:
 # The answer
 
 
+@sensitive_variables("text", "judged")
 def answer(user: AbstractBaseUser, text: str, device_id: str | None = None, devices: list[Any] | None = None) -> Device:
     """Judge an answer, once, by the one device that it is addressed to, and return that device.
 
@@ -161,6 +164,7 @@ def answer(user: AbstractBaseUser, text: str, device_id: str | None = None, devi
     return device
 
 
+@sensitive_variables("text", "cleaned")
 def _addressed(user: AbstractBaseUser, text: str, device_id: str | None, devices: list[Any]) -> tuple[Device, str]:
     """Find out whom an answer is for: by the choice on the page, or by its shape."""
     cleaned = clean_answer(text)
@@ -176,11 +180,13 @@ def _addressed(user: AbstractBaseUser, text: str, device_id: str | None, devices
     return (_static_device(user, text), text) if may_be_static else (device, cleaned)
 
 
+@sensitive_variables("text")
 def _recovery_device(user: AbstractBaseUser, text: str) -> Device:
     device = registry.recovery.devices(user).first()
     return device or _static_device(user, text)
 
 
+@sensitive_variables("text")
 def _static_device(user: AbstractBaseUser, text: str) -> Device:
     device = registry.static.addressed(user, text)
     if device is None:
@@ -188,6 +194,7 @@ def _static_device(user: AbstractBaseUser, text: str) -> Device:
     return device
 
 
+@sensitive_variables("cleaned")
 def _totp_device(devices: list[Any], cleaned: str, device_id: str | None) -> Device:
     """Take the chosen device; without a choice the one that takes the code, else the last used one.
 

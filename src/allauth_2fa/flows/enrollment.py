@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import django_otp
 from django.db import transaction
 from django.utils.crypto import salted_hmac
+from django.views.decorators.debug import sensitive_variables
 
 from allauth_2fa.exceptions import EnrollmentEnded, NothingEnrolled
 from allauth_2fa.factors import registry
@@ -60,6 +61,7 @@ def _fingerprint(device: TOTPDevice) -> str:
     return salted_hmac(SHOWN_SESSION_KEY, device.key, algorithm="sha256").hexdigest()
 
 
+@sensitive_variables("text")
 def check(user: AbstractBaseUser, text: str) -> TOTPDevice:
     """Return the waiting device if the code belongs to its secret. Nothing is written.
 
@@ -75,6 +77,7 @@ def check(user: AbstractBaseUser, text: str) -> TOTPDevice:
     return device
 
 
+@sensitive_variables("text")
 def complete(device: TOTPDevice, text: str) -> None:
     """Confirm the device by the code, which counts as used.
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from django.views.decorators.debug import sensitive_variables
+
 from allauth_2fa import app_settings, compat
 
 from . import challenge
@@ -32,6 +34,7 @@ def is_fresh(request: HttpRequest, user: AbstractBaseUser, *, has_factor: bool) 
     )
 
 
+@sensitive_variables("text")
 def reauthenticate(request: HttpRequest, user: AbstractBaseUser, text: str, device_id: str | None) -> Device:
     """Judge an answer that is given in the middle of a session, and record it as allauth records those.
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.views.decorators.debug import sensitive_variables
+
 from allauth_2fa import app_settings
 from allauth_2fa.factors import registry
 
@@ -32,6 +34,7 @@ def are_due(request: HttpRequest) -> bool:
     return bool(request.session.get(CODES_DUE_SESSION_KEY))
 
 
+@sensitive_variables("codes")
 def renew(request: HttpRequest, user: AbstractBaseUser) -> Sequence[ShownCode]:
     """Void all of the user's codes and make ``ALLAUTH_2FA_BACKUP_TOKENS_NUMBER`` new ones.
 
