@@ -50,11 +50,3 @@ def rows(text: str, header: str) -> list[list[str]]:
             break
         table.append([cell.strip().strip("`") for cell in line.strip("|").split("|")])
     return table
-
-
-def section(text: str, heading: str) -> str:
-    """Return what stands between a heading and the next one of its level or above."""
-    level, _blank, _title = heading.partition(" ")
-    rest = text[text.index(f"{heading}\n") + len(heading) :]
-    end = re.search(rf"^#{{1,{len(level)}}} ", rest, re.MULTILINE)
-    return rest[: end.start()] if end else rest
