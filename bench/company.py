@@ -8,7 +8,7 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 from contenders import CONTENDERS, HERE, Contender
-from environments import python_of
+from environments import ENVIRONMENTS, python_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,8 +55,11 @@ class Worker:
 
 def environment_of(kind: str, level: str, database: Path) -> dict[str, str]:
     """Return the environment variables in which project.settings works."""
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     return {
-        **os.environ,
+        **inherited,
+        # The checkout is compiled once, like what pip has installed, and not at each start.
+        "PYTHONPYCACHEPREFIX": str(ENVIRONMENTS / "pycache"),
         "BENCH_KIND": kind,
         "BENCH_LEVEL": level,
         "BENCH_DATABASE": str(database),
