@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from allauth.account.views import request_login_code
 from django.contrib.auth import alogin, authenticate, login
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.contrib.auth.models import User
@@ -131,6 +132,8 @@ class Members(LoginRequiredMixin, TemplateView):
 
 urlpatterns = [
     *project_urls,
+    # allauth has this path only where a setting was there at import.
+    path("accounts/login/code/", request_login_code, name="account_request_login_code"),
     path("who/", who),
     path("who-async/", who_async),
     path("door/django/", LoginView.as_view(template_name="account/base_entrance.html")),
