@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import subprocess
 import sys
+import tomllib
 import venv
 from typing import TYPE_CHECKING
 
@@ -23,6 +25,14 @@ def python_of(environment: Environment) -> Path:
 
 def ensure(environment: Environment) -> None:
     """Create the environment unless it is there and up to date."""
+    ENVIRONMENTS.mkdir(exist_ok=True)
+    # Two runs at once would pull the environment from under each other.
+    with (ENVIRONMENTS / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _ensure(environment)
+
+
+def _ensure(environment: Environment) -> None:
     directory = ENVIRONMENTS / environment.name
     stamp = directory / "bench-stamp"
     wanted = _fingerprint(environment)
@@ -68,5 +78,7 @@ def versions(environment: Environment) -> dict[str, str]:
 def _fingerprint(environment: Environment) -> str:
     parts = [sys.version, *environment.requirements]
     if environment.with_checkout:
-        parts.append((CHECKOUT / "pyproject.toml").read_text())
+        # An editable install follows the code by itself, but not what the project declares.
+        declared = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())
+        parts += [str(declared["build-system"]), str(declared["project"])]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
