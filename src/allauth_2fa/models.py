@@ -91,11 +91,19 @@ class RecoveryDevice(TimestampMixin, Device):
         digests = [digest_recovery_code(code, **hashing) for code in codes]
         with transaction.atomic():
             take_turn(user_id)
-            new = {"name": "recovery codes", **hashing}
-            device, _is_new = cls.objects.update_or_create(user_id=user_id, defaults={"confirmed": True, **hashing}, create_defaults=new)
-            device.codes.all().delete()
+            device = cls._emptied(user_id, hashing) or cls.objects.create(user_id=user_id, name="recovery codes", **hashing)
             RecoveryCode.objects.bulk_create(RecoveryCode(device=device, digest=digest) for digest in digests)
         return ["-".join(code[at : at + GROUP] for at in range(0, CODE_LENGTH, GROUP)) for code in codes]
+
+    @classmethod
+    def _emptied(cls, user_id: object, hashing: dict[str, Any]) -> RecoveryDevice | None:
+        """Return the user's device without its codes and with a new salt, None if there is none yet."""
+        mine = cls.objects.filter(user_id=user_id)
+        if not mine.update(confirmed=True, **hashing):
+            return None
+        device = mine.get()
+        device.codes.all().delete()
+        return device
 
     @sensitive_variables("token")
     def digest_of(self, token: str) -> str | None:

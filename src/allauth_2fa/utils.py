@@ -61,8 +61,12 @@ def _qr_code(url: str) -> QRCode:
 
 
 def user_has_valid_totp_device(user: AbstractBaseUser | AnonymousUser) -> bool:
-    """Tell whether the user has a confirmed authenticator app (one query)."""
-    return user.is_authenticated and registry.totp.devices(user).exists()
+    """Tell whether the user has a confirmed authenticator app (one query, none if it has just verified the session)."""
+    if not user.is_authenticated:
+        return False
+    bound = getattr(user, "otp_device", None)
+    is_bound = isinstance(bound, registry.totp.model) and bound.user_id == user.pk and bound.confirmed
+    return is_bound or registry.totp.devices(user).exists()
 
 
 def get_next_query_string(request: HttpRequest) -> str | None:

@@ -105,9 +105,12 @@ def test_the_enrollment_page(client, alice, count):
     assert (count.total, count.writes) <= (6, 2), count.statements
 
 
-def test_making_ten_recovery_codes(client, alice, phone, settings, count):
+@pytest.mark.parametrize("times_before", [0, 1])
+def test_making_ten_recovery_codes(client, alice, phone, settings, count, times_before):
     settings.ALLAUTH_2FA_BACKUP_TOKENS_NUMBER = 10
     login_verified(client, alice, phone)
+    for _ in range(times_before):
+        client.post(reverse("two-factor-backup-tokens"))
     with count:
         response = client.post(reverse("two-factor-backup-tokens"))
     assert len(response.context["backup_tokens"]) == 10
