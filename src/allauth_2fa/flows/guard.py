@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from allauth.account.adapter import get_adapter
-from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, get_user
 from django.contrib.auth.models import AnonymousUser
 from django_otp import DEVICE_ID_SESSION_KEY
 from django_otp.middleware import OTPMiddleware
@@ -41,6 +41,11 @@ def nobody() -> AnonymousUser:
     user = AnonymousUser()
     OTPMiddleware._init_user_fields(user)  # noqa: SLF001 - there is no public way to ask for it
     return user
+
+
+def user_of_session(request: HttpRequest) -> Any:
+    """Read the user, and the device that the session is bound to, from the session as it is now."""
+    return OTPMiddleware(nobody)._verify_user_sync(request, get_user(request))  # noqa: SLF001 - what its own lazy user calls
 
 
 def owes(request: HttpRequest, user: AbstractBaseUser) -> bool:
