@@ -86,7 +86,7 @@ class TwoFactorAdapterMixin:
 
 
 def _remember_what_was_proved(request: HttpRequest, user: AbstractBaseUser, state: dict[str, Any]) -> None:
-    if compat.mfa_installed() and (state.get("mfa") or guard.mfa_is_proved(request, user) or not state.get("due")):
+    if compat.mfa_installed() and (state.get("mfa") or guard.mfa_is_proved(request, user)):
         guard.remember_mfa(request, user)
     if not state.get("due"):
         guard.remember(request, user)

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ACCOUNT_STAGES",
+    "MFA_PAGE",
     "RECORD_KEYS",
     "STAGE_KEY",
     "BaseReauthenticateView",
@@ -62,6 +63,9 @@ STAGE_KEY = "mfa_authenticate"
 """The id of our stage: the one that allauth's headless clients know for a second factor."""
 
 MFA_STAGE = "allauth.mfa.stages.AuthenticateStage"
+
+MFA_PAGE = "mfa_authenticate"
+"""The name of the page on which ``allauth.mfa`` asks for its authenticators."""
 
 ACCOUNT_STAGES = tuple(
     f"{stage.__module__}.{stage.__qualname__}" for stage in (LoginByCodeStage, PhoneVerificationStage, EmailVerificationStage)

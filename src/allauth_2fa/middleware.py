@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 PENDING_COOKIE = "allauth_2fa_pending"
 """Tells, without a look at the session, that there may be a half-finished login in it. It proves and opens nothing."""
 
-OWN_PAGES = frozenset({"two-factor-authenticate", "mfa_authenticate", "mfa_authenticate_webauthn"})
+OWN_PAGES = frozenset({challenge.PAGE, compat.MFA_PAGE, "mfa_authenticate_webauthn"})
 """The pages on which a half-finished login is gone on with; loading another page cancels it."""
 
 
@@ -163,18 +163,18 @@ def _turn_around(request: HttpRequest, response: HttpResponseBase) -> HttpRespon
     if not guard.is_waiting(request) or _is_own_page(request) or compat.is_headless_request(request):
         return response
     if not is_page(request):
-        return refusal()
+        return refusal(challenge.notes(request).page)
     target = _target(request, response)
     led = guard.lead_on(request, target)
-    if led is not None and guard.is_waiting(request):
+    if led is not None and guard.is_waiting(request) and challenge.notes(request).page == challenge.PAGE:
         query = f"?{urlencode({REDIRECT_FIELD_NAME: target})}" if target else ""
-        return HttpResponseRedirect(reverse("two-factor-authenticate") + query)
+        return HttpResponseRedirect(reverse(challenge.PAGE) + query)
     return led or response
 
 
-def refusal() -> JsonResponse:
+def refusal(page: str = challenge.PAGE) -> JsonResponse:
     """Return the answer to a script whose session owes a proof, in the shape of allauth's headless API."""
-    flow = {"id": compat.STAGE_KEY, "is_pending": True, "url": reverse("two-factor-authenticate")}
+    flow = {"id": compat.STAGE_KEY, "is_pending": True, "url": reverse(page)}
     detail = _("Sign in with your second factor first.")
     return JsonResponse({"status": 403, "detail": detail, "data": {"flows": [flow]}, "meta": {"is_authenticated": False}}, status=403)
 

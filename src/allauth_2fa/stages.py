@@ -12,6 +12,7 @@ from . import compat
 from .flows import challenge
 
 if TYPE_CHECKING:
+    from django.contrib.auth.base_user import AbstractBaseUser
     from django.http import HttpRequest, HttpResponse
 
 
@@ -23,13 +24,13 @@ class TwoFactorStage(compat.LoginStage):
     """
 
     key = compat.STAGE_KEY
-    urlname = "two-factor-authenticate"
+    urlname = challenge.PAGE
 
     def __init__(self, controller: compat.LoginStageController, request: HttpRequest, login: compat.Login) -> None:
         super().__init__(controller, request, login)
         challenge.notes(request).login = login
         if self.state.get("mfa"):
-            self.urlname = "mfa_authenticate"
+            self.urlname = compat.MFA_PAGE
 
     def handle(self) -> tuple[HttpResponse | None, bool]:
         """Return what the login leads to (None: go on), and whether it lives on."""
@@ -41,11 +42,12 @@ class TwoFactorStage(compat.LoginStage):
             return HttpResponseRedirect(get_adapter().get_2fa_authenticate_url(self.request)), True
         # The guard may have taken this login for due because of an authenticator of allauth.mfa's.
         self.state["due"] = False
-        return self._hand_over() if compat.mfa_installed() else (None, True)
+        return self._hand_over(user) if compat.mfa_installed() else (None, True)
 
-    def _hand_over(self) -> tuple[HttpResponse | None, bool]:
+    def _hand_over(self, user: AbstractBaseUser) -> tuple[HttpResponse | None, bool]:
         response, lives_on = compat.mfa_stage(self).handle()
-        self.state["mfa"] = response is not None
+        # Who is let pass for another reason (a trusted browser) has settled it with allauth.mfa, who has no authenticator has not.
+        self.state["mfa"] = response is not None or compat.mfa_enabled_for(user)
         return response, lives_on
 
     def abort(self) -> HttpResponse:

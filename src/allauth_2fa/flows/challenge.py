@@ -28,6 +28,10 @@ PENDING_SESSION_KEY = "allauth_2fa_user_id"
 """The name by which 0.x told that a second factor is pending. It is written for others and never read here."""
 
 
+PAGE = "two-factor-authenticate"
+"""The name of the page that asks for the second factor."""
+
+
 @dataclass(slots=True)
 class Notes:
     """What this request has learnt about its login, from the stages to the adapter and the middleware."""
@@ -40,6 +44,8 @@ class Notes:
     """Whose session, logged in by another door, was turned into a half-finished login."""
     announced: bool = False
     """That login was caught at Django's signal, in the view that made it, and not in a later request."""
+    page: str = PAGE
+    """The name of the page on which that login is gone on with."""
     device: Device | None = None
     """The device that has just accepted the answer."""
     marked: bool | None = None

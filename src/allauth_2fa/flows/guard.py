@@ -118,6 +118,10 @@ def suspend(request: HttpRequest, user: AbstractBaseUser) -> None:
     for cache in ("_cached_user", "_acached_user"):
         vars(request).pop(cache, None)
     challenge.hold(request, login, state)
+    if compat.mfa_installed() and not challenge.is_due(user):
+        # The proof that is owed is allauth.mfa's: its page asks for it, and no device of ours will answer.
+        state.update(due=False, mfa=True)
+        challenge.notes(request).page = compat.MFA_PAGE
     compat.stash(request, login)
     challenge.notes(request).foreign_user = user
 

@@ -87,10 +87,11 @@ class ProofRequiredMixin(AccessMixin):
     def ask_for_proof(self, request: HttpRequest, *, has_factor: bool) -> HttpResponseBase | None:
         """Return where a proof can be given, None if it is fresh."""
         user: AbstractBaseUser = request.user  # type: ignore[assignment]
-        if proof.is_fresh(request, user, has_factor=has_factor):
+        has_mfa = not has_factor and compat.mfa_enabled_for(user)
+        if proof.is_fresh(request, user, has_factor=has_factor or has_mfa):
             return None
-        if has_factor:
-            return compat.suspend(request, reverse("two-factor-reauthenticate"))
+        if has_factor or has_mfa:
+            return compat.suspend(request, reverse("mfa_reauthenticate" if has_mfa else "two-factor-reauthenticate"))
         url = compat.password_reauthentication_url()
         if url and user.has_usable_password():
             return compat.suspend(request, url)

@@ -1,0 +1,103 @@
+"""Attack: come in by allauth's headless API, as a browser's script or as an app with a token."""
+
+from __future__ import annotations
+
+import pytest
+from allauth.account.models import EmailAddress
+from django.apps import apps
+from django.test import Client
+
+from tests.attacks.test_doors import NOBODY, who
+from tests.cast import PASSWORD, code_of, give_answer, is_logged_in, log_in
+
+pytestmark = [pytest.mark.django_db, pytest.mark.skipif(not apps.is_installed("allauth.headless"), reason="headless is not installed in this run")]
+
+BROWSER, APP = "/_allauth/browser/v1/auth/", "/_allauth/app/v1/auth/"
+EARLY = {"X-Look-Early": "1"}
+
+
+def post(client, url, data, **headers):
+    return client.post(url, data, content_type="application/json", headers={"Sec-Fetch-Dest": "empty", **headers})
+
+
+def log_in_by_api(client, root, **headers):
+    return post(client, root + "login", {"username": "alice", "password": PASSWORD}, **headers)
+
+
+def is_inside(client, root, **headers):
+    """Tell whether the API takes the visitor for somebody."""
+    response = client.get(root + "session", headers={"Sec-Fetch-Dest": "empty", **headers})
+    return response.status_code == 200 and response.json()["meta"]["is_authenticated"]
+
+
+@pytest.mark.parametrize("headers", [{}, EARLY])
+def test_a_browsers_login_waits_for_the_second_factor(client, alice, phone, headers):
+    response = log_in_by_api(client, BROWSER, **headers)
+    assert response.status_code == 401
+    assert [flow["id"] for flow in response.json()["data"]["flows"] if flow.get("is_pending")] == ["mfa_authenticate"]
+    assert not is_inside(client, BROWSER, **headers)
+    assert not is_logged_in(client)
+    assert who(client) == NOBODY
+    give_answer(client, code_of(phone))
+    assert is_inside(client, BROWSER, **headers)
+
+
+@pytest.mark.parametrize("headers", [{}, EARLY])
+def test_an_apps_login_waits_for_the_second_factor(client, alice, phone, headers):
+    response = log_in_by_api(client, APP, **headers)
+    assert response.status_code == 401
+    assert "access_token" not in response.text
+    token = response.json()["meta"]["session_token"]
+    assert not is_inside(client, APP, **{"X-Session-Token": token, **headers})
+    assert not is_logged_in(client)
+    browser = Client()
+    browser.cookies["sessionid"] = token
+    assert who(browser) == NOBODY
+
+
+@pytest.mark.parametrize("headers", [{}, EARLY])
+def test_a_token_of_a_user_without_a_factor_works_also_when_somebody_looked_early(client, bob, headers):
+    response = post(client, APP + "login", {"username": "bob", "password": PASSWORD}, **headers)
+    assert response.status_code == 200
+    token = response.json()["meta"]["session_token"]
+    assert is_inside(Client(), APP, **{"X-Session-Token": token, **headers})
+
+
+@pytest.mark.parametrize("headers", [{}, EARLY])
+def test_the_app_api_does_not_take_the_cookie_of_a_browser_for_a_token(client, alice, phone, headers):
+    log_in(client, alice, phone)
+    assert not is_inside(client, APP, **headers)
+    response = post(client, "/_allauth/app/v1/account/email", {"email": "mallory@example.com"}, **headers)
+    assert response.status_code in {401, 409, 410}
+    assert not EmailAddress.objects.filter(email="mallory@example.com").exists()
+
+
+@pytest.mark.parametrize("headers", [{}, EARLY])
+def test_a_token_and_a_cookie_of_two_users_are_not_mixed(client, alice, bob, phone, headers):
+    token = post(Client(), APP + "login", {"username": "bob", "password": PASSWORD}).json()["meta"]["session_token"]
+    log_in(client, alice, phone)
+    response = client.get(APP + "session", headers={"X-Session-Token": token, **headers})
+    assert response.json()["data"]["user"]["username"] == "bob"
+
+
+def test_an_apps_session_that_became_owing_is_stopped(client, alice):
+    from django.contrib.sessions.backends.db import SessionStore
+    from django_otp.plugins.otp_totp.models import TOTPDevice
+
+    token = log_in_by_api(client, APP).json()["meta"]["session_token"]
+    TOTPDevice.objects.create(user=alice)
+    session = SessionStore(token)
+    session["allauth_2fa_checked"] = [str(alice.pk), 0]
+    session.save()
+    assert not is_inside(Client(), APP, **{"X-Session-Token": token})
+    assert "_auth_user_id" not in SessionStore(token)
+
+
+def test_a_foreign_door_and_the_api_share_no_loophole(client, alice, phone):
+    post(client, BROWSER + "login", {"username": "alice", "password": PASSWORD})
+    client.post("/door/custom/", {"username": "alice", "password": PASSWORD}, headers={"Sec-Fetch-Dest": "empty"})
+    for path in ("2fa/authenticate", "2fa/trust", "reauthenticate", "2fa/reauthenticate"):
+        for data in ({}, {"code": "123456"}, {"code": "", "trust": True}, {"password": PASSWORD}):
+            post(client, BROWSER + path, data)
+            assert not is_logged_in(client)
+            assert not is_inside(client, BROWSER)

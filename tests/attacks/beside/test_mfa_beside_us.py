@@ -1,0 +1,160 @@
+"""Attack: with ``allauth.mfa`` installed too, get past one of the two."""
+
+from __future__ import annotations
+
+import pytest
+from django.apps import apps
+from django.urls import reverse
+from django_otp.plugins.otp_totp.models import TOTPDevice
+
+from tests.attacks.test_doors import NOBODY, who
+from tests.cast import PASSWORD, code_of, give_answer, give_password, is_logged_in
+
+pytestmark = [pytest.mark.django_db, pytest.mark.skipif(not apps.is_installed("allauth.mfa"), reason="allauth.mfa is not installed in this run")]
+
+DOORS = ["/door/django/", "/door/custom/", "/door/async/", "/door/saved/"]
+SCRIPT = {"Sec-Fetch-Dest": "empty"}
+
+
+@pytest.fixture
+def authenticator(alice):
+    """An authenticator app of Alice's that ``allauth.mfa`` knows."""
+    from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+
+    return TOTP.activate(alice, generate_totp_secret())
+
+
+@pytest.fixture
+def recovery(alice, authenticator):
+    """The recovery codes of it."""
+    from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+
+    return RecoveryCodes.activate(alice)
+
+
+def mfa_code(authenticator):
+    from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value, yield_hotp_counters_from_time
+
+    secret = authenticator.instance.data["secret"]
+    return format_hotp_value(hotp_value(secret, next(iter(yield_hotp_counters_from_time()))))
+
+
+def give_mfa_answer(client, code):
+    return client.post(reverse("mfa_authenticate"), {"code": code})
+
+
+def test_a_user_of_allauth_mfa_alone_is_asked_by_it(client, alice, authenticator):
+    response = give_password(client, alice)
+    assert response["Location"] == reverse("mfa_authenticate")
+    assert who(client) == NOBODY
+    give_answer(client, "123456")
+    assert not is_logged_in(client)
+    give_password(client, alice)
+    give_mfa_answer(client, mfa_code(authenticator))
+    assert who(client)["user"] == "alice"
+    assert client.get("/who/").status_code == 200
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("headers", [{}, SCRIPT])
+def test_a_user_of_allauth_mfa_alone_is_asked_behind_a_foreign_door(client, alice, authenticator, door, headers):
+    response = client.post(door, {"username": "alice", "password": PASSWORD}, headers=headers)
+    assert not is_logged_in(client)
+    assert who(client) == NOBODY
+    assert response.status_code == (403 if headers else 302)
+    page = client.get(response["Location"] if not headers else response.json()["data"]["flows"][0]["url"], follow=True)
+    assert page.status_code == 200
+    give_mfa_answer(client, mfa_code(authenticator))
+    assert who(client)["user"] == "alice"
+    assert client.get("/who/").status_code == 200
+
+
+def test_our_users_are_asked_by_us_and_not_let_in_by_the_other(client, alice, phone, authenticator):
+    response = give_password(client, alice)
+    assert response["Location"].startswith(reverse("two-factor-authenticate"))
+    give_mfa_answer(client, mfa_code(authenticator))
+    assert not is_logged_in(client)
+    assert who(client) == NOBODY
+    give_password(client, alice)
+    give_answer(client, code_of(phone))
+    assert who(client)["user"] == "alice"
+    assert client.get("/who/").status_code == 200
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_our_users_are_asked_by_us_behind_a_foreign_door(client, alice, phone, authenticator, door):
+    client.post(door, {"username": "alice", "password": PASSWORD})
+    give_mfa_answer(client, mfa_code(authenticator))
+    assert not is_logged_in(client)
+    client.post(door, {"username": "alice", "password": PASSWORD})
+    give_answer(client, code_of(phone))
+    assert who(client)["user"] == "alice"
+
+
+def test_our_users_without_an_authenticator_do_not_get_past_by_the_other_page(client, alice, phone):
+    give_password(client, alice)
+    for data in ({"code": "123456"}, {"code": ""}, {"credential": "{}"}, {}):
+        give_mfa_answer(client, data.get("code", ""))
+        client.post(reverse("mfa_authenticate"), data)
+        assert not is_logged_in(client)
+
+
+def test_the_device_of_ours_that_goes_meanwhile_does_not_open_the_others_page(client, alice, phone, authenticator):
+    give_password(client, alice)
+    phone.delete()
+    give_mfa_answer(client, "000000")
+    assert not is_logged_in(client)
+
+
+def test_an_authenticator_enrolled_elsewhere_stops_a_session_that_owed_nothing(client, alice):
+    give_password(client, alice)
+    assert who(client)["user"] == "alice"
+    from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+
+    TOTP.activate(alice, generate_totp_secret())
+    session = client.session
+    session["allauth_2fa_checked"] = [str(alice.pk), 0]
+    session.save()
+    assert who(client) == NOBODY
+
+
+def test_the_mark_of_the_other_does_not_outlive_a_login(client, alice, authenticator):
+    give_password(client, alice)
+    give_mfa_answer(client, mfa_code(authenticator))
+    assert is_logged_in(client)
+    client.post("/door/custom/", {"username": "alice", "password": PASSWORD})
+    assert not is_logged_in(client)
+    assert who(client) == NOBODY
+
+
+def test_the_mark_of_the_other_does_not_cover_a_device_of_ours_that_is_enrolled_later(client, alice, authenticator):
+    give_password(client, alice)
+    give_mfa_answer(client, mfa_code(authenticator))
+    TOTPDevice.objects.create(user=alice)
+    session = client.session
+    session.pop("allauth_2fa_checked", None)
+    session.save()
+    assert who(client) == NOBODY
+
+
+def test_recovery_codes_of_the_other_answer_its_own_challenge_and_not_ours(client, alice, phone, recovery):
+    code = recovery.get_unused_codes()[0]
+    give_password(client, alice)
+    give_answer(client, code)
+    assert not is_logged_in(client)
+    TOTPDevice.objects.all().delete()
+    give_password(client, alice)
+    give_mfa_answer(client, code)
+    assert who(client)["user"] == "alice"
+
+
+def test_somebody_with_an_authenticator_needs_more_than_the_password_to_enroll_with_us(client, alice, authenticator):
+    give_password(client, alice)
+    give_mfa_answer(client, mfa_code(authenticator))
+    session = client.session
+    session["account_authentication_methods"] = [{"method": "password", "at": 1}, {"method": "mfa", "at": 1}]
+    session.save()
+    client.post(reverse("account_reauthenticate"), {"password": PASSWORD})
+    response = client.get(reverse("two-factor-setup"))
+    assert response.status_code == 302
+    assert not TOTPDevice.objects.exists()

@@ -1,0 +1,10 @@
+"""The doors, and the headless API where it is installed."""
+
+from django.apps import apps
+from django.urls import include, path
+
+from tests.attacks.urls import urlpatterns as doors
+
+urlpatterns = [*doors]
+if apps.is_installed("allauth.headless"):
+    urlpatterns.append(path("_allauth/", include("allauth.headless.urls")))
