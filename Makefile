@@ -88,7 +88,8 @@ matrix: $(CELLS)
 
 $(CELLS): %: .venv/cells/%/.ready wheel
 	@.venv/cells/$*/bin/python $(PIP_INSTALL) --force-reinstall dist/*.whl
-	TEST_WHEEL="$$(echo dist/*.whl)" .venv/cells/$*/bin/python $(PYTEST) $(ARGS)
+	@.venv/cells/$*/bin/python -c 'import allauth_2fa; assert "site-packages" in allauth_2fa.__file__, allauth_2fa.__file__'
+	.venv/cells/$*/bin/python $(PYTEST) $(ARGS)
 
 # The newest cell, and every line and branch of the package must have run.
 coverage:

@@ -40,7 +40,6 @@ SERVICES = {
     "mysql": Service("MariaDB or MySQL", named("TEST_MYSQL"), "set TEST_MYSQL, as in mysql://user@127.0.0.1:3306"),
     "redis": Service("Redis", named("TEST_REDIS"), "set TEST_REDIS, as in redis://127.0.0.1:6379/0"),
     "browser": Service("the browser", find_browser, "install Chromium, or set TEST_BROWSER to its path"),
-    "wheel": Service("the wheel", named("TEST_WHEEL"), "run the tests by `make matrix`"),
 }
 
 

@@ -3,11 +3,8 @@
 import re
 import tomllib
 from pathlib import Path
-from zipfile import ZipFile
 
 import pytest
-
-from tests.services import SERVICES
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "allauth_2fa"
@@ -54,11 +51,3 @@ def test_every_tested_version_is_declared():
     for row in MATRIX.values():
         assert f"Programming Language :: Python :: {row['python']}" in declared
         assert f"Framework :: Django :: {row['django']}" in declared
-
-
-@pytest.mark.needs("wheel")
-def test_the_wheel_holds_the_whole_package_and_nothing_else():
-    with ZipFile(ROOT / SERVICES["wheel"].find()) as wheel:
-        held = {name for name in wheel.namelist() if ".dist-info/" not in name}
-    there = {path for path in SOURCE.rglob("*") if path.is_file() and "__pycache__" not in path.parts}
-    assert held == {str(path.relative_to(SOURCE.parent)) for path in there}
