@@ -43,17 +43,29 @@ def begin(request: HttpRequest, user: AbstractBaseUser, *, anew: bool = False) -
         request: whose session has been shown the secret, or will be.
         user: whose device it is.
         anew: the visitor asked for another secret.
+
+    Raises:
+        EnrollmentEnded: another request has confirmed or removed the device just now.
     """
-    found = list(registry.totp.model.objects.filter(user_id=user.pk, confirmed=False).order_by("pk"))
+    found = list(registry.totp.model.objects.filter(user_id=user.pk).order_by("pk"))
+    if any(device.confirmed for device in found):
+        raise EnrollmentEnded
     device = found[0] if found else registry.totp.begin(user)
     if len(found) > 1:
         registry.totp.model.objects.filter(pk__in=[extra.pk for extra in found[1:]], confirmed=False).delete()
     is_new = not found or anew or request.session.get(SHOWN_SESSION_KEY) != _fingerprint(device)
     if is_new and found:
-        registry.totp.replace_secret(device)
+        _replace_secret(device)
     if is_new:
         request.session[SHOWN_SESSION_KEY] = _fingerprint(device)
     return device, is_new
+
+
+def _replace_secret(device: TOTPDevice) -> None:
+    try:
+        registry.totp.replace_secret(device)
+    except NothingEnrolled:
+        raise EnrollmentEnded from None
 
 
 def _fingerprint(device: TOTPDevice) -> str:

@@ -40,7 +40,11 @@ class TwoFactorSetup(ProofRequiredMixin, FormPage):
             return self.handle_no_permission()
         if utils.user_has_valid_totp_device(request.user):
             return HttpResponseRedirect(self.get_success_url())
-        return self.ask_for_proof(request, has_factor=False) or super().dispatch(request, *args, **kwargs)
+        try:
+            return self.ask_for_proof(request, has_factor=False) or super().dispatch(request, *args, **kwargs)
+        except EnrollmentEnded:
+            # Another request was faster, as with a double click: the page is loaded anew, and finds out where it stands.
+            return HttpResponseRedirect(request.get_full_path())
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Show the QR code that waits to be used."""
@@ -66,7 +70,6 @@ class TwoFactorSetup(ProofRequiredMixin, FormPage):
         try:
             device = form.save()
         except Refused as refusal:
-            self.begin()
             return self.form_refused(form, refusal)
         name = self.get_name_form()
         if name.is_valid() and name.cleaned_data["name"]:
@@ -80,6 +83,12 @@ class TwoFactorSetup(ProofRequiredMixin, FormPage):
         form.errors.clear()
         form.add_error("otp_token", ValidationError(refusal.message, code=refusal.code))
         return self.form_invalid(form)
+
+    def form_invalid(self, form: Any) -> HttpResponse:
+        """Show the page again, with the device that waits now if it is not the one that the code was for."""
+        if form.has_error("otp_token", EnrollmentEnded.code):
+            self.begin()
+        return super().form_invalid(form)
 
     def get_name_form(self) -> DeviceNameForm:
         """Return the form that names the device, with what was typed into it."""
