@@ -114,7 +114,9 @@ class AllauthTwoFactorMiddleware:
 
 
 def _leaves_challenge(request: HttpRequest) -> bool:
-    return PENDING_COOKIE in request.COOKIES and not _is_own_page(request) and is_page(request)
+    # What the guard has stopped in this very request (a proxy's login, say) is led to the challenge, and has not left it.
+    is_new = challenge.notes(request).foreign_user is not None
+    return PENDING_COOKIE in request.COOKIES and not is_new and not _is_own_page(request) and is_page(request)
 
 
 def _is_own_page(request: HttpRequest) -> bool:
