@@ -3,7 +3,6 @@
 from importlib import metadata
 
 project = "django-allauth-2fa"
-author = "the contributors of django-allauth-2fa"
 release = metadata.version("django-allauth-2fa")
 
 extensions = ["myst_parser"]
@@ -11,9 +10,12 @@ exclude_patterns = ["_build"]
 # Nothing is fetched while the documentation is built, and a link that leads nowhere is an error.
 nitpicky = True
 
-myst_enable_extensions = ["colon_fence"]
+myst_enable_extensions = ["colon_fence", "deflist"]
 # Headings of the first three levels can be linked to, by the names that repository browsers give them too.
 myst_heading_anchors = 3
 
 html_theme = "furo"
 html_title = f"django-allauth-2fa {release}"
+html_static_path = ["_static"]
+html_css_files = ["tables.css"]
+html_show_copyright = False
