@@ -13,7 +13,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import coverage
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -21,9 +20,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.timeout(300)
 def test_the_tests_that_need_allauth_mfa_pass():
-    # The lines run there count: the data files of parallel runs are combined when this one ends.
-    measured = ["coverage", "run", "--parallel-mode", "-m"] if coverage.Coverage.current() else []
-    command = [sys.executable, "-m", *measured, "pytest", "--ds=tests.settings_mfa", "-p", "no:cacheprovider", "tests/transfer/installed"]
+    command = [sys.executable, "-m", "pytest", "--ds=tests.settings_mfa", "-p", "no:cacheprovider", "tests/transfer/installed"]
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     run = subprocess.run(command, cwd=ROOT, env=inherited, capture_output=True, text=True, check=False)  # noqa: S603 - our own tests
     assert run.returncode == 0, run.stdout + run.stderr
