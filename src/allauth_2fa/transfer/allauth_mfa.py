@@ -242,14 +242,14 @@ def _plan_codes(plan: Plan, user_id: object, holding: Holding, target: Target) -
     reauthentication and makes no new ones at the next enrollment while they are there. So they never stand alone.
     """
     codes = dict.fromkeys(holding.codes)
-    subject = f"{len(codes) + holding.digests} recovery codes"
+    subject = f"recovery codes ({len(codes) + holding.digests})"
     if not target.takes_codes:
         plan.notes.append(Note(Remark.CODES_OFF, user_id, subject))
     elif not plan.rows and not holding.present:
         plan.notes.append(Note(Remark.NO_PRIMARY, user_id, subject))
     else:
         if holding.digests:
-            plan.notes.append(Note(Remark.HASHED, user_id, f"{holding.digests} recovery codes"))
+            plan.notes.append(Note(Remark.HASHED, user_id, f"recovery codes ({holding.digests})"))
         if codes:
             made = min((made for made, _ in holding.sheets if made), default=None)
             used = max((used for _, used in holding.sheets if used), default=None)

@@ -29,7 +29,7 @@ class Outcome(Enum):
 class Remark(Enum):
     """What deserves a look. A user may have none or several."""
 
-    SPARE = "not moved: allauth.mfa keeps one authenticator app a user, and another one was used last"
+    SPARE = "not moved: allauth.mfa keeps one authenticator app a user, and another one was used last, or set up first"
     UNFIT = "not moved: its codes do not suit allauth.mfa's settings"
     CLOCK = "moved, but its clock was seen further off than MFA_TOTP_TOLERANCE allows"
     OTHER = "not moved: a device of another kind"
