@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from django.urls import reverse
@@ -54,3 +58,12 @@ def is_logged_in(client: Client) -> bool:
 def is_pending(client: Client) -> bool:
     """Tell whether the client's session holds a half-finished login that waits for a second factor."""
     return "allauth_2fa_user_id" in client.session and "account_login" in client.session
+
+
+def run_with(settings: str, folder: str) -> None:
+    """Run a folder of tests with other settings, in a process of its own: apps cannot be installed half-way through a run."""
+    command = [sys.executable, "-m", "pytest", f"--ds={settings}", "-p", "no:cacheprovider", folder]
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    root = Path(__file__).parents[1]
+    run = subprocess.run(command, cwd=root, env=inherited, capture_output=True, text=True, check=False)  # noqa: S603 - our own tests
+    assert run.returncode == 0, run.stdout + run.stderr

@@ -42,6 +42,12 @@ SETTINGS: Mapping[str, Setting] = {
     row.name: row
     for row in (
         Setting("TEMPLATE_EXTENSION", str, lambda: account_settings.TEMPLATE_EXTENSION, "File extension of the page templates."),
+        Setting(
+            "FACTORS",
+            list,
+            list,
+            "Which factors there are, in their order: ids and paths of classes. Empty: all whose apps are installed.",
+        ),
         Setting("FORMS", dict, dict, "Form classes of the project: keys authenticate, setup, remove, reauthenticate."),
         Setting("SETUP_SUCCESS_URL", str, lambda: "two-factor-backup-tokens", "Where a finished setup leads."),
         Setting("REMOVE_SUCCESS_URL", str, lambda: "two-factor-setup", "Where a finished removal leads."),

@@ -38,4 +38,4 @@ class AllauthTwoFactorConfig(AppConfig):
 
         user_logged_in.connect(on_login, weak=False, dispatch_uid="allauth_2fa.guard")
         compat.on_mfa_authenticator_added(on_mfa_added)
-        compat.answer_headless(lambda user: [factor.id for factor in registry.FACTORS if factor.devices(user).exists()])
+        compat.answer_headless(lambda user: [factor.id for factor in registry.factors() if factor.devices(user).exists()])

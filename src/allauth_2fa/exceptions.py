@@ -129,6 +129,67 @@ class Throttled(Refused):
         return _("Too many tries. You can try again at %(time)s.") % {"time": _clock_time(self.until)}
 
 
+class DeviceRefused(Refused):
+    """A device of a kind that this package knows nothing more of has refused the answer."""
+
+    @property
+    def message(self) -> str:
+        """The sentence for the page."""
+        return _("That code is not right. Check it, or use another way.")
+
+
+class CounterOff(DeviceRefused):
+    """A token that counts shows another code: a wrong one, or its button was pressed too often."""
+
+    @property
+    def message(self) -> str:
+        """The sentence for the page."""
+        return _("That code is not right. If you have pressed the button without signing in, enter two codes in a row.")
+
+
+class NotSent(Refused):
+    """The answer is for a code that this login has not been sent, or that another one has replaced."""
+
+    code = "expired"
+
+    @property
+    def message(self) -> str:
+        """The sentence for the page."""
+        return _("That code has expired. Have a new one sent.")
+
+
+class TooSoon(Refused):
+    """A code was sent a short while ago.
+
+    Args:
+        until: when another one can be sent; None when that is not known.
+    """
+
+    code = "cooldown"
+
+    def __init__(self, until: datetime | None = None) -> None:
+        super().__init__(until)
+        self.until = until
+
+    @property
+    def message(self) -> str:
+        """The sentence for the page, with a clock time in the visitor's time zone."""
+        if self.until is None:
+            return _("A code was sent a moment ago. Wait a little before you have another one sent.")
+        return _("A code was sent a moment ago. You can have another one sent at %(time)s.") % {"time": _clock_time(self.until)}
+
+
+class NotDelivered(Refused):
+    """The code could not be sent."""
+
+    code = "undelivered"
+
+    @property
+    def message(self) -> str:
+        """The sentence for the page."""
+        return _("The code could not be sent. Try again in a moment, or use another way.")
+
+
 class NothingEnrolled(Refused):
     """The user has no device that could judge this answer."""
 

@@ -12,9 +12,11 @@ from django.views.decorators.debug import sensitive_variables
 from allauth_2fa import app_settings
 from allauth_2fa.exceptions import LoginEnded, NothingEnrolled, Refused
 from allauth_2fa.factors import registry
-from allauth_2fa.flows import challenge, enrollment
+from allauth_2fa.flows import answers, enrollment
 
 if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
     from django.contrib.auth.base_user import AbstractBaseUser
     from django_otp.models import Device
     from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -79,10 +81,13 @@ class TOTPAuthenticateForm(_AnswerForm):
 
     def __init__(self, user: AbstractBaseUser, **kwargs: Any) -> None:
         super().__init__(user, **kwargs)
-        self.devices = challenge.offers(user, self.data.get(self.add_prefix("otp_token"), ""))
+        self.devices = answers.offers(user, self.data.get(self.add_prefix("otp_token"), ""))
+        self.place: MutableMapping[str, Any] = {}
+        # Browsers refuse to post an empty field that is required, and a code is asked for with an empty one.
+        self.use_required_attribute = not any(answers.sends(device) for device in self.devices)
         if len(self.devices) > 1:
-            choices = [(device.persistent_id, device.name or registry.totp.label) for device in self.devices]
-            self.fields["device"] = forms.CharField(label=_("Authenticator app"), required=False, widget=forms.Select(choices=choices))
+            choices = [(device.persistent_id, device.name or _label(device)) for device in self.devices]
+            self.fields["device"] = forms.CharField(label=_("Device"), required=False, widget=forms.Select(choices=choices))
             self.order_fields(["device", "otp_token"])
 
     def clean(self) -> dict[str, Any]:
@@ -93,7 +98,13 @@ class TOTPAuthenticateForm(_AnswerForm):
     @sensitive_variables("text")
     def _answer(self) -> Device:
         text, chosen = self.cleaned_data["otp_token"], self.cleaned_data.get("device")
-        return challenge.answer(self.user, text, chosen or None, self.devices)
+        return answers.answer(self.user, text, chosen or None, devices=self.devices, place=self.place)
+
+
+def _label(device: Device) -> Any:
+    """Return what a device is called that its user has given no name."""
+    factor = registry.factor_of(device)
+    return factor.label if factor else device.name
 
 
 class TOTPDeviceForm(_AnswerForm):
@@ -141,7 +152,7 @@ class TOTPDeviceRemoveForm(_AnswerForm):
         return self.cleaned_data
 
     def _answer(self) -> Device:
-        return challenge.answer(self.user, self.cleaned_data["otp_token"])
+        return answers.answer(self.user, self.cleaned_data["otp_token"])
 
     def save(self) -> None:
         """Remove the authenticator apps and what stood in for them."""

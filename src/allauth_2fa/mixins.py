@@ -24,9 +24,13 @@ class ValidTOTPDeviceRequiredMixin(AccessMixin):
         """Serve the view, or lead elsewhere."""
         if not request.user.is_authenticated:
             return self.handle_no_permission()
-        if not user_has_valid_totp_device(request.user):
+        if not self.has_valid_device(request.user):
             return self.handle_missing_totp_device()
         return self.admit(request) or super().dispatch(request, *args, **kwargs)  # type: ignore[misc]
+
+    def has_valid_device(self, user: Any) -> bool:
+        """Tell whether the user has what the view demands."""
+        return user_has_valid_totp_device(user)
 
     def admit(self, request: HttpRequest) -> HttpResponseBase | None:
         """Return where a user with a device has to go first, None to serve the view."""

@@ -8,19 +8,11 @@ cell. By hand: ``python -m pytest --ds=tests.settings_mfa tests/transfer/install
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.cast import run_with
 
 
 @pytest.mark.timeout(300)
 def test_the_tests_that_need_allauth_mfa_pass():
-    command = [sys.executable, "-m", "pytest", "--ds=tests.settings_mfa", "-p", "no:cacheprovider", "tests/transfer/installed"]
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    run = subprocess.run(command, cwd=ROOT, env=inherited, capture_output=True, text=True, check=False)  # noqa: S603 - our own tests
-    assert run.returncode == 0, run.stdout + run.stderr
+    run_with("tests.settings_mfa", "tests/transfer/installed")

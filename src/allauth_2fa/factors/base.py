@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from django.db.models import F
 
@@ -29,13 +29,17 @@ def clean_answer(text: str) -> str:
 class Factor(ABC):
     """One kind of proof.
 
-    ``id`` is the word for it in code and in allauth's records, ``label`` the one on pages. A ``primary`` factor is one
-    that a login can be made to wait for; recovery codes stand in for one and are none themselves.
+    ``id`` is the word for it in settings, code and allauth's records, ``label`` the one on pages. Factors are offered by
+    rising ``rank``. A ``primary`` factor is one that a login can be made to wait for; recovery codes stand in for one and
+    are none themselves.
     """
 
-    id: ClassVar[str]
-    label: ClassVar[_StrPromise]
-    primary: ClassVar[bool] = True
+    id: str
+    label: _StrPromise | str
+    rank: int = 50
+    primary: bool = True
+    inputmode: str = "numeric"
+    """Which keyboard a phone shows for an answer."""
 
     @property
     @abstractmethod
@@ -46,11 +50,29 @@ class Factor(ABC):
     def judge(self, device: Device, answer: str) -> None:
         """Accept the answer, once, or raise :exc:`~allauth_2fa.exceptions.Refused`.
 
-        The device is the caller's copy of the row. The verdict is one conditional UPDATE, so that of any number of
-        simultaneous answers with one code exactly one is accepted.
+        The device is the caller's copy of the row. The verdict falls under the row's lock or by one conditional UPDATE,
+        so that of any number of simultaneous answers with one code exactly one is accepted.
+
+        Args:
+            device: a confirmed device of the user's.
+            answer: what was typed, cleaned by :func:`clean_answer`.
         """
 
     def devices(self, user: AbstractBaseUser) -> QuerySet[Device]:
-        """Return the user's confirmed devices, the last used one first."""
+        """Return the user's confirmed devices, the last used one first, where their model notes it."""
         mine = self.model.objects.filter(user_id=user.pk, confirmed=True)
+        if not hasattr(self.model, "last_used_at"):
+            return mine.order_by("pk")
         return mine.order_by(F("last_used_at").desc(nulls_last=True), "pk")
+
+    def recognizes(self, device: Device, answer: str) -> bool:
+        """Tell whether the answer, right or wrong, has the shape of this device's codes."""
+        return True
+
+    def accepts(self, device: Device, answer: str) -> bool:
+        """Tell whether the device would take the answer now, as far as that can be known without writing anything."""
+        return False
+
+    def is_interactive(self, device: Device) -> bool:
+        """Tell whether a code has to be sent before the device can be answered for."""
+        return False

@@ -24,13 +24,14 @@ class RecoveryFactor(Factor):
     id = "recovery_codes"
     label = _("recovery code")
     primary = False
+    rank = 80
 
     @property
     def model(self) -> type[RecoveryDevice]:
         """The django-otp model of this factor's devices."""
         return RecoveryDevice
 
-    def recognizes(self, answer: str) -> bool:
+    def recognizes_text(self, answer: str) -> bool:
         """Tell whether the answer has the shape of a recovery code."""
         return is_recovery_code(answer)
 

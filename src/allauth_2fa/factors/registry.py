@@ -1,35 +1,125 @@
-"""Which factors there are, and what a user holds of them."""
+"""Which factors there are, in which order they are offered, and what a user holds of them.
+
+Each factor whose django-otp app is installed is on; ``ALLAUTH_2FA_FACTORS`` orders and limits them. A device model that
+no factor claims gets the generic factor, so that every django-otp plugin is served.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
+import django_otp
+from django.apps import apps
+from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import setting_changed
+from django.dispatch import receiver
+from django.utils.module_loading import import_string
+
+from allauth_2fa import app_settings
+
+from .base import Factor
+from .generic import GenericFactor
 from .recovery import RecoveryFactor
 from .static import StaticFactor
 from .totp import TotpFactor
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from django.contrib.auth.base_user import AbstractBaseUser
     from django_otp.models import Device
-
-    from .base import Factor
 
 totp = TotpFactor()
 recovery = RecoveryFactor()
 static = StaticFactor()
 
-FACTORS: tuple[Factor, ...] = (totp, recovery, static)
-"""In the order in which they are offered."""
+BUILT_IN: tuple[tuple[str, str], ...] = (("django_otp.plugins.otp_hotp", "allauth_2fa.factors.hotp.HotpFactor"),)
+"""The app that must be installed, and the factor that then is on. Their modules import models, so they wait for it."""
+
+NOT_GENERIC = frozenset({"otp_email.emaildevice", "otp_webauthn.webauthncredential"})
+"""Models whose devices cannot be answered for by a code in a field, or should not be unless the site says so."""
+
+NEVER = datetime.min.replace(tzinfo=UTC)
+"""When a device was used that has not been used."""
+
+LONGEST_PK = 18
+"""Decimal digits that every database's 64-bit integer holds."""
+
+
+@cache
+def factors() -> tuple[Factor, ...]:
+    """Return the factors that are on, in the order in which they are offered.
+
+    Raises:
+        ImproperlyConfigured: ``ALLAUTH_2FA_FACTORS`` names something that is no factor.
+    """
+    chosen = app_settings.FACTORS
+    if not chosen:
+        return tuple(sorted(_available(()), key=lambda factor: factor.rank))
+    own = [_own(entry) for entry in chosen if _is_path(entry)]
+    by_id = {factor.id: factor for factor in _available(own)}
+    try:
+        return tuple(by_id[own.pop(0).id] if _is_path(entry) else by_id[entry] for entry in chosen)
+    except KeyError as missing:
+        known = ", ".join(sorted(by_id))
+        raise ImproperlyConfigured(f"ALLAUTH_2FA_FACTORS names {missing}, and there are only: {known}") from None
+
+
+@receiver(setting_changed)
+def _forget(*, setting: str, **_facts: Any) -> None:
+    """Look again when a test changes what the answer hangs on."""
+    if setting in {"ALLAUTH_2FA_FACTORS", "INSTALLED_APPS"}:
+        factors.cache_clear()
+
+
+def _available(own: Sequence[Factor]) -> list[Factor]:
+    """Return the project's own factors, the built-in ones, and a generic one for each model that nobody claims."""
+    built_in = [import_string(path)() for app, path in BUILT_IN if apps.is_installed(app)]
+    claiming: list[Factor] = [*own, totp, *built_in, recovery, static]
+    claimed = {factor.model for factor in claiming}
+    unclaimed = [model for model in django_otp.device_classes() if model not in claimed and model.model_label() not in NOT_GENERIC]
+    return [*claiming, *(GenericFactor(model) for model in unclaimed)]
+
+
+def _is_path(entry: str) -> bool:
+    """Tell a class of the project's own from an id: ids of generic factors have a dot too, and a small last part."""
+    return entry.rpartition(".")[2][:1].isupper()
+
+
+def _own(entry: str) -> Factor:
+    factor = import_string(entry)()
+    if not isinstance(factor, Factor):
+        raise ImproperlyConfigured(f"ALLAUTH_2FA_FACTORS names {entry}, which is no Factor")
+    return factor
+
+
+def primaries() -> tuple[Factor, ...]:
+    """Return the factors that a login can be made to wait for."""
+    return tuple(factor for factor in factors() if factor.primary)
 
 
 def has_primary(user: AbstractBaseUser) -> bool:
     """Tell whether the user holds a device that a login has to wait for (one query)."""
-    return any(factor.devices(user).exists() for factor in FACTORS if factor.primary)
+    first, *others = (factor.model.objects.filter(user_id=user.pk, confirmed=True).values_list("pk") for factor in primaries())
+    return bool(first.union(*others, all=True)[:1]) if others else first.exists()
+
+
+def primary_devices(user: AbstractBaseUser, **annotations: Any) -> list[Any]:
+    """Return the user's devices that a login can wait for, the last used one first (one query a factor)."""
+    devices = [device for factor in primaries() for device in factor.devices(user).annotate(**annotations)]
+    return sorted(devices, key=lambda device: getattr(device, "last_used_at", None) or NEVER, reverse=True)
+
+
+def may_send() -> bool:
+    """Tell whether there is a kind of device that sends codes."""
+    return any(not hasattr(factor.model.generate_challenge, "stub") for factor in primaries())
 
 
 def factor_of(device: Device) -> Factor | None:
     """Return the factor whose device this is."""
-    return next((factor for factor in FACTORS if isinstance(device, factor.model)), None)
+    return next((factor for factor in factors() if isinstance(device, factor.model)), None)
 
 
 def load(persistent_id: str | None, user: AbstractBaseUser) -> Device | None:
@@ -38,11 +128,7 @@ def load(persistent_id: str | None, user: AbstractBaseUser) -> Device | None:
     The id is looked for in the tables of the factors only, and its owner is part of the query.
     """
     label, _slash, pk = (persistent_id or "").rpartition("/")
-    factor = next((factor for factor in FACTORS if factor.model.model_label() == label), None)
+    factor = next((factor for factor in factors() if factor.model.model_label() == label), None)
     if factor is None or not (pk.isascii() and pk.isdigit()) or len(pk) > LONGEST_PK:
         return None
     return factor.model.objects.filter(pk=int(pk), user_id=user.pk, confirmed=True).first()
-
-
-LONGEST_PK = 18
-"""Decimal digits that every database's 64-bit integer holds."""

@@ -45,6 +45,7 @@ class StaticFactor(Factor):
     id = "static"
     label = _("recovery code")
     primary = False
+    rank = 81
 
     @property
     def model(self) -> type[StaticDevice]:

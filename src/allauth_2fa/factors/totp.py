@@ -45,17 +45,18 @@ class TotpFactor(Factor):
 
     id = "totp"
     label = _("authenticator app")
+    rank = 10
 
     @property
     def model(self) -> type[TOTPDevice]:
         """The django-otp model of this factor's devices."""
         return TOTPDevice
 
-    def recognizes(self, device: TOTPDevice, answer: str) -> bool:
+    def recognizes(self, device: Device, answer: str) -> bool:
         """Tell whether the answer has the shape of this device's codes."""
         return answer.isascii() and answer.isdigit() and len(answer) == device.digits
 
-    def accepts(self, device: TOTPDevice, answer: str) -> bool:
+    def accepts(self, device: Device, answer: str) -> bool:
         """Tell whether the device would take the answer now. Nothing is written."""
         return self.recognizes(device, answer) and read(device, answer, device.tolerance, device.last_t + 1) is not None
 

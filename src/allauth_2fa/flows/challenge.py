@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, Any
 from allauth.account.adapter import get_adapter
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY
-from django.views.decorators.debug import sensitive_variables
 
 from allauth_2fa import compat
-from allauth_2fa.exceptions import LoginEnded, NothingEnrolled, RecoveryCodeRefused, Refused
+from allauth_2fa.exceptions import LoginEnded
 from allauth_2fa.factors import registry
-from allauth_2fa.factors.base import clean_answer
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
@@ -61,8 +59,10 @@ def notes(request: HttpRequest) -> Notes:
 
 
 def take_settled(request: HttpRequest) -> bool:
-    """Tell whether the stages have let pass the login that is announced now. It holds for that one, and for no other one
-    that a view makes in the same request."""
+    """Tell whether the stages have let pass the login that is announced now.
+
+    It holds for that one, and for no other one that a view makes in the same request.
+    """
     settled, notes(request).settled = notes(request).settled, False
     return settled
 
@@ -71,18 +71,6 @@ def is_due(user: AbstractBaseUser) -> bool:
     """Tell whether the project's adapter wants a second factor of this user (one query)."""
     wants = getattr(get_adapter(), "has_2fa_enabled", registry.has_primary)
     return bool(wants(user))
-
-
-@sensitive_variables("text")
-def offers(user: AbstractBaseUser, text: str = "") -> list[Any]:
-    """Return the devices that the challenge asks for, the last used one first (one query).
-
-    Args:
-        user: whose devices they are.
-        text: the answer, if there is one already. A static token may be made of digits, like the codes of an app;
-            ``device.is_static`` tells whether the answer is one, in the same query.
-    """
-    return list(registry.totp.devices(user).annotate(is_static=registry.static.holds(user, text)))
 
 
 # The half-finished login
@@ -140,82 +128,6 @@ def is_sound(user: AbstractBaseUser, state: dict[str, Any]) -> bool:
 def _same_password(user: AbstractBaseUser, bound: object) -> bool:
     hashes = (user.get_session_auth_hash(), *user.get_session_auth_fallback_hash())
     return isinstance(bound, str) and any(hmac.compare_digest(bound.encode(), known.encode()) for known in hashes)
-
-
-# The answer
-
-
-@sensitive_variables("text", "judged")
-def answer(user: AbstractBaseUser, text: str, device_id: str | None = None, devices: list[Any] | None = None) -> Device:
-    """Judge an answer, once, by the one device that it is addressed to, and return that device.
-
-    Args:
-        user: who has to prove something. Only this user's devices are looked at.
-        text: what was given back, as typed.
-        device_id: the django-otp id of the device that was chosen on the page, None where one field serves all.
-        devices: what :func:`offers` gave for this user and text, if the caller has it already.
-
-    Raises:
-        Refused: the answer proves nothing; the exception says why.
-        LoginEnded: the user has no device left to prove anything with.
-    """
-    devices = offers(user, text) if devices is None else devices
-    if not devices:
-        raise LoginEnded
-    device, judged = _addressed(user, text, device_id, devices)
-    factor = registry.factor_of(device)
-    if factor is None:
-        raise NothingEnrolled
-    factor.judge(device, judged)
-    return device
-
-
-@sensitive_variables("text", "cleaned")
-def _addressed(user: AbstractBaseUser, text: str, device_id: str | None, devices: list[Any]) -> tuple[Device, str]:
-    """Find out whom an answer is for: by the choice on the page, or by its shape."""
-    cleaned = clean_answer(text)
-    if not cleaned or "\0" in text:
-        raise Refused
-    if registry.recovery.recognizes(text):
-        return _recovery_device(user, text), text
-    if not (cleaned.isascii() and cleaned.isdigit()):
-        return _static_device(user, text), text
-    device = _totp_device(devices, cleaned, device_id)
-    # While the app that pays for wrong digits is throttled, they are not tried as tokens either: that would be for nothing.
-    may_be_static = device.is_static and not registry.totp.accepts(device, cleaned) and device.verify_is_allowed()[0]
-    return (_static_device(user, text), text) if may_be_static else (device, cleaned)
-
-
-@sensitive_variables("text")
-def _recovery_device(user: AbstractBaseUser, text: str) -> Device:
-    device = registry.recovery.devices(user).first()
-    return device or _static_device(user, text)
-
-
-@sensitive_variables("text")
-def _static_device(user: AbstractBaseUser, text: str) -> Device:
-    device = registry.static.addressed(user, text)
-    if device is None:
-        raise RecoveryCodeRefused
-    return device
-
-
-@sensitive_variables("cleaned")
-def _totp_device(devices: list[Any], cleaned: str, device_id: str | None) -> Device:
-    """Take the chosen device; without a choice the one that takes the code, else the last used one.
-
-    While the last used one is throttled it alone is asked, or a guesser could go on at the others.
-    """
-    if device_id:
-        chosen = next((device for device in devices if device.persistent_id == device_id), None)
-        if chosen is None:
-            raise NothingEnrolled
-        return chosen
-    first = devices[0]
-    allowed, _facts = first.verify_is_allowed()
-    if not allowed:
-        return first
-    return next((device for device in devices if registry.totp.accepts(device, cleaned)), first)
 
 
 # Behind the answer

@@ -122,7 +122,7 @@ def remove(user: AbstractBaseUser) -> None:
     """Take the second factor away: the authenticator apps, confirmed or waiting, and what stood in for them."""
     with transaction.atomic():
         take_turn(user.pk)
-        for factor in registry.FACTORS:
+        for factor in registry.factors():
             # First the devices, then what hangs on them, in the order in which an answer takes them.
             factor.model.objects.filter(user_id=user.pk).update(confirmed=False)
             factor.model.objects.filter(user_id=user.pk).delete()

@@ -5,16 +5,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from django.views.decorators.debug import sensitive_variables
-
 from allauth_2fa import app_settings, compat
-
-from . import challenge
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
     from django.http import HttpRequest
-    from django_otp.models import Device
 
 
 def is_fresh(request: HttpRequest, user: AbstractBaseUser, *, has_factor: bool) -> bool:
@@ -32,16 +27,3 @@ def is_fresh(request: HttpRequest, user: AbstractBaseUser, *, has_factor: bool) 
         for entry in compat.records(request, user)
         if entry.get("method") == "mfa" or not has_factor
     )
-
-
-@sensitive_variables("text")
-def reauthenticate(request: HttpRequest, user: AbstractBaseUser, text: str, device_id: str | None) -> Device:
-    """Judge an answer that is given in the middle of a session, and record it as allauth records those.
-
-    Raises:
-        Refused: the answer proves nothing.
-        LoginEnded: the user has no factor.
-    """
-    device = challenge.answer(user, text, device_id)
-    challenge.note_proof(request, user, device, reauthenticated=True)
-    return device

@@ -11,13 +11,14 @@ from django.utils.decorators import method_decorator
 from allauth_2fa import compat
 from allauth_2fa.adapter import end_login
 from allauth_2fa.exceptions import LoginEnded
-from allauth_2fa.factors import registry
 from allauth_2fa.flows import challenge, recovery
 from allauth_2fa.forms import TOTPAuthenticateForm
 
-from .base import FormPage
+from .asking import AskingPage
 
 if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
     from django.contrib.auth.base_user import AbstractBaseUser
     from django.http import HttpRequest, HttpResponse
     from django.http.response import HttpResponseBase
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @method_decorator(compat.login_stage_required(stage=compat.STAGE_KEY, redirect_urlname="account_login"), name="dispatch")
-class TwoFactorAuthenticate(FormPage):
+class TwoFactorAuthenticate(AskingPage):
     """Asks for the second factor of the login that waits for it."""
 
     page = form_key = "authenticate"
@@ -40,11 +41,13 @@ class TwoFactorAuthenticate(FormPage):
             return self.end()
         return super().dispatch(request, *args, **kwargs)
 
-    def get_form(self, form_class: Any = None) -> Any:
-        """Return the form, and keep it at hand with the devices that it offers."""
-        form = super().get_form(form_class)
-        self.devices = form.devices if hasattr(form, "devices") else challenge.offers(self.user)
-        return form
+    def get_place(self) -> MutableMapping[str, Any]:
+        """Return the state of our stage: a code that was sent counts for this login alone."""
+        return self.stage.state
+
+    def keep_place(self) -> None:
+        """Keep the login anew, with what its state now holds."""
+        compat.stash(self.request, self.stage.login)
 
     def render_to_response(self, context: dict[str, Any], **kwargs: Any) -> HttpResponse:
         """Show the page, unless the devices are gone: then there is nothing left to ask for."""
@@ -75,7 +78,6 @@ class TwoFactorAuthenticate(FormPage):
             **super().get_context_data(**kwargs),
             **compat.entrance_context(self.request),
             "account": compat.user_display(self.user),
-            "devices": [{"name": device.name, "label": registry.totp.label} for device in self.devices],
         }
 
 

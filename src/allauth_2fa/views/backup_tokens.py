@@ -12,9 +12,8 @@ from django.views.generic import TemplateView
 
 from allauth_2fa import app_settings
 from allauth_2fa.flows import recovery
-from allauth_2fa.mixins import ValidTOTPDeviceRequiredMixin
 
-from .base import Page, ProofRequiredMixin
+from .base import FactorRequiredMixin, Page, ProofRequiredMixin
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +25,7 @@ HIDDEN = "\N{BULLET}" * 8
 """What stands for a code of which only the digest is stored."""
 
 
-class TwoFactorBackupTokens(ProofRequiredMixin, ValidTOTPDeviceRequiredMixin, Page, TemplateView):
+class TwoFactorBackupTokens(ProofRequiredMixin, FactorRequiredMixin, Page, TemplateView):
     """Shows new recovery codes once, and says how many are left."""
 
     page = "backup_tokens"

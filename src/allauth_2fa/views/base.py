@@ -19,7 +19,10 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic import FormView
 
 from allauth_2fa import app_settings, compat
+from allauth_2fa.factors import registry
 from allauth_2fa.flows import proof
+from allauth_2fa.mixins import ValidTOTPDeviceRequiredMixin
+from allauth_2fa.utils import user_has_valid_totp_device
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
@@ -75,6 +78,14 @@ def with_next(url: str, request: HttpRequest) -> str:
     """Return the URL with the ``next`` of the request, if that leads to a page of the site."""
     target = get_next_redirect_url(request)
     return f"{url}?{urlencode({REDIRECT_FIELD_NAME: target})}" if target else url
+
+
+class FactorRequiredMixin(ValidTOTPDeviceRequiredMixin):
+    """Serves a page of ours to users who have a second factor, of whichever kind."""
+
+    def has_valid_device(self, user: Any) -> bool:
+        """Tell whether the user has a second factor (one query, none if it has just verified the session)."""
+        return user_has_valid_totp_device(user) or (len(registry.primaries()) > 1 and registry.has_primary(user))
 
 
 class ProofRequiredMixin(AccessMixin):

@@ -8,17 +8,16 @@ import django_otp
 from django.contrib.auth.mixins import LoginRequiredMixin
 
 from allauth_2fa import compat
-from allauth_2fa.factors import registry
 from allauth_2fa.flows import challenge
 from allauth_2fa.forms import TOTPAuthenticateForm
 
-from .base import FormPage
+from .asking import AskingPage
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
 
 
-class TwoFactorReauthenticate(LoginRequiredMixin, FormPage, compat.BaseReauthenticateView):
+class TwoFactorReauthenticate(LoginRequiredMixin, AskingPage, compat.BaseReauthenticateView):
     """Confirms by the second factor that it is still the user who is there, and resumes what was interrupted."""
 
     page = form_key = "reauthenticate"
@@ -33,10 +32,3 @@ class TwoFactorReauthenticate(LoginRequiredMixin, FormPage, compat.BaseReauthent
         django_otp.login(self.request, device)
         self.request.session.cycle_key()
         return super().form_valid(form)
-
-    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        """Return what allauth's reauthentication pages need, and the devices that are asked for."""
-        context = super().get_context_data(**kwargs)
-        form = context["form"]
-        devices = form.devices if hasattr(form, "devices") else challenge.offers(self.get_form_user())
-        return {**context, "devices": [{"name": device.name, "label": registry.totp.label} for device in devices]}

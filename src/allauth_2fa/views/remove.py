@@ -10,16 +10,15 @@ from django.contrib import messages
 from allauth_2fa import app_settings
 from allauth_2fa.flows import enrollment
 from allauth_2fa.forms import TOTPDeviceRemoveForm
-from allauth_2fa.mixins import ValidTOTPDeviceRequiredMixin
 
-from .base import FormPage, ProofRequiredMixin, name_or_path
+from .base import FactorRequiredMixin, FormPage, ProofRequiredMixin, name_or_path
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
     from django.http.response import HttpResponseBase
 
 
-class TwoFactorRemove(ProofRequiredMixin, ValidTOTPDeviceRequiredMixin, FormPage):
+class TwoFactorRemove(ProofRequiredMixin, FactorRequiredMixin, FormPage):
     """Takes the second factor away, for a code or a fresh proof."""
 
     page = form_key = "remove"

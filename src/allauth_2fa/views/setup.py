@@ -15,6 +15,7 @@ from django.utils.safestring import mark_safe
 
 from allauth_2fa import app_settings, utils
 from allauth_2fa.exceptions import EnrollmentEnded, Refused
+from allauth_2fa.factors import registry
 from allauth_2fa.flows import enrollment
 from allauth_2fa.forms import DeviceNameForm, TOTPDeviceForm
 
@@ -40,8 +41,10 @@ class TwoFactorSetup(ProofRequiredMixin, FormPage):
             return self.handle_no_permission()
         if utils.user_has_valid_totp_device(request.user):
             return HttpResponseRedirect(self.get_success_url())
+        # Who has a factor of another kind proves it before adding this one.
+        has_other = len(registry.primaries()) > 1 and registry.has_primary(request.user)
         try:
-            return self.ask_for_proof(request, has_factor=False) or super().dispatch(request, *args, **kwargs)
+            return self.ask_for_proof(request, has_factor=has_other) or super().dispatch(request, *args, **kwargs)
         except EnrollmentEnded:
             # Another request was faster, as with a double click: the page is loaded anew, and finds out where it stands.
             return HttpResponseRedirect(request.get_full_path())

@@ -1,0 +1,218 @@
+"""What is offered to a user who has to prove something, what is sent, and how the answer finds its judge."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+from django.db.models import F
+from django.utils.crypto import constant_time_compare, salted_hmac
+from django.views.decorators.debug import sensitive_variables
+
+from allauth_2fa.exceptions import LoginEnded, NotDelivered, NothingEnrolled, NotSent, RecoveryCodeRefused, Refused, TooSoon
+from allauth_2fa.factors import registry
+from allauth_2fa.factors.base import clean_answer
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
+    from django.contrib.auth.base_user import AbstractBaseUser
+    from django_otp.models import Device
+
+    from allauth_2fa.factors.base import Factor
+
+logger = logging.getLogger(__name__)
+
+SENT = "allauth_2fa_sent"
+"""Where the place of a challenge (the state of a login's stage, or a session) keeps what was sent: id to fingerprint."""
+
+
+@sensitive_variables("text")
+def offers(user: AbstractBaseUser, text: str = "") -> list[Any]:
+    """Return the devices that may be asked for, the last used one first (one query a factor).
+
+    Args:
+        user: whose devices they are.
+        text: the answer, if there is one already. A static token may be made of digits, like the codes of an app;
+            ``device.is_static`` tells whether the answer is one, in the same query.
+    """
+    return registry.primary_devices(user, is_static=registry.static.holds(user, text))
+
+
+@sensitive_variables("text", "judged")
+def answer(
+    user: AbstractBaseUser,
+    text: str,
+    device_id: str | None = None,
+    *,
+    devices: list[Any] | None = None,
+    place: MutableMapping[str, Any] | None = None,
+) -> Device:
+    """Judge an answer, once, by the one device that it is addressed to, and return that device.
+
+    Args:
+        user: who has to prove something. Only this user's devices are looked at.
+        text: what was given back, as typed.
+        device_id: the django-otp id of the device that was chosen on the page, None where one field serves all.
+        devices: what :func:`offers` gave for this user and text, if the caller has it already.
+        place: what :func:`send` wrote to; a code that was sent counts only where it was asked for.
+
+    Raises:
+        Refused: the answer proves nothing; the exception says why.
+        LoginEnded: the user has no device left to prove anything with.
+    """
+    devices = offers(user, text) if devices is None else devices
+    if not devices:
+        raise LoginEnded
+    device, judged = _addressed(user, text, device_id, devices)
+    factor = _factor(device)
+    if sends(device):
+        _ensure_sent(device, place or {})
+    factor.judge(device, judged)
+    return device
+
+
+def _factor(device: Device) -> Factor:
+    factor = registry.factor_of(device)
+    if factor is None:
+        raise NothingEnrolled
+    return factor
+
+
+# Whom an answer is for
+
+
+@sensitive_variables("text", "cleaned")
+def _addressed(user: AbstractBaseUser, text: str, device_id: str | None, devices: list[Any]) -> tuple[Device, str]:
+    """Find out whom an answer is for: by the choice on the page, or by its shape."""
+    cleaned = clean_answer(text)
+    if not cleaned or "\0" in text:
+        raise Refused
+    if registry.recovery.recognizes_text(text):
+        return _recovery_device(user, text), text
+    device = _chosen(devices, device_id, cleaned) if device_id else _by_shape(devices, cleaned)
+    if device is None:
+        return _static_device(user, text), text
+    # While the device that pays for wrong codes is throttled, they are not tried as tokens either: that would be for nothing.
+    may_be_static = device.is_static and not _factor(device).accepts(device, cleaned) and device.verify_is_allowed()[0]
+    return (_static_device(user, text), text) if may_be_static else (device, cleaned)
+
+
+@sensitive_variables("text")
+def _recovery_device(user: AbstractBaseUser, text: str) -> Device:
+    device = registry.recovery.devices(user).first()
+    return device or _static_device(user, text)
+
+
+@sensitive_variables("text")
+def _static_device(user: AbstractBaseUser, text: str) -> Device:
+    device = registry.static.addressed(user, text)
+    if device is None:
+        raise RecoveryCodeRefused
+    return device
+
+
+@sensitive_variables("cleaned")
+def _chosen(devices: list[Any], device_id: str, cleaned: str) -> Any:
+    """Return the device that was chosen on the page, None for an answer that does not look like one of its codes."""
+    chosen = next((device for device in devices if device.persistent_id == device_id), None)
+    if chosen is None:
+        raise NothingEnrolled
+    return chosen if _is_meant(chosen, cleaned) else None
+
+
+@sensitive_variables("cleaned")
+def _is_meant(device: Any, cleaned: str) -> bool:
+    """Tell whether the answer is one for the device. Digits always are: nobody else may judge them for free."""
+    return _factor(device).recognizes(device, cleaned) or (cleaned.isascii() and cleaned.isdigit())
+
+
+@sensitive_variables("cleaned")
+def _by_shape(devices: list[Any], cleaned: str) -> Any:
+    """Return the device that takes the code, else the last used one of those whose codes look like it, None without any.
+
+    While that one is throttled it alone is asked, or a guesser could go on at the others.
+    """
+    fitting = [device for device in devices if _factor(device).recognizes(device, cleaned)]
+    if not fitting:
+        return devices[0] if _is_meant(devices[0], cleaned) else None
+    first = fitting[0]
+    allowed, _facts = first.verify_is_allowed()
+    return next((device for device in fitting if _factor(device).accepts(device, cleaned)), first) if allowed else first
+
+
+# What is sent
+
+
+def sends(device: Device) -> bool:
+    """Tell whether the device has to be asked to send a code before it can be answered for."""
+    factor = registry.factor_of(device)
+    return factor is not None and factor.is_interactive(device)
+
+
+def send_first(user: AbstractBaseUser, place: MutableMapping[str, Any]) -> None:
+    """Have the device that will be asked for first send its code, so that it arrives with the question.
+
+    What cannot be sent now can be asked for on the page.
+    """
+    if not registry.may_send():
+        return
+    first, *_others = [*offers(user), None]
+    if first is not None and sends(first):
+        with contextlib.suppress(Refused):
+            send(user, first.persistent_id, place)
+
+
+def send(user: AbstractBaseUser, device_id: str, place: MutableMapping[str, Any]) -> Device:
+    """Have a device send its code, and note in ``place`` that it was asked for there.
+
+    Args:
+        user: whose device it is.
+        device_id: the django-otp id of the device.
+        place: the state of the login's stage, or a session; the caller sees to it that it is kept.
+
+    Raises:
+        NothingEnrolled: the user has no such device, or it sends nothing.
+        TooSoon: it sent a code a short while ago.
+        NotDelivered: the code did not get on its way.
+    """
+    device = registry.load(device_id, user)
+    if device is None or not sends(device):
+        raise NothingEnrolled
+    sent, refusal = _send(device)
+    if refusal is not None:
+        raise refusal
+    place[SENT] = {**place.get(SENT, {}), sent.persistent_id: _fingerprint(sent)}
+    return sent
+
+
+def _send(device: Device) -> tuple[Any, Refused | None]:
+    """Send the code while nobody else can; of two who ask at once, the second meets the cooldown of the first."""
+    rows = type(device)._default_manager.filter(pk=device.pk, confirmed=True)  # noqa: SLF001 - documented
+    with transaction.atomic():
+        if not rows.update(name=F("name")):
+            return device, NothingEnrolled()
+        row = rows.get()
+        allowed, facts = row.generate_is_allowed()
+        if not allowed:
+            return row, TooSoon((facts or {}).get("next_generation_at"))
+        try:
+            row.generate_challenge()
+        except Exception as error:  # noqa: BLE001 - django-otp permits any, and asks callers to catch it
+            # Its kind alone is logged: its text may hold the code.
+            logger.error("A device of the kind %s could not send its code: %s", row.model_label(), type(error).__name__)  # noqa: TRY400
+            return row, NotDelivered()
+    return row, None
+
+
+def _ensure_sent(device: Device, place: MutableMapping[str, Any]) -> None:
+    noted = place.get(SENT, {}).get(device.persistent_id)
+    if not isinstance(noted, str) or not constant_time_compare(noted, _fingerprint(device)):
+        raise NotSent
+
+
+def _fingerprint(device: Device) -> str:
+    """Return what tells one code that was sent from the next, without telling the code."""
+    return salted_hmac("allauth_2fa.sent", f"{device.persistent_id} {getattr(device, 'token', None)}", algorithm="sha256").hexdigest()

@@ -1,0 +1,218 @@
+"""Any django-otp device is a factor: offered, sent to where it sends, judged once, with no code written for it."""
+
+from __future__ import annotations
+
+import logging
+from binascii import unhexlify
+
+import pytest
+import requests
+from django.test import Client
+from django_otp.plugins.otp_email.models import EmailDevice
+from django_otp.plugins.otp_totp.models import TOTPDevice
+from otp_twilio.models import TwilioSMSDevice
+from otp_yubikey.models import YubikeyDevice
+from yubiotp.otp import OTP, encode_otp
+
+from allauth_2fa.factors import registry
+from tests.cast import code_of, give_answer, give_password, is_logged_in, is_pending
+from tests.pager.models import Pager
+
+pytestmark = pytest.mark.django_db
+
+CHALLENGE = "/accounts/two-factor/authenticate/"
+
+
+@pytest.fixture
+def pager(alice):
+    Pager.sent.clear()
+    return Pager.objects.create(user=alice, name="Red pager")
+
+
+def message_of(response):
+    return response.context["form"].errors["otp_token"][0]
+
+
+def press(key: YubikeyDevice, counter: int) -> str:
+    """Return what the YubiKey types when it is touched."""
+    otp = OTP(unhexlify(key.private_id), key.session + 1, 0, counter, 0)
+    return encode_otp(otp, key.bin_key, key.public_id()).decode()
+
+
+def test_a_device_class_of_the_projects_own_is_sent_its_code_with_the_question(client, alice, pager):
+    give_password(client, alice)
+    assert is_pending(client)
+    page = client.get(CHALLENGE)
+    assert "Red pager" in page.text
+    assert give_answer(client, Pager.sent[-1]).status_code == 302
+    assert client.session["otp_device_id"] == pager.persistent_id
+    record = client.session["account_authentication_methods"][-1]
+    assert (record["method"], record["type"]) == ("mfa", "pager.pager")
+
+
+def test_a_code_that_was_sent_counts_once(client, alice, pager):
+    give_password(client, alice)
+    give_answer(client, Pager.sent[-1])
+    other = Client()
+    give_password(other, alice)
+    give_answer(other, Pager.sent[0])
+    assert not is_logged_in(other)
+
+
+def test_a_code_counts_for_the_login_that_asked_for_it(client, alice, pager):
+    give_password(client, alice)
+    code = Pager.sent[-1]
+    thief = Client()
+    give_password(thief, alice)  # within the cooldown: nothing is sent for this login
+    assert len(Pager.sent) == 1
+    assert message_of(give_answer(thief, code)) == "That code has expired. Have a new one sent."
+    assert not is_logged_in(thief)
+    assert give_answer(client, code).status_code == 302
+
+
+def test_a_newer_code_replaces_the_older_one(client, alice, pager):
+    give_password(client, alice)
+    Pager.objects.update(last_generated_timestamp=None)
+    other = Client()
+    give_password(other, alice)
+    old, new = Pager.sent
+    assert message_of(give_answer(client, old)) == "That code has expired. Have a new one sent."
+    assert give_answer(other, new).status_code == 302
+
+
+def test_another_code_is_sent_on_request_when_the_cooldown_is_over(client, alice, pager):
+    give_password(client, alice)
+    response = client.post(CHALLENGE, {"action": "send", "device": pager.persistent_id})
+    assert "A code was sent a moment ago. You can have another one sent at" in response.context["notice"]
+    Pager.objects.update(last_generated_timestamp=None)
+    response = client.post(CHALLENGE, {"action": "send"})
+    assert response.context["notice"] == "A code is on its way to Red pager. Enter it below."
+    assert "required" not in response.text.partition("otp_token")[2][:200]
+    assert len(Pager.sent) == 2
+    assert give_answer(client, Pager.sent[-1]).status_code == 302
+
+
+def test_a_device_that_cannot_send_says_so_and_logs_no_code(client, alice, pager, caplog):
+    Pager.objects.update(is_broken=True, token="424242")
+    give_password(client, alice)
+    response = client.post(CHALLENGE, {"action": "send"})
+    assert response.context["notice"] == "The code could not be sent. Try again in a moment, or use another way."
+    assert "OSError" in caplog.text
+    assert "424242" not in caplog.text + "".join(str(record.exc_info) for record in caplog.records)
+
+
+def test_a_wrong_code_throttles_the_addressed_device_only(client, alice, pager, phone):
+    give_password(client, alice)
+    client.post(CHALLENGE, {"action": "send", "device": pager.persistent_id})
+    response = give_answer(client, "000000" if Pager.sent[-1] != "000000" else "111111", device=pager.persistent_id)
+    assert message_of(response) == "That code is not right. Check it, or use another way."
+    assert "You can try again at" in message_of(give_answer(client, Pager.sent[-1], device=pager.persistent_id))
+    assert give_answer(client, code_of(phone), device=phone.persistent_id).status_code == 302
+
+
+@pytest.mark.parametrize("chosen", ["", "pager.pager/999", "otp_totp.totpdevice/1", "nonsense", "pager.pager/" + "9" * 40])
+def test_sending_reaches_nobody_elses_device(client, alice, phone, bob, chosen):
+    theirs = Pager.objects.create(user=bob, name="Bob's")
+    Pager.sent.clear()
+    give_password(client, alice)
+    for device_id in (chosen, theirs.persistent_id):
+        response = client.post(CHALLENGE, {"action": "send", "device": device_id})
+        assert response.status_code == 200
+        assert "There is no such device" in response.context["notice"]
+    assert Pager.sent == []
+
+
+def test_a_yubikey_is_answered_for_by_a_touch(client, alice):
+    key = YubikeyDevice.objects.create(user=alice, name="Blue key")
+    give_password(client, alice)
+    touch = press(key, 1)
+    assert give_answer(client, touch).status_code == 302
+    assert client.session["otp_device_id"] == key.persistent_id
+    other = Client()
+    give_password(other, alice)
+    give_answer(other, touch)
+    assert not is_logged_in(other)
+
+
+def test_a_yubikey_and_an_app_stand_side_by_side(client, alice, phone):
+    key = YubikeyDevice.objects.create(user=alice, name="Blue key")
+    give_password(client, alice)
+    assert {device["name"] for device in client.get(CHALLENGE).context["devices"]} == {"Blue key", "Work phone"}
+    assert give_answer(client, press(key, 1)).status_code == 302
+    client.logout()
+    give_password(client, alice)
+    assert give_answer(client, code_of(phone)).status_code == 302
+
+
+def test_an_sms_goes_out_over_http_and_its_code_comes_back(client, alice, settings, monkeypatch):
+    settings.OTP_TWILIO_ACCOUNT, settings.OTP_TWILIO_AUTH, settings.OTP_TWILIO_FROM = "account", "auth", "+15550000"
+    posted = []
+
+    def post(url, data, auth, **_more):
+        posted.append(data)
+        response = requests.Response()
+        response.status_code, response._content = 201, b'{"sid": "1"}'
+        return response
+
+    monkeypatch.setattr(requests, "post", post)
+    TwilioSMSDevice.objects.create(user=alice, name="Phone", number="+15551234")
+    give_password(client, alice)
+    assert posted[0]["To"] == "+15551234"
+    assert give_answer(client, posted[0]["Body"]).status_code == 302
+
+
+def test_e_mail_is_no_factor_unless_the_site_says_so(client, alice):
+    EmailDevice.objects.create(user=alice, name="Mail")
+    give_password(client, alice)
+    assert is_logged_in(client)
+
+
+def test_factors_are_ordered_and_limited_by_the_setting(settings):
+    assert [factor.id for factor in registry.factors()][:2] == ["totp", "hotp"]
+    settings.ALLAUTH_2FA_FACTORS = ["pager.pager", "recovery_codes", "totp"]
+    assert [factor.id for factor in registry.factors()] == ["pager.pager", "recovery_codes", "totp"]
+
+
+def test_a_factor_that_was_left_out_is_not_asked_for(client, alice, pager, settings):
+    settings.ALLAUTH_2FA_FACTORS = ["totp", "recovery_codes", "static"]
+    give_password(client, alice)
+    assert is_logged_in(client)
+
+
+def test_reauthentication_sends_a_code_too(client, alice, pager, settings):
+    give_password(client, alice)
+    give_answer(client, Pager.sent[-1])
+    Pager.objects.update(last_generated_timestamp=None)
+    page = "/accounts/two-factor/reauthenticate/?next=/private/"
+    assert client.post(page, {"action": "send"}).context["notice"].startswith("A code is on its way")
+    assert client.post(page, {"otp_token": Pager.sent[-1]})["Location"] == "/private/"
+
+
+def test_one_query_a_kind_of_device(client, alice, phone, django_assert_max_num_queries):
+    for n in range(5):
+        TOTPDevice.objects.create(user=alice, name=f"Phone {n}")
+        Pager.objects.create(user=alice, name=f"Pager {n}")
+    logging.getLogger("allauth_2fa").setLevel(logging.CRITICAL)
+    give_password(client, alice)
+    with django_assert_max_num_queries(2 + len(registry.primaries())):
+        client.get(CHALLENGE)
+
+
+def test_who_has_a_device_of_another_kind_gets_recovery_codes_and_can_turn_it_off(client, alice, pager):
+    give_password(client, alice)
+    give_answer(client, Pager.sent[-1])
+    assert len(client.post("/accounts/two-factor/backup-tokens/").context["backup_tokens"]) == 3
+    codes = [item.token for item in client.post("/accounts/two-factor/backup-tokens/").context["backup_tokens"]]
+    assert client.post("/accounts/two-factor/remove/", {"otp_token": codes[0]})["Location"] == "/accounts/two-factor/setup/"
+    assert not Pager.objects.exists()
+
+
+def test_an_app_is_added_to_a_device_of_another_kind_behind_its_proof(client, alice, pager):
+    give_password(client, alice)
+    give_answer(client, Pager.sent[-1])
+    assert client.get("/accounts/two-factor/setup/").status_code == 200
+    session = client.session
+    for record in session["account_authentication_methods"]:
+        record["at"] -= 301 * (record["method"] == "mfa")
+    session.save()
+    assert client.get("/accounts/two-factor/setup/")["Location"].startswith("/accounts/two-factor/reauthenticate/")
