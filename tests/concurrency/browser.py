@@ -40,7 +40,7 @@ class Answer:
         return self.status >= 500
 
 
-class Post:
+class Sending:
     """A request of which all but the last byte has been sent: the server has begun with it, and waits."""
 
     def __init__(self, browser: Browser, request: bytes) -> None:
@@ -63,12 +63,12 @@ class Post:
             return Answer(response.status, response.headers["Location"], text, response.headers[PROCESS_HEADER])
 
 
-def at_once(posts: Iterable[Post]) -> list[Answer]:
+def at_once(requests: Iterable[Sending]) -> list[Answer]:
     """Let all of the requests arrive at the same moment, and return their answers."""
-    posts = list(posts)
-    for post in posts:
-        post.finish()
-    return [post.answer() for post in posts]
+    requests = list(requests)
+    for request in requests:
+        request.finish()
+    return [request.answer() for request in requests]
 
 
 class _Fields(HTMLParser):
@@ -129,13 +129,17 @@ class Browser:
             lines += ["Content-Type: application/x-www-form-urlencoded", f"Content-Length: {len(body)}"]
         return "\r\n".join([*lines, "", body]).encode()
 
-    def begin(self, path: str, fields: dict[str, str]) -> Post:
+    def begin(self, path: str, fields: dict[str, str]) -> Sending:
         """Send all but the last byte of a POST."""
-        return Post(self, self._request("POST", path, urlencode(fields)))
+        return Sending(self, self._request("POST", path, urlencode(fields)))
+
+    def begin_get(self, path: str) -> Sending:
+        """Send all but the last byte of a GET."""
+        return Sending(self, self._request("GET", path))
 
     def get(self, path: str) -> Answer:
         """Load a page."""
-        return at_once([Post(self, self._request("GET", path))])[0]
+        return at_once([self.begin_get(path)])[0]
 
     def submit(self, path: str, page: Answer, **fields: str) -> Answer:
         """Post the page's form that has the fields, filled in like this."""

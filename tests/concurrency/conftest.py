@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from datetime import timedelta
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import connection, connections
+from django.utils import timezone
 
 from tests.cast import PASSWORD
 
@@ -21,11 +23,16 @@ from .server import AT_ONCE, Site
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from django_otp.models import ThrottlingMixin
+    from django_otp.plugins.otp_totp.models import TOTPDevice
     from pytest_django.plugin import DjangoDbBlocker
 
     from .browser import Answer
 
 NUMBERS = count(1)
+
+FAILURES = 6
+"""Failures before a test: the next one throttles the device for 2**6 seconds, longer than any test here takes."""
 
 
 @contextmanager
@@ -86,6 +93,20 @@ def site(database_name: str, tmp_path_factory) -> Iterator[Site]:
 def alice(database: None) -> User:
     """A person with a password: another one for each test, since nothing is rolled back."""
     return User.objects.create_user(f"alice{next(NUMBERS)}", password=PASSWORD)
+
+
+def fail_before(device: ThrottlingMixin) -> None:
+    """Give the device failures that lie so far back that it judges again."""
+    device.throttling_failure_count = FAILURES
+    device.throttling_failure_timestamp = timezone.now() - timedelta(days=1)
+    device.save()
+
+
+@pytest.fixture
+def worn_phone(phone: TOTPDevice) -> TOTPDevice:
+    """Alice's authenticator app, at which somebody has guessed before."""
+    fail_before(phone)
+    return phone
 
 
 @pytest.fixture

@@ -41,3 +41,12 @@ def test_of_many_logins_with_one_code_exactly_one_succeeds(code, site, half_fini
     assert len({answer.process for answer in answers}) == PROCESSES
     assert sorted(answer.status for answer in answers) == [200] * (AT_ONCE - 1) + [302]
     assert [browser.is_logged_in(alice) for browser, _page in logins] == [answer.status == 302 for answer in answers]
+
+
+@pytest.mark.parametrize("code", [by_app, by_recovery_code, by_static_token])
+def test_a_double_click_logs_in_once_and_breaks_nothing(code, site, half_finished, alice, phone):
+    ((browser, page),) = half_finished(alice, 1)
+    fields = fields_of(page, "otp_token") | {"otp_token": code(alice, phone)}
+    answers = at_once(browser.begin(reverse("two-factor-authenticate"), fields) for _ in range(AT_ONCE // 4))
+    assert not [answer for answer in answers if answer.status >= 400], site.complaints.read_text()
+    assert [answer.location for answer in answers].count("/") == 1
