@@ -91,7 +91,7 @@ class TotpFactor(Factor):
         if not self.recognizes(row, answer):
             return Refused()
         now = _step_now(row)
-        near = abs(row.last_t - now) <= row.tolerance
+        near = row.last_t >= 0 and abs(row.last_t - now) <= row.tolerance
         if near and oath.hotp(row.bin_key, row.last_t, row.digits) == int(answer):
             return AlreadyUsed()
         oldest = now - row.tolerance - LATE_SECONDS // row.step
