@@ -131,7 +131,7 @@ def test_a_removal_ends_the_logins_that_have_not_been_answered(verified, half_fi
     )
     no_error([removed, *answers])
     assert removed.status == 302
-    assert not any(factor.model.objects.filter(user=alice).exists() for factor in registry.FACTORS)
+    assert not any(factor.model.objects.filter(user=alice).exists() for factor in registry.factors())
     assert owner.is_logged_in(alice)
     # Whoever answered before the removal is in; nobody else is, and nobody is caught in a loop.
     wrong = logins[-2:]
@@ -149,4 +149,4 @@ def test_removals_in_many_browsers_at_once_all_end_well(verified, no_error, alic
         for browser, page, code in zip(browsers, pages, codes, strict=True)
     )
     no_error(answers)
-    assert not any(factor.model.objects.filter(user=alice).exists() for factor in registry.FACTORS)
+    assert not any(factor.model.objects.filter(user=alice).exists() for factor in registry.factors())

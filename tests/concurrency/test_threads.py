@@ -177,7 +177,7 @@ def test_a_removal_takes_everything_along_whoever_answers_meanwhile(alice, phone
     )
     assert outcomes[0] is None
     assert [outcome for outcome in outcomes if not isinstance(outcome, Refused | ACCEPTED)] == []
-    assert not any(factor.model.objects.filter(user=alice).exists() for factor in registry.FACTORS)
+    assert not any(factor.model.objects.filter(user=alice).exists() for factor in registry.factors())
 
 
 @pytest.mark.parametrize("_round", range(3))
