@@ -188,3 +188,12 @@ def test_the_key_of_0x_planted_in_a_session_opens_nothing(client, alice, phone):
     session.save()
     give_answer(client, code_of(phone))
     assert not is_logged_in(client)
+
+
+def test_another_users_login_ends_the_half_finished_one(client, alice, phone, bob):
+    give_password(client, alice)
+    client.force_login(bob, "django.contrib.auth.backends.ModelBackend")
+    assert who(client)["user"] == "bob"
+    assert not is_pending(client)
+    assert "account_login" not in client.session
+    assert "allauth_2fa_user_id" not in client.session

@@ -151,6 +151,8 @@ def _clear_for(request: HttpRequest, user: AbstractBaseUser) -> None:
         kept = {key: value for key, value in request.session.items() if key in LOGIN_KEYS}
         request.session.clear()
         request.session.update(kept)
+    if challenge.PENDING_SESSION_KEY in request.session:
+        challenge.cancel(request)
     for key in (CHECKED_SESSION_KEY, MFA_SESSION_KEY):
         request.session.pop(key, None)
 
