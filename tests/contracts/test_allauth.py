@@ -68,6 +68,7 @@ RELIED_ON = {
     "allauth.account.stages.LoginStage.abort": "self",
     "allauth.account.stages.LoginStage.exit": "self",
     "allauth.account.stages.LoginStage.handle": "self",
+    "allauth.account.stages.LoginStageController.get_stages": "self",
     "allauth.account.stages.LoginStageController.set_handled": "self stage_key",
     "allauth.utils.get_form_class": "forms form_id default_form",
 }
