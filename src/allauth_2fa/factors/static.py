@@ -92,6 +92,8 @@ class StaticFactor(Factor):
             row.refresh_from_db()
         except StaticDevice.DoesNotExist:
             raise NothingEnrolled from None
+        if not row.confirmed:
+            raise NothingEnrolled
 
     def _unchanged(self, row: StaticDevice) -> dict[str, object]:
         """Return the condition that nobody has answered to this device since it was read."""
