@@ -13,7 +13,7 @@ from allauth_2fa.factors.registry import totp
 from allauth_2fa.factors.totp import CLOCK_SECONDS, LATE_SECONDS
 from tests.cast import code_of, wrong_code_of
 
-from .conftest import NOON
+from .conftest import NOON, before_each
 
 pytestmark = pytest.mark.django_db
 
@@ -316,17 +316,20 @@ def test_a_device_that_was_unconfirmed_meanwhile_judges_nothing(phone, code):
     assert (row.last_t, row.throttling_failure_count) == (-1, 0)
 
 
-def test_whoever_always_comes_too_late_is_refused_in_the_end(phone):
-    ours = copy_of(phone)
-    read = ours.refresh_from_db
+@pytest.mark.usefixtures("throttle_factor")
+def test_a_code_that_is_used_between_our_reading_and_our_writing_is_used(phone):
+    ours, theirs = copy_of(phone), copy_of(phone)
+    with before_each("UPDATE", TOTPDevice._meta.db_table, lambda: theirs.last_t == -1 and totp.judge(theirs, code_of(phone))):
+        assert isinstance(refusal_of(ours, code_of(phone)), AlreadyUsed)
 
-    def read_too_early():
-        read()
-        change(phone, throttling_failure_count=F("throttling_failure_count") + 1)
 
-    ours.refresh_from_db = read_too_early
-    change(phone, throttling_failure_count=1)
-    refusal = refusal_of(ours, code_of(phone))
+@pytest.mark.parametrize("code", [code_of, wrong_code_of])
+def test_whoever_always_comes_too_late_is_refused_in_the_end(phone, code):
+    worsen = before_each(
+        "UPDATE", TOTPDevice._meta.db_table, lambda: change(phone, throttling_failure_count=F("throttling_failure_count") + 1)
+    )
+    with worsen:
+        refusal = refusal_of(phone, code(phone))
     assert isinstance(refusal, Throttled)
     assert refusal.until is None
     assert copy_of(phone).last_t == -1
