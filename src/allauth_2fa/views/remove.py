@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from allauth.account.adapter import get_adapter
 from django.contrib import messages
@@ -33,7 +33,7 @@ class TwoFactorRemove(ProofRequiredMixin, FactorRequiredMixin, FormPage):
     def form_valid(self, form: Any) -> HttpResponse:
         """Remove the second factor, if the form has judged an answer or the session has a fresh proof."""
         if getattr(form, "device", None) is None and (ask := self.ask_for_proof(self.request, has_factor=True)):
-            return ask
+            return cast("HttpResponse", ask)
         form.save()
         enrollment.part(self.request, self.get_form_user())
         get_adapter().add_message(self.request, messages.SUCCESS, "allauth_2fa/messages/removed.txt")
