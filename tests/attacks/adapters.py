@@ -38,4 +38,4 @@ class LaterStageAdapter(OTPAdapter):
 @compat.login_stage_required(stage="later", redirect_urlname="account_login")
 def later(request: HttpRequest) -> HttpResponse:
     """Let the login go on."""
-    return request._login_stage.exit()  # noqa: SLF001 - allauth's decorator leaves it there
+    return request._login_stage.exit()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.test import AsyncClient
 from django.urls import reverse
 from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -95,8 +96,6 @@ async def _async_force(client, alice):
 
 
 def test_aforce_login_stops_at_the_challenge(alice, phone):
-    from asgiref.sync import async_to_sync
-
     assert async_to_sync(_async_force)(AsyncClient(), alice) == NOBODY
 
 

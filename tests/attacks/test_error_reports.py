@@ -6,13 +6,16 @@ import logging
 import sys
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.core import mail
+from django.core.signals import got_request_exception
+from django.db.models import QuerySet
 from django.urls import reverse
 from django.views.debug import ExceptionReporter
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from allauth_2fa import exceptions
+from allauth_2fa import exceptions, models
 from allauth_2fa.factors import registry
 from allauth_2fa.models import RecoveryCode, RecoveryDevice
 from tests.cast import code_of, give_answer, give_password, log_in
@@ -25,7 +28,6 @@ ADMINS = {"ADMINS": [("Root", "root@example.com")]}
 def report_of(client, url, data):
     """Post something that breaks, and return the report that the site's own handler would mail, in both forms."""
     reports = []
-    from django.core.signals import got_request_exception
 
     def collect(sender, request, **_facts):
         for is_email in (True, False):
@@ -45,8 +47,6 @@ def report_of(client, url, data):
 @pytest.fixture(autouse=True)
 def _breaks(monkeypatch):
     """Have the database go away at the first write to a device, a code or a token."""
-    from django.db.models import QuerySet
-
     update, create = QuerySet.update, QuerySet.bulk_create
 
     def broken(self, *args, **kwargs):
@@ -116,8 +116,6 @@ def test_no_report_shows_a_code_given_in_a_session(client, alice, phone, page):
 
 def test_no_report_shows_new_recovery_codes(client, alice, phone, monkeypatch):
     made = []
-    from allauth_2fa import models
-
     draw = models.get_random_string
     monkeypatch.setattr(models, "get_random_string", lambda *args: made.append(draw(*args)) or made[-1])
     log_in(client, alice, phone)
@@ -168,8 +166,6 @@ def test_the_admin_shows_no_secret_on_any_page(client, staff, alice):
         response = client.get(page, follow=True)
         assert not any(secret in response.text for secret in secrets), page
     client.post(f"/admin/auth/user/{alice.pk}/delete/", {"post": "yes"})
-    from django.contrib.admin.models import LogEntry
-
     assert not any(secret in str(list(LogEntry.objects.values())) for secret in secrets)
 
 

@@ -12,10 +12,12 @@ from allauth.account.models import EmailAddress
 from allauth.socialaccount.models import SocialAccount
 from django.contrib.auth import signals as auth_signals
 from django.core import mail
+from django.db import connection
+from django.test import Client
 from django.urls import reverse
 
 from tests.attacks.test_doors import NOBODY, who
-from tests.cast import PASSWORD, code_of, give_answer, give_password, is_logged_in, is_pending
+from tests.cast import PASSWORD, code_of, give_answer, give_password, is_logged_in, is_pending, wrong_code_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.attacks.urls")]
 
@@ -164,8 +166,6 @@ def test_a_pending_verification_applies_at_a_foreign_door_too(client, alice, pho
 
 
 def test_a_new_password_after_the_reset_voids_a_login_that_was_pending_elsewhere(client, alice, phone, address):
-    from django.test import Client
-
     give_password(client, alice)
     by_reset(Client(), alice)
     give_answer(client, code_of(phone))
@@ -198,10 +198,6 @@ def test_an_address_that_nobody_has_leads_nowhere(client, alice, phone, address,
 
 
 def test_atomic_requests_change_nothing(client, alice, phone, settings, monkeypatch):
-    from django.db import connection
-
-    from tests.cast import wrong_code_of
-
     monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)  # noqa: FBT003 - a setting
     client.post("/door/custom/", {"username": "alice", "password": PASSWORD})
     assert not is_logged_in(client)

@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from django.urls import reverse
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from tests.cast import PASSWORD, code_of, give_answer, give_password, is_logged_in, log_in
 
@@ -92,8 +93,6 @@ def test_a_foreign_location_of_a_login_view_is_not_followed(client, alice, phone
 
 @pytest.mark.parametrize("target", FOREIGN)
 def test_a_foreign_referer_of_a_stopped_post_is_not_followed(client, alice, target):
-    from django_otp.plugins.otp_totp.models import TOTPDevice
-
     give_password(client, alice)
     device = TOTPDevice.objects.create(user=alice)
     session = client.session
@@ -118,8 +117,6 @@ def test_a_foreign_next_at_the_pages_of_a_session_is_not_followed(client, alice,
 
 @pytest.mark.parametrize("target", FOREIGN)
 def test_a_foreign_next_at_the_setup_is_not_followed(client, bob, target):
-    from django_otp.plugins.otp_totp.models import TOTPDevice
-
     give_password(client, bob)
     path = reverse("two-factor-setup") + "?" + urlencode({"next": target})
     client.get(path)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 from django import forms
-from django.urls import reverse
+from django.core.exceptions import ImproperlyConfigured
+from django.urls import resolve, reverse
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from allauth_2fa.forms import TOTPAuthenticateForm, TOTPDeviceForm, TOTPDeviceRemoveForm
+from allauth_2fa.middleware import BaseRequire2FAMiddleware
 from tests.attacks.test_doors import NOBODY, who
 from tests.cast import PASSWORD, code_of, give_answer, give_password, is_logged_in, log_in
 
@@ -121,8 +123,6 @@ def test_a_form_of_0x_with_a_token_field_is_refused_at_once_and_judges_nothing(c
     class Old(TOTPAuthenticateForm):
         token = forms.CharField()
 
-    from django.core.exceptions import ImproperlyConfigured
-
     with pytest.raises(ImproperlyConfigured):
         Old(alice)
 
@@ -146,8 +146,6 @@ def test_without_our_adapter_a_foreign_door_is_closed_too(client, alice, phone, 
 
 
 def test_without_our_adapter_forced_setup_still_knows_who_has_a_factor(rf, alice, bob, phone, settings):
-    from allauth_2fa.middleware import BaseRequire2FAMiddleware
-
     class Everybody(BaseRequire2FAMiddleware):
         def require_2fa(self, request):
             return True
@@ -160,8 +158,6 @@ def test_without_our_adapter_forced_setup_still_knows_who_has_a_factor(rf, alice
     for user in (alice, bob):
         request = rf.get("/who/")
         request.user = user
-        from django.urls import resolve
-
         request.resolver_match = resolve("/who/")
         answers.append(Everybody(lambda _request: None).process_view(request))
     assert answers == [None, "setup"]

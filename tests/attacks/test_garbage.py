@@ -12,10 +12,46 @@ from tests.cast import give_answer, give_password, is_logged_in, is_pending, log
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.attacks.urls")]
 
 STRANGE = [
-    "", " ", "\t\n", "\x00", "123\x00456", "1" * 5000, "0" * 64, "-1", "+12345", "1e5", "0x1F", "١٢٣٤٥٦", "１２３４５６", "²³¹²³¹", "½½½½½½", "Ⅻ", "123 456",
-    "{}", '{"a": [1]}', "null", "' OR 1=1 --", "<script>alert(1)</script>", "{{ 7*7 }}", "%s%n", "\u202e123456", "😀" * 6, "é" * 16, "ﬁ" * 16, "ß" * 16,
-    "abcd-efgh-jkmn-pqrs", "----------------", "a" * 16, "İ" * 16, "\ufffd", "../../etc/passwd", "\r\nSet-Cookie: a=b",
-]  # fmt: skip # noqa: RUF001 - that is what they are for
+    *(
+        "",
+        " ",
+        "\t\n",
+        "\x00",
+        "123\x00456",
+        "1" * 5000,
+        "0" * 64,
+        "-1",
+        "+12345",
+        "1e5",
+        "0x1F",
+        "123 456",
+        "----------------",
+        "../../etc/passwd",
+    ),
+    *(
+        "{}",
+        '{"a": [1]}',
+        "null",
+        "' OR 1=1 --",
+        "<script>alert(1)</script>",
+        "{{ 7*7 }}",
+        "%s%n",
+        "\r\nSet-Cookie: a=b",
+        "abcd-efgh-jkmn-pqrs",
+    ),
+    # Digits of other scripts, superscripts, fractions, Roman numerals, direction marks, ligatures, letters that grow when they are folded.
+    *(
+        "\u0661\u0662\u0663\u0664\u0665\u0666",
+        "\uff11" * 6,
+        "\u00b2" * 6,
+        "\u00bd" * 6,
+        "\u216b",
+        "\u202e123456",
+        "\U0001f600" * 6,
+        "\ufffd",
+    ),
+    *("\u00e9" * 16, "\ufb01" * 16, "\u00df" * 16, "\u0130" * 16, "a" * 16),
+]
 PAGES = ["two-factor-setup", "two-factor-remove", "two-factor-reauthenticate", "two-factor-backup-tokens"]
 
 
@@ -71,7 +107,14 @@ def test_any_marker_cookie_is_no_error_and_no_key(client, alice, phone, value):
 
 
 VALUES = [None, 0, -1, 1e300, True, "", "x", "\x00", [], [1], [None], {}, {"a": 1}, [[]], "1", ["1", 0]]
-KEYS = ["allauth_2fa_user_id", "allauth_2fa_checked", "allauth_2fa_mfa", "allauth_2fa_setup", "allauth_2fa_codes_due", "allauth_2fa_stopped"]
+KEYS = [
+    "allauth_2fa_user_id",
+    "allauth_2fa_checked",
+    "allauth_2fa_mfa",
+    "allauth_2fa_setup",
+    "allauth_2fa_codes_due",
+    "allauth_2fa_stopped",
+]
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -101,9 +144,10 @@ def test_garbage_in_a_key_of_ours_is_no_error_and_no_key_to_anything(client, ali
 
 
 STATES = [
-    None, 1, "x", [], {}, {"state": None}, {"state": {}}, {"state": {"stages": None}}, {"state": {"stages": {"current": "mfa_authenticate"}}},
-    {"state": {"stages": {"current": ["mfa_authenticate"]}}}, {"state": {"stages": []}}, {"state": "stages"},
-]  # fmt: skip
+    *(None, 1, "x", [], {}, {"state": None}, {"state": {}}, {"state": {"stages": None}}, {"state": {"stages": []}}, {"state": "stages"}),
+    {"state": {"stages": {"current": "mfa_authenticate"}}},
+    {"state": {"stages": {"current": ["mfa_authenticate"]}}},
+]
 
 
 @pytest.mark.parametrize("index", range(len(STATES)))

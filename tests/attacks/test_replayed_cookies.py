@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import time_machine
+from django.core import signing
 from django.test import Client
 from django.urls import reverse
 from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -105,8 +106,6 @@ def test_a_session_that_was_logged_out_and_is_replayed_proves_nothing_anew(clien
 
 
 def test_no_secret_and_no_code_stands_in_the_cookie(client, alice, clock):
-    from django.core import signing
-
     give_password(client, alice)
     secret = client.get(reverse("two-factor-setup")).context["secret"]
     device = TOTPDevice.objects.get()

@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import reverse
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from tests.cast import code_of, give_password, log_in
+from tests.cast import PASSWORD, code_of, give_password, log_in
 
 pytestmark = pytest.mark.django_db
 
@@ -92,8 +92,6 @@ def test_recovery_codes_are_shown_once_and_not_to_a_stale_proof(client, alice, p
 
 
 def test_the_password_alone_does_not_refresh_the_proof_of_somebody_with_a_factor(client, alice, phone):
-    from tests.cast import PASSWORD
-
     with time_machine.travel(1_750_000_005, tick=False) as clock:
         log_in(client, alice, phone)
         clock.shift(301)

@@ -113,7 +113,9 @@ def test_the_checked_mark_of_one_user_says_nothing_about_another(client, alice, 
     assert who(client) == NOBODY
 
 
-@pytest.mark.parametrize("garbage", [None, 1, "x", "ab", [], ["1"], {}, [None, None], ["1", "never"], ["1", 1e400], [["1"], 0], {"1": 0, "2": 0}])
+@pytest.mark.parametrize(
+    "garbage", [None, 1, "x", "ab", [], ["1"], {}, [None, None], ["1", "never"], ["1", 1e400], [["1"], 0], {"1": 0, "2": 0}]
+)
 def test_garbage_in_the_checked_mark_is_no_trust(client, alice, phone, garbage):
     log_in(client, alice, phone)
     session = client.session
@@ -128,7 +130,7 @@ def test_the_stale_session_goes_on_behind_the_code(client, alice, clock):
     device = TOTPDevice.objects.create(user=alice)
     clock.shift(301)
     old_key = client.session.session_key
-    response = client.get("/profile/%d/" % alice.pk)
+    response = client.get(f"/profile/{alice.pk}/")
     response = client.get(response["Location"])
     assert response.status_code == 200
     response = client.post(response.wsgi_request.get_full_path(), {"otp_token": code_of(device)})

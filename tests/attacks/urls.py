@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from allauth.account.utils import perform_login
 from allauth.account.views import request_login_code
 from django.contrib.auth import alogin, authenticate, login
 from django.contrib.auth.mixins import LoginRequiredMixin
@@ -109,8 +110,6 @@ def stream(request: HttpRequest) -> StreamingHttpResponse:
 
 def two_logins(request: HttpRequest) -> JsonResponse:
     """Let Bob in by allauth, then turn to Alice, all in one request."""
-    from allauth.account.utils import perform_login  # noqa: PLC0415 - imports allauth's stages
-
     perform_login(request, User.objects.get(username="bob"))
     login(request, User.objects.get(username="alice"), "django.contrib.auth.backends.ModelBackend")
     return JsonResponse(seen(request))

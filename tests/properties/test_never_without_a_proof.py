@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 
 import pytest
@@ -112,8 +113,6 @@ class Site(RuleBasedStateMachine):
             self.proved[self.session_of(browser)].add(name)
 
     def step(self, offset):
-        import time
-
         return int(time.time()) // 30 + offset
 
     @rule(browser=browsers, name=names)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 from allauth.account.models import EmailAddress
-from django.apps import apps
+from django.contrib.sessions.backends.db import SessionStore
 from django.test import Client
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from tests.attacks.test_doors import NOBODY, who
 from tests.cast import PASSWORD, code_of, give_answer, is_logged_in, log_in
 
-pytestmark = [pytest.mark.django_db, pytest.mark.skipif(not apps.is_installed("allauth.headless"), reason="headless is not installed in this run")]
+pytestmark = pytest.mark.django_db
 
 BROWSER, APP = "/_allauth/browser/v1/auth/", "/_allauth/app/v1/auth/"
 EARLY = {"X-Look-Early": "1"}
@@ -81,9 +82,6 @@ def test_a_token_and_a_cookie_of_two_users_are_not_mixed(client, alice, bob, pho
 
 
 def test_an_apps_session_that_became_owing_is_stopped(client, alice):
-    from django.contrib.sessions.backends.db import SessionStore
-    from django_otp.plugins.otp_totp.models import TOTPDevice
-
     token = log_in_by_api(client, APP).json()["meta"]["session_token"]
     TOTPDevice.objects.create(user=alice)
     session = SessionStore(token)

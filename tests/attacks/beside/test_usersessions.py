@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from django.apps import apps
+from allauth.usersessions.models import UserSession
 
 from tests.cast import PASSWORD, code_of, give_answer, give_password, is_logged_in
 
-pytestmark = [pytest.mark.django_db, pytest.mark.skipif(not apps.is_installed("allauth.usersessions"), reason="not installed in this run")]
+pytestmark = pytest.mark.django_db
 
 
 def test_a_half_finished_login_is_no_session_and_a_finished_one_is(client, alice, phone):
-    from allauth.usersessions.models import UserSession
-
     give_password(client, alice)
     client.get("/who/", headers={"Sec-Fetch-Dest": "empty"})
     assert not UserSession.objects.exists()
@@ -22,8 +20,6 @@ def test_a_half_finished_login_is_no_session_and_a_finished_one_is(client, alice
 
 
 def test_a_foreign_login_is_no_session(client, alice, phone):
-    from allauth.usersessions.models import UserSession
-
     client.post("/door/custom/", {"username": "alice", "password": PASSWORD})
     client.get("/who/", headers={"Sec-Fetch-Dest": "empty"})
     assert not UserSession.objects.exists()
