@@ -52,4 +52,6 @@ def test_a_user_with_two_static_devices_is_copied(alice):
 
 @pytest.mark.usefixtures("tokens")
 def test_a_user_with_recovery_codes_only_is_not_forgotten(alice):
-    assert f"user {alice.pk}, 3 recovery codes" in migrate()
+    (line,) = (line for line in migrate().splitlines() if line.startswith(f"user {alice.pk}, "))
+    assert "recovery codes" in line
+    assert "3" in line
