@@ -6,6 +6,7 @@ allauth renames these in minor releases (65.10, 65.20, 65.21). Everything else i
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, cast
 
 # allauth.account.stages cannot be the first import of an interpreter (it imports itself in a circle);
@@ -122,6 +123,28 @@ def pending_login(request: HttpRequest) -> Login | None:
 def enter_stage(request: HttpRequest) -> LoginStage | None:
     """Return our stage if the session's half-finished login waits at it."""
     return LoginStageController.enter(request, STAGE_KEY)
+
+
+def put_off_earlier_stages(request: HttpRequest, login: Login) -> None:
+    """Let allauth find our stage when it looks for the pending one; those before it have their turn behind the answer.
+
+    Without our stage, which takes them up again, nothing is put off.
+    """
+    controller = LoginStageController(request, login)
+    stages = controller.get_stages()
+    if not any(getattr(stage, "takes_up_stages", False) for stage in stages):
+        return
+    earlier = [stage.key for stage in takewhile(lambda stage: stage.key != STAGE_KEY, stages)]
+    for key in earlier:
+        controller.set_handled(key)
+    login.state["stages"][STAGE_KEY]["data"]["put_off"] = earlier
+
+
+def take_up_stages(login: Login) -> None:
+    """Let the login go through the stages that were put off."""
+    stages = login.state["stages"]
+    for key in stages[STAGE_KEY]["data"].pop("put_off", []):
+        stages[key]["handled"] = False
 
 
 def clear_login(request: HttpRequest) -> None:

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 PENDING_COOKIE = "allauth_2fa_pending"
 """Tells, without a look at the session, that there may be a half-finished login in it. It proves and opens nothing."""
 
-OWN_PAGES = frozenset({challenge.PAGE, compat.MFA_PAGE, "mfa_authenticate_webauthn"})
-"""The pages on which a half-finished login is gone on with; loading another page cancels it."""
+OWN_PAGES = (challenge.PAGE, compat.MFA_PAGE)
+"""How the names of the pages begin on which a half-finished login is gone on with; loading another one cancels it."""
 
 
 def is_page(request: HttpRequest) -> bool:
@@ -121,7 +121,7 @@ def _leaves_challenge(request: HttpRequest) -> bool:
 
 def _is_own_page(request: HttpRequest) -> bool:
     match = request.resolver_match
-    return match is not None and match.url_name in OWN_PAGES
+    return match is not None and (match.url_name or "").startswith(OWN_PAGES)
 
 
 def _has_work(request: HttpRequest) -> bool:

@@ -25,6 +25,7 @@ class TwoFactorStage(compat.LoginStage):
 
     key = compat.STAGE_KEY
     urlname = challenge.PAGE
+    takes_up_stages = True
 
     def __init__(self, controller: compat.LoginStageController, request: HttpRequest, login: compat.Login) -> None:
         super().__init__(controller, request, login)
@@ -50,6 +51,11 @@ class TwoFactorStage(compat.LoginStage):
         # Who is let pass for another reason (a trusted browser) has settled it with allauth.mfa, who has no authenticator has not.
         self.state["mfa"] = response is not None or compat.mfa_enabled_for(user)
         return response, lives_on
+
+    def exit(self) -> HttpResponse:
+        """Let the login go on, through the stages that the guard had put off first."""
+        compat.take_up_stages(self.login)
+        return super().exit()
 
     def abort(self) -> HttpResponse:
         """End the login, and lead to the login page."""

@@ -122,6 +122,7 @@ def suspend(request: HttpRequest, user: AbstractBaseUser) -> None:
         # The proof that is owed is allauth.mfa's: its page asks for it, and no device of ours will answer.
         state.update(due=False, mfa=True)
         challenge.notes(request).page = compat.MFA_PAGE
+    compat.put_off_earlier_stages(request, login)
     compat.stash(request, login)
     challenge.notes(request).foreign_user = user
 
@@ -181,6 +182,7 @@ def lead_on(request: HttpRequest, next_url: str | None) -> HttpResponse | None:
     if login is None:
         return None
     login.redirect_url = next_url
+    compat.take_up_stages(login)
     return compat.resume(request, login)
 
 
