@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from binascii import unhexlify
 
 import pytest
@@ -192,7 +191,6 @@ def test_one_query_a_kind_of_device(client, alice, phone, django_assert_max_num_
     for n in range(5):
         TOTPDevice.objects.create(user=alice, name=f"Phone {n}")
         Pager.objects.create(user=alice, name=f"Pager {n}")
-    logging.getLogger("allauth_2fa").setLevel(logging.CRITICAL)
     give_password(client, alice)
     with django_assert_max_num_queries(2 + len(registry.primaries())):
         client.get(CHALLENGE)
