@@ -61,6 +61,27 @@ function groupDigits(field) {
     });
 }
 
+/** A refused code stays to be looked at, and the next one takes its place. */
+function replaceRefused(field) {
+    if (field.autofocus && field.getAttribute("aria-invalid") === "true") {
+        field.select();
+    }
+}
+
+const ON_ITS_WAY = 10000;
+
+/** A second click, while the first one is on its way, would answer anew: with a code that is used up by then. */
+function sendOnce(form) {
+    let sent = -ON_ITS_WAY;
+    form.addEventListener("submit", (event) => {
+        if (event.timeStamp - sent < ON_ITS_WAY) {
+            event.preventDefault();
+        } else {
+            sent = event.timeStamp;
+        }
+    });
+}
+
 /** Offer the pad of digits until the visitor turns to recovery codes, which have letters. */
 function switchKeyboard(box) {
     const field = document.querySelector("input[autocomplete='one-time-code']");
@@ -75,11 +96,19 @@ function switchKeyboard(box) {
     choose();
 }
 
-const offers = { "another-way": switchKeyboard, continue: keepQuery, copy: offerCopy, print: offerPrint };
+const offers = {
+    "another-way": switchKeyboard,
+    continue: keepQuery,
+    copy: offerCopy,
+    once: (box) => sendOnce(box.querySelector("form")),
+    print: offerPrint,
+};
 
 for (const box of document.querySelectorAll("[data-two-factor]")) {
     offers[box.dataset.twoFactor](box);
 }
 for (const field of document.querySelectorAll("input[autocomplete='one-time-code']")) {
     groupDigits(field);
+    replaceRefused(field);
+    sendOnce(field.form);
 }
