@@ -22,6 +22,8 @@ AUTHENTICATE, SETUP, CODES, REMOVE = map(
 
 BROWSERS = 8
 
+pytestmark = pytest.mark.timeout(180)  # on a busy machine the processes need a while to start
+
 
 def secret_on(page):
     """Return the secret that the page shows, as a device that makes its codes."""
@@ -79,9 +81,11 @@ def test_of_many_setups_at_once_one_counts(logged_in, no_error, alice):
     )
     no_error(answers)
     # Each session was shown a secret of its own, and the last one counts: it may be that nobody has got through.
-    won = [secret_on(page).key for page, answer in zip(pages, answers, strict=True) if answer.location == CODES]
-    assert [device.key for device in TOTPDevice.objects.filter(user=alice, confirmed=True)] == won
-    assert len(won) <= 1
+    # Who comes later is led on from the setup page as well.
+    led_on = {secret_on(page).key for page, answer in zip(pages, answers, strict=True) if answer.location == CODES}
+    confirmed = [device.key for device in TOTPDevice.objects.filter(user=alice, confirmed=True)]
+    assert len(confirmed) == bool(led_on)
+    assert led_on.issuperset(confirmed)
 
 
 def test_one_code_confirms_a_setup_once(logged_in, no_error, alice):
@@ -90,8 +94,10 @@ def test_one_code_confirms_a_setup_once(logged_in, no_error, alice):
     fields = fields_of(page, "otp_token") | {"otp_token": code_of(secret_on(page))}
     answers = at_once(browser.begin(SETUP, fields) for _ in range(BROWSERS))
     no_error(answers)
-    # Who comes later is led on from the setup page, at once or when it is loaded anew.
-    assert CODES in {answer.location for answer in answers} <= {CODES, SETUP}
+    # Who comes later is led on from the setup page, at once or when it is loaded anew; or to the login, once the
+    # session has another key.
+    assert {answer.status for answer in answers} == {302}
+    assert CODES in {answer.location for answer in answers}
     assert TOTPDevice.objects.filter(user=alice, confirmed=True).count() == 1
 
 
@@ -110,7 +116,8 @@ def test_of_many_renewals_at_once_the_last_one_counts(verified, no_error, alice,
     assert {len(codes) for codes in shown} == {3}
     device = RecoveryDevice.objects.get(user=alice)
     assert device.codes_left() == 3
-    assert sorted(sum(device.verify_token(code) for code in codes) for codes in shown) == [0] * (BROWSERS - 1) + [3]
+    (valid,) = [codes for codes in shown if device.verify_token(min(codes))]
+    assert all(device.verify_token(code) for code in valid - {min(valid)})
 
 
 def test_a_removal_ends_the_logins_that_have_not_been_answered(verified, half_finished, no_error, alice, phone):

@@ -12,6 +12,8 @@ from tests.cast import code_of
 from .browser import at_once, fields_of
 from .server import AT_ONCE, PROCESSES
 
+pytestmark = pytest.mark.timeout(180)  # on a busy machine the processes need a while to start
+
 
 def by_app(_user, phone):
     return code_of(phone)

@@ -148,7 +148,8 @@ def test_of_many_renewals_the_last_one_counts(alice, had_codes):
     assert {type(outcome) for outcome in outcomes} == {list}, outcomes
     device = RecoveryDevice.objects.get(user=alice)
     assert device.codes_left() == 2
-    assert sorted(sum(device.verify_token(code) for code in codes) for codes in outcomes) == [0] * (THREADS - 1) + [2]
+    ((_first, second),) = [codes for codes in outcomes if device.verify_token(codes[0])]
+    assert device.verify_token(second)
 
 
 @pytest.mark.parametrize("had_tokens", [True, False])

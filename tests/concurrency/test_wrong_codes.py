@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from django.urls import reverse
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -14,6 +15,8 @@ from .conftest import FAILURES, fail_before
 from .server import AT_ONCE
 
 PATH = reverse("two-factor-authenticate")
+
+pytestmark = pytest.mark.timeout(180)  # on a busy machine the processes need a while to start
 
 
 def wrong_codes_of(phone, number):
