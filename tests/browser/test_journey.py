@@ -61,7 +61,7 @@ def test_a_visitor_signs_up_sets_up_an_app_logs_in_both_ways_and_turns_it_off(vi
     visitor.log_out()
 
     visitor.come_to_the_challenge(person)
-    visitor.sees("Open My phone, authenticator app, and enter the code that it is showing now.")
+    visitor.sees("My phone, authenticator app, and enter the code that it is showing now.")
     visitor.answer(person.app.next_code())
     visitor.is_logged_in(person)
     visitor.log_out()

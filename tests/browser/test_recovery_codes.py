@@ -65,6 +65,11 @@ def test_nobody_goes_on_before_they_say_that_the_codes_are_saved(visitor, codes,
     visitor.is_logged_in(bea)
 
 
+def test_who_looks_at_new_codes_is_offered_nothing_that_would_void_them(visitor, codes):
+    expect(visitor.button("Make new recovery codes")).to_have_count(0)
+    expect(visitor.link("Turn off two-factor authentication")).to_have_count(0)
+
+
 def test_they_are_not_on_the_page_when_it_is_loaded_again(visitor, codes):
     visitor.open("/accounts/two-factor/backup-tokens/")
     visitor.sees("You have 8 unused recovery codes. They were shown when they were made, and cannot be shown again.")
