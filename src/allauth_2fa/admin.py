@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -12,10 +13,10 @@ from django.db.models.constants import LOOKUP_SEP
 from django.http import HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.module_loading import module_has_submodule
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
-from django_otp.plugins.otp_static import admin as static_admin
-from django_otp.plugins.otp_totp import admin as totp_admin
+from django_otp import device_classes
 
 from . import app_settings
 from .factors import registry
@@ -115,19 +116,28 @@ class RecoveryAdmin(DeviceAdmin):
         return device.codes_left() if tokens is None else tokens.count()
 
 
-STOCK = {registry.totp.model: totp_admin.TOTPDeviceAdmin, registry.static.model: static_admin.StaticDeviceAdmin}
-"""django-otp's own pages show secrets. Those stand back for ours; a project's own pages stay."""
+STOCK = "django_otp.plugins."
+"""Where django-otp's own pages come from. They show secrets and stand back for ours; a project's own pages stay."""
 
 
 def register(site: AdminSite) -> None:
     """Register the pages of the devices, unless the project has some of its own."""
-    pages = {registry.totp.model: DeviceAdmin, registry.static.model: RecoveryAdmin, registry.recovery.model: RecoveryAdmin}
-    for model, page in pages.items():
-        if site.is_registered(model) and type(site._registry[model]) is STOCK.get(model):  # noqa: SLF001 - there is no public way
+    stands_in = {registry.static.model, registry.recovery.model}
+    shown = {model for model in device_classes() if model.__module__.startswith(STOCK)}
+    for model in shown | stands_in:
+        if site.is_registered(model) and type(site._registry[model]).__module__.startswith(STOCK):  # noqa: SLF001 - there is no public way
             site.unregister(model)
         if not site.is_registered(model):
-            site.register(model, page)
+            site.register(model, RecoveryAdmin if model in stands_in else DeviceAdmin)
+
+
+def _register_stock() -> None:
+    """Let django-otp register its pages first, wherever its apps stand in INSTALLED_APPS."""
+    for config in apps.get_app_configs():
+        if config.name.startswith(STOCK) and module_has_submodule(config.module, "admin"):
+            import_module(f"{config.name}.admin")
 
 
 if apps.is_installed("django.contrib.admin"):
+    _register_stock()
     register(admin.site)

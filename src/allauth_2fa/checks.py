@@ -13,11 +13,13 @@ from django.apps import apps
 from django.conf import settings
 from django.contrib.auth.views import LoginView
 from django.core import checks
+from django.core.exceptions import ImproperlyConfigured
 from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, reverse
 from django.utils.module_loading import import_string
 
 from . import app_settings, compat
 from .adapter import LATER_STAGES, STAGE, OTPAdapter, TwoFactorAdapterMixin
+from .factors import registry
 from .middleware import AllauthTwoFactorMiddleware
 
 if TYPE_CHECKING:
@@ -152,6 +154,17 @@ def check_settings(**_kwargs: Any) -> Messages:
     for name in [*unknown, *(f"{app_settings.PREFIX}FORMS[{key!r}]" for key in unknown_forms)]:
         messages.append(checks.Warning(f"{name} is not a setting of this package.", hint="Check how it is spelt.", id="allauth_2fa.W002"))
     return messages
+
+
+@checks.register(checks.Tags.security)
+def check_factors(**_kwargs: Any) -> Messages:
+    """E010: ALLAUTH_2FA_FACTORS names what is no factor, or nothing that a login can wait for."""
+    try:
+        wrong = "" if registry.primaries() else "it names nothing that a login can wait for"
+    except (ImproperlyConfigured, ImportError, TypeError) as error:
+        wrong = str(error)
+    hint = 'Take ids, or paths of classes. Recovery codes stand in for a factor and are none: add "totp", say.'
+    return [checks.Error(f"ALLAUTH_2FA_FACTORS cannot be used: {wrong}.", hint=hint, id="allauth_2fa.E010")] if wrong else []
 
 
 def _wrong_setting(setting: app_settings.Setting, value: object) -> checks.CheckMessage:

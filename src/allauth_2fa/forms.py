@@ -36,7 +36,7 @@ def code_field(label: Any, *, inputmode: str, autofocus: bool = True) -> forms.C
         # Where people write from right to left, groups of digits would change places.
         "dir": "ltr",
     }
-    missing = {"required": _("Enter the code that your authenticator app is showing now.")}
+    missing = {"required": _("Enter the code.")}
     return forms.CharField(label=label, widget=forms.TextInput(attrs=attrs), error_messages=missing)
 
 
@@ -74,15 +74,17 @@ class _AnswerForm(forms.Form):
             self.add_error("otp_token", forms.ValidationError(refusal.message, code=refusal.code))
 
 
-class TOTPAuthenticateForm(_AnswerForm):
-    """Asks for the second factor. Valid means: the answer was accepted, by ``form.device``, and is used up."""
-
-    otp_token = code_field(_("Code"), inputmode="text")
+class _AskingForm(_AnswerForm):
+    """A form that asks for the second factor by any of the user's devices."""
 
     def __init__(self, user: AbstractBaseUser, **kwargs: Any) -> None:
         super().__init__(user, **kwargs)
-        self.devices = answers.offers(user, self.data.get(self.add_prefix("otp_token"), ""))
+        self.devices: list[Any] = []
         self.place: MutableMapping[str, Any] = {}
+
+    def offer_devices(self) -> None:
+        """Offer the user's devices, as a choice if there are several."""
+        self.devices = answers.offers(self.user, self.data.get(self.add_prefix("otp_token"), ""))
         # Browsers refuse to post an empty field that is required, and a code is asked for with an empty one.
         self.use_required_attribute = not any(answers.sends(device) for device in self.devices)
         if len(self.devices) > 1:
@@ -90,15 +92,25 @@ class TOTPAuthenticateForm(_AnswerForm):
             self.fields["device"] = forms.CharField(label=_("Device"), required=False, widget=forms.Select(choices=choices))
             self.order_fields(["device", "otp_token"])
 
-    def clean(self) -> dict[str, Any]:
-        """Judge the answer, once."""
-        self._judge(self._answer)
-        return self.cleaned_data
-
     @sensitive_variables("text")
     def _answer(self) -> Device:
         text, chosen = self.cleaned_data["otp_token"], self.cleaned_data.get("device")
         return answers.answer(self.user, text, chosen or None, devices=self.devices, place=self.place)
+
+
+class TOTPAuthenticateForm(_AskingForm):
+    """Asks for the second factor. Valid means: the answer was accepted, by ``form.device``, and is used up."""
+
+    otp_token = code_field(_("Code"), inputmode="text")
+
+    def __init__(self, user: AbstractBaseUser, **kwargs: Any) -> None:
+        super().__init__(user, **kwargs)
+        self.offer_devices()
+
+    def clean(self) -> dict[str, Any]:
+        """Judge the answer, once."""
+        self._judge(self._answer)
+        return self.cleaned_data
 
 
 def _label(device: Device) -> Any:
@@ -137,13 +149,14 @@ class TOTPDeviceForm(_AnswerForm):
         return device
 
 
-class TOTPDeviceRemoveForm(_AnswerForm):
+class TOTPDeviceRemoveForm(_AskingForm):
     """Takes the second factor away, for a code where ``ALLAUTH_2FA_REQUIRE_OTP_ON_DEVICE_REMOVAL`` says so."""
 
     def __init__(self, user: AbstractBaseUser, **kwargs: Any) -> None:
         super().__init__(user, **kwargs)
         if app_settings.REQUIRE_OTP_ON_DEVICE_REMOVAL:
             self.fields["otp_token"] = code_field(_("Code"), inputmode="text")
+            self.offer_devices()
 
     def clean(self) -> dict[str, Any]:
         """Judge the answer, once, where one is asked for."""
@@ -151,9 +164,6 @@ class TOTPDeviceRemoveForm(_AnswerForm):
             self._judge(self._answer)
         return self.cleaned_data
 
-    def _answer(self) -> Device:
-        return answers.answer(self.user, self.cleaned_data["otp_token"])
-
     def save(self) -> None:
-        """Remove the authenticator apps and what stood in for them."""
+        """Remove the user's devices and what stood in for them."""
         enrollment.remove(self.user)

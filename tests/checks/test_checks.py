@@ -171,6 +171,15 @@ def test_a_misspelt_setting_is_named(settings):
     assert ids("W002") == ["allauth_2fa.W002"] * 2
 
 
+@pytest.mark.parametrize("factors", [["no.such.factor"], ["tests.checks.test_checks.TwinStage"], ["recovery_codes"], ["no.such.Factor"]])
+def test_factors_that_cannot_be_used_are_named(settings, factors):
+    assert ids("E010") == []
+    settings.ALLAUTH_2FA_FACTORS = factors
+    assert ids("E010") == ["allauth_2fa.E010"]
+    settings.ALLAUTH_2FA_FACTORS = ["recovery_codes", "totp"]
+    assert ids("E010") == []
+
+
 def test_sessions_in_signed_cookies_are_named(settings):
     assert ids("W003") == []
     settings.SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"

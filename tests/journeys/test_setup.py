@@ -7,6 +7,7 @@ from base64 import b64decode
 
 import pytest
 import time_machine
+from django.contrib.sites.requests import RequestSite
 from django.test import Client
 from django.urls import reverse
 from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -89,6 +90,12 @@ def test_digits_and_period_that_are_not_the_defaults_are_in_the_uri(at_setup, al
 def test_a_code_that_is_off_by_minutes_says_that_the_clock_is_off(at_setup, alice, steps, minutes):
     response = at_setup.post(SETUP, {"otp_token": code_of(waiting(alice), steps)})
     assert f"the clock of your device seems to be off by about {minutes}." in message_of(response)
+
+
+def test_the_issuer_is_the_host_without_its_port_where_there_are_no_sites(at_setup, alice, monkeypatch):
+    monkeypatch.setattr("allauth_2fa.views.setup.get_current_site", RequestSite)
+    context = at_setup.get(SETUP, headers={"Host": "shop.example:8000"}).context
+    assert context["otpauth_url"].endswith("&issuer=shop.example")
 
 
 def test_the_device_has_the_name_that_it_was_given(at_setup, alice):

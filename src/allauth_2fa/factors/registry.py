@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import django_otp
 from django.apps import apps
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.signals import setting_changed
 from django.dispatch import receiver
 from django.utils.module_loading import import_string
@@ -44,8 +44,8 @@ NOT_GENERIC = frozenset({"otp_email.emaildevice", "otp_webauthn.webauthncredenti
 NEVER = datetime.min.replace(tzinfo=UTC)
 """When a device was used that has not been used."""
 
-LONGEST_PK = 18
-"""Decimal digits that every database's 64-bit integer holds."""
+LONGEST_PK = 64
+"""Characters of the longest primary key that is looked at."""
 
 
 @cache
@@ -102,8 +102,10 @@ def primaries() -> tuple[Factor, ...]:
 
 def has_primary(user: AbstractBaseUser) -> bool:
     """Tell whether the user holds a device that a login has to wait for (one query)."""
-    first, *others = (factor.model.objects.filter(user_id=user.pk, confirmed=True).values_list("pk") for factor in primaries())
-    return bool(first.union(*others, all=True)[:1]) if others else first.exists()
+    mine = [factor.model.objects.filter(user_id=user.pk, confirmed=True).values_list("user_id") for factor in primaries()]
+    if len(mine) == 1:
+        return mine[0].exists()
+    return bool(mine) and bool(mine[0].union(*mine[1:])[:1])
 
 
 def primary_devices(user: AbstractBaseUser, **annotations: Any) -> list[Any]:
@@ -129,6 +131,14 @@ def load(persistent_id: str | None, user: AbstractBaseUser) -> Device | None:
     """
     label, _slash, pk = (persistent_id or "").rpartition("/")
     factor = next((factor for factor in factors() if factor.model.model_label() == label), None)
-    if factor is None or not (pk.isascii() and pk.isdigit()) or len(pk) > LONGEST_PK:
+    key = _key(factor.model, pk) if factor else None
+    return None if factor is None or key is None else factor.model.objects.filter(pk=key, user_id=user.pk, confirmed=True).first()
+
+
+def _key(model: type[Device], text: str) -> Any:
+    """Return the primary key that is written like that, None if the model has no such keys."""
+    try:
+        key = model._meta.pk.to_python(text) if len(text) <= LONGEST_PK and "\0" not in text else None  # noqa: SLF001 - Django documents it
+    except ValidationError:
         return None
-    return factor.model.objects.filter(pk=int(pk), user_id=user.pk, confirmed=True).first()
+    return key if str(key) == text else None

@@ -11,14 +11,15 @@ from allauth_2fa import app_settings
 from allauth_2fa.flows import enrollment
 from allauth_2fa.forms import TOTPDeviceRemoveForm
 
-from .base import FactorRequiredMixin, FormPage, ProofRequiredMixin, name_or_path
+from .asking import AskingPage
+from .base import FactorRequiredMixin, ProofRequiredMixin, name_or_path
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
     from django.http.response import HttpResponseBase
 
 
-class TwoFactorRemove(ProofRequiredMixin, FactorRequiredMixin, FormPage):
+class TwoFactorRemove(ProofRequiredMixin, FactorRequiredMixin, AskingPage):
     """Takes the second factor away, for a code or a fresh proof."""
 
     page = form_key = "remove"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from typing import TYPE_CHECKING, Any
 
@@ -103,7 +104,8 @@ class TwoFactorSetup(ProofRequiredMixin, FormPage):
 
     def get_qr_code_kwargs(self) -> dict[str, str]:
         """Return what the app shows: ``issuer``, the site, and ``label``, the account, led by the issuer and a colon."""
-        issuer = get_current_site(self.request).name.replace(":", "")
+        # Without django.contrib.sites the name is the host, with its port; apps split issuer and account at a colon.
+        issuer = re.sub(r":\d+$", "", get_current_site(self.request).name).replace(":", "")
         return {"issuer": issuer, "label": f"{issuer}: {self.get_form_user().get_username()}"}
 
     def get_qr_code_data_uri(self) -> str:

@@ -8,12 +8,14 @@ import pytest
 import requests
 from django.test import Client
 from django_otp.plugins.otp_email.models import EmailDevice
+from django_otp.plugins.otp_hotp.models import HOTPDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from otp_twilio.models import TwilioSMSDevice
 from otp_yubikey.models import YubikeyDevice
 from yubiotp.otp import OTP, encode_otp
 
 from allauth_2fa.factors import registry
+from allauth_2fa.testing import login_verified
 from tests.cast import code_of, give_answer, give_password, is_logged_in, is_pending
 from tests.pager.models import Pager
 
@@ -185,6 +187,34 @@ def test_reauthentication_sends_a_code_too(client, alice, pager, settings):
     page = "/accounts/two-factor/reauthenticate/?next=/private/"
     assert client.post(page, {"action": "send"}).context["notice"].startswith("A code is on its way")
     assert client.post(page, {"otp_token": Pager.sent[-1]})["Location"] == "/private/"
+
+
+def test_a_user_whose_only_device_sends_codes_turns_it_off_by_one(client, alice, pager):
+    give_password(client, alice)
+    give_answer(client, Pager.sent[-1])
+    Pager.objects.update(last_generated_timestamp=None)
+    remove = "/accounts/two-factor/remove/"
+    assert client.get(remove).context["can_send"]
+    assert client.post(remove, {"action": "send"}).context["notice"].startswith("A code is on its way")
+    assert client.post(remove, {"otp_token": Pager.sent[-1]})["Location"] == "/accounts/two-factor/setup/"
+    assert not Pager.objects.exists()
+
+
+def test_no_admin_page_of_django_otps_own_devices_shows_a_secret(client, staff):
+    token = HOTPDevice.objects.create(user=staff, name="Token")
+    mail = EmailDevice.objects.create(user=staff, name="Mail", token="424242")
+    login_verified(client, staff, token)
+    for device, secret in ((token, token.key), (mail, mail.token)):
+        for page in ("", f"{device.pk}/change/"):
+            response = client.get(f"/admin/{device._meta.app_label}/{device._meta.model_name}/{page}")
+            assert response.status_code == 200
+            assert secret not in response.text
+
+
+def test_a_site_with_no_factor_for_a_login_asks_for_none(client, alice, pager, settings):
+    settings.ALLAUTH_2FA_FACTORS = ["recovery_codes"]
+    give_password(client, alice)
+    assert is_logged_in(client)
 
 
 def test_one_query_a_kind_of_device(client, alice, phone, django_assert_max_num_queries):
