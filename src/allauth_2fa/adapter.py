@@ -34,8 +34,11 @@ class TwoFactorAdapterMixin:
     """
 
     def has_2fa_enabled(self, user: AbstractBaseUser) -> bool:
-        """Tell whether logins of this user wait for a second factor. Override to decide otherwise."""
-        return registry.has_primary(user)
+        """Tell whether logins of this user wait for a second factor. Override to decide otherwise.
+
+        This costs one query, and none in a session that one of the user's devices has verified.
+        """
+        return challenge.is_verified_by_factor(user) or registry.has_primary(user)
 
     def get_2fa_authenticate_url(self, request: HttpRequest) -> str:
         """Return the page that asks for the second factor, with the query string of the login and its ``next``."""

@@ -97,7 +97,7 @@ class AllauthTwoFactorMiddleware:
         async def admitted() -> Any:
             if not seen:
                 found = await auser()
-                passes = not found.is_authenticated or guard.is_bound(found) or guard.was_checked(request, found)
+                passes = not found.is_authenticated or challenge.is_bound(found) or guard.was_checked(request, found)
                 seen.append(found if passes else await sync_to_async(guard.admit)(request, found))
             return seen[0]
 

@@ -53,11 +53,16 @@ COLOURS: dict[str, Any] = {"border": 4, "dark": "#000", "light": "#fff", "omitsi
 """Dark on light whatever the page's theme, with the quiet zone of four modules that ISO/IEC 18004 asks for."""
 
 
+MASK = 2
+"""Which of the eight patterns is laid over the code. Every reader reads each of them, and to look for the most even one takes
+four fifths of the time."""
+
+
 def _qr_code(url: str) -> QRCode:
     """Draw at error correction M, as the old line did; micro codes and a higher level are things that apps cannot read or use."""
     import segno  # noqa: PLC0415 - most processes never draw a QR code, and it costs 10 ms to import
 
-    return segno.make(url, error="m", micro=False, boost_error=False)
+    return segno.make(url, error="m", micro=False, boost_error=False, mask=MASK)
 
 
 def user_has_valid_totp_device(user: AbstractBaseUser | AnonymousUser) -> bool:

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from allauth_2fa.factors import registry
+from allauth_2fa.middleware import BaseRequire2FAMiddleware
 from allauth_2fa.testing import login_verified
 from tests.cast import code_of, give_answer, give_password, is_logged_in, wrong_code_of
 
@@ -138,3 +139,19 @@ def test_a_page_that_does_not_ask_for_the_user(client, alice, phone, count):
         response = client.get("/plain/")
     assert count.total == 0, count.statements
     assert "Cookie" not in response.headers.get("Vary", "")
+
+
+class EverybodyNeedsAFactor(BaseRequire2FAMiddleware):
+    """Demands a factor of everybody."""
+
+    def require_2fa(self, request):
+        return True
+
+
+def test_a_page_that_asks_for_the_user_where_a_factor_is_demanded(client, alice, phone, settings, count):
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "tests.queries.test_counts.EverybodyNeedsAFactor"]
+    login_verified(client, alice, phone)
+    with count:
+        response = client.get("/")
+    assert "alice" in response.text
+    assert count.total == 3, count.statements

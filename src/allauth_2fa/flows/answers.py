@@ -38,7 +38,7 @@ def offers(user: AbstractBaseUser, text: str = "") -> list[Any]:
         text: the answer, if there is one already. A static token may be made of digits, like the codes of an app;
             ``device.is_static`` tells whether the answer is one, in the same query.
     """
-    return registry.primary_devices(user, is_static=registry.static.holds(user, text))
+    return registry.primary_devices(user, **({"is_static": registry.static.holds(user, text)} if text else {}))
 
 
 @sensitive_variables("text", "judged")
@@ -96,7 +96,7 @@ def _addressed(user: AbstractBaseUser, text: str, device_id: str | None, devices
     if device is None:
         return _static_device(user, text), text
     # While the device that pays for wrong codes is throttled, they are not tried as tokens either: that would be for nothing.
-    may_be_static = device.is_static and not _factor(device).accepts(device, cleaned) and device.verify_is_allowed()[0]
+    may_be_static = getattr(device, "is_static", False) and not _factor(device).accepts(device, cleaned) and device.verify_is_allowed()[0]
     return (_static_device(user, text), text) if may_be_static else (device, cleaned)
 
 

@@ -67,6 +67,18 @@ def take_settled(request: HttpRequest) -> bool:
     return settled
 
 
+def is_bound(user: Any) -> bool:
+    """Tell whether django-otp has bound the session to a device of the user's that still counts."""
+    device = getattr(user, "otp_device", None)
+    return device is not None and device.user_id == user.pk and bool(device.confirmed)
+
+
+def is_verified_by_factor(user: Any) -> bool:
+    """Tell whether the session is bound to a device that a login can wait for, which a recovery code is not."""
+    factor = registry.factor_of(user.otp_device) if is_bound(user) else None
+    return factor is not None and factor.primary
+
+
 def is_due(user: AbstractBaseUser) -> bool:
     """Tell whether the project's adapter wants a second factor of this user (one query)."""
     wants = getattr(get_adapter(), "has_2fa_enabled", registry.has_primary)

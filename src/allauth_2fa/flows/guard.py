@@ -53,18 +53,12 @@ def owes(request: HttpRequest, user: AbstractBaseUser) -> bool:
 
     A session that owes nothing is believed for ``ALLAUTH_2FA_GUARD_RECHECK`` seconds; after that it costs one query.
     """
-    if is_bound(user) or was_checked(request, user) or _is_exempt(request, user):
+    if challenge.is_bound(user) or was_checked(request, user) or _is_exempt(request, user):
         return False
     if challenge.is_due(user) or _owes_mfa(request, user):
         return True
     remember(request, user)
     return False
-
-
-def is_bound(user: Any) -> bool:
-    """Tell whether django-otp has bound the session to a device of the user's that still counts."""
-    device = getattr(user, "otp_device", None)
-    return device is not None and device.user_id == user.pk and bool(device.confirmed)
 
 
 def was_checked(request: HttpRequest, user: AbstractBaseUser) -> bool:
@@ -134,7 +128,7 @@ def on_user_logged_in(request: HttpRequest | None, user: AbstractBaseUser) -> No
     _clear_for(request, user)
     if challenge.take_settled(request):
         return
-    if is_bound(user):
+    if challenge.is_bound(user):
         request.session[DEVICE_ID_SESSION_KEY] = user.otp_device.persistent_id  # type: ignore[attr-defined]
     elif owes(request, user):
         suspend(request, user)
