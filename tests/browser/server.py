@@ -28,7 +28,7 @@ class Demo:
             **os.environ,
             "DEMO_DATA_DIR": str(folder),
             "DJANGO_SETTINGS_MODULE": f"{__package__}.settings",
-            "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "demo"))),
+            "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), str(ROOT / "demo"), os.environ.get("PYTHONPATH")))),
             "PYTHONUNBUFFERED": "1",
         }
         with self.log.open("w") as log:
