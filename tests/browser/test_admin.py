@@ -3,6 +3,8 @@
 import pytest
 from playwright.sync_api import expect
 
+from .people import App
+
 DEVICES = "/admin/otp_totp/totpdevice/"
 
 
@@ -38,6 +40,12 @@ def test_staff_without_a_factor_are_led_to_the_setup_and_get_in_after_it(visitor
     visitor.is_at("Set up two-factor authentication first")
     visitor.link("Set it up").click()
     visitor.is_at("Set up two-factor authentication")
+    app = App.set_up_with(visitor.page.locator("#two-factor-secret").inner_text())
+    visitor.field("Code").fill(app.next_code())
+    visitor.button("Turn on").click()
+    visitor.field("I have saved these codes").check()
+    visitor.button("Continue").click()
+    expect(visitor.page).to_have_url(f"{visitor.url}/admin/")
 
 
 def test_others_are_told_that_the_admin_is_closed_to_them(visitor, bea):
