@@ -93,6 +93,11 @@ def _remember_what_was_proved(request: HttpRequest, user: AbstractBaseUser, stat
         guard.remember_mfa(request, user)
     if not state.get("due"):
         guard.remember(request, user)
+    login = challenge.notes(request).login
+    if login is not None and login.signup and user.has_usable_password() and not compat.records(request, user):
+        # Whoever has just chosen the password knows it. allauth records logins and no signups, and would ask for it
+        # again before the first factor is set up.
+        compat.record(request, user, "password")
 
 
 def end_login(request: HttpRequest) -> HttpResponseRedirect:

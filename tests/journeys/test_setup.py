@@ -208,3 +208,11 @@ def test_a_setup_that_was_forced_leads_back_to_where_it_began(client, alice):
 def test_the_cursor_waits_in_the_codes_field_only_where_nothing_comes_before_it(at_setup):
     assert "autofocus" not in at_setup.get(SETUP).text
     assert at_setup.post(SETUP, {"otp_token": ""}).text.count("autofocus") == 1
+
+
+def test_who_has_just_signed_up_sets_up_a_factor_without_giving_the_password_again(client, django_user_model):
+    fields = {"username": "carol", "email": "carol@example.com", "password1": PASSWORD, "password2": PASSWORD}
+    client.post(reverse("account_signup"), fields)
+    assert is_logged_in(client)
+    assert client.get(SETUP).status_code == 200
+    assert waiting(django_user_model.objects.get(username="carol"))
