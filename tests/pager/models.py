@@ -41,3 +41,16 @@ class Pager(CooldownMixin, ThrottlingMixin, SideChannelDevice):
 
     def get_cooldown_duration(self):
         return 30
+
+
+class QuietPager(Pager):
+    """The same pagers under another name."""
+
+    class Meta:
+        proxy = True
+
+
+class LoudPager(Pager):
+    """Pagers with more columns, in a table beside."""
+
+    volume = models.PositiveSmallIntegerField(default=11)
