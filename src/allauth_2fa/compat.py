@@ -23,6 +23,7 @@ from allauth.account.models import Login
 from allauth.account.stages import EmailVerificationStage, LoginByCodeStage, LoginStage, LoginStageController, PhoneVerificationStage
 from allauth.account.views import BaseReauthenticateView
 from allauth.core import context
+from allauth.core.internal import ratelimit
 from allauth.core.internal.httpkit import is_headless_request
 from django.apps import apps
 from django.urls import NoReverseMatch, reverse
@@ -48,6 +49,7 @@ __all__ = [
     "is_headless_request",
     "login_stage_required",
     "login_timeout",
+    "may_send_again",
     "mfa_enabled_for",
     "mfa_installed",
     "mfa_stage",
@@ -79,6 +81,21 @@ RECORD_KEYS = (
     _login_flow._AUTHENTICATION_METHODS_USER_SESSION_KEY,  # noqa: SLF001 - it belongs to the other one
 )
 """Where the session holds what the user has proved in it."""
+
+SEND_ACTION = "allauth_2fa_send"
+"""The name of our rate limit among allauth's, in ``ACCOUNT_RATE_LIMITS``."""
+
+SEND_RATE = "1/30s/key"
+
+
+def may_send_again(device_id: str) -> bool:
+    """Count one more code that is sent by this device, and tell whether it is within the limit of ``ACCOUNT_RATE_LIMITS``.
+
+    Where that names none, or is False, the limit is ours.
+    """
+    config = {SEND_ACTION: SEND_RATE, **account_settings.RATE_LIMITS}
+    limited: Any = context.request
+    return ratelimit.consume(limited, app="allauth_2fa", action=SEND_ACTION, config=config, key=device_id, limit_get=True) is not None
 
 
 def mfa_installed() -> bool:

@@ -138,6 +138,17 @@ class DeviceRefused(Refused):
         return _("That code is not right. Check it, or use another way.")
 
 
+class NotJudged(Refused):
+    """A device could not tell whether the answer is right: a server that it asks did not reply, for example."""
+
+    code = "unjudged"
+
+    @property
+    def message(self) -> str:
+        """The sentence for the page."""
+        return _("The code could not be checked. Try again in a moment, or use another way.")
+
+
 class CounterOff(DeviceRefused):
     """A token that counts shows another code: a wrong one, or its button was pressed too often."""
 

@@ -20,6 +20,7 @@ PACKAGE = Path(allauth_2fa.__file__).parent
 # Everything that compat.py imports or reaches, and what it takes it for.
 COMPAT = {
     "allauth.account.app_settings.LOGIN_TIMEOUT": "value",
+    "allauth.account.app_settings.RATE_LIMITS": "value",
     "allauth.account.internal.decorators.login_stage_required": "stage redirect_urlname",
     "allauth.account.internal.flows.login.AUTHENTICATION_METHODS_SESSION_KEY": "value",
     "allauth.account.internal.flows.login._AUTHENTICATION_METHODS_USER_SESSION_KEY": "value",
@@ -43,8 +44,10 @@ COMPAT = {
     "allauth.account.views.BaseReauthenticateView": "class",
     "allauth.app_settings.HEADLESS_ENABLED": "value",
     "allauth.app_settings.MFA_ENABLED": "value",
+    "allauth.core.context.request": "value",
     "allauth.core.context.request_context": "request",
     "allauth.core.internal.httpkit.is_headless_request": "request",
+    "allauth.core.internal.ratelimit.consume": "request app action config key user dry_run limit_get raise_exception",
     "allauth.headless.base.response.BaseAuthenticationResponse": "class",
     "allauth.headless.base.response.BaseAuthenticationResponse._enrich_mfa_flow": "self stage flow",
     "allauth.mfa.signals.authenticator_added": "value",

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import logging
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from django.db import transaction
-from django.db.models import F
+from django.db import Error, router, transaction
 from django.utils.text import capfirst
 from django.views.decorators.debug import sensitive_variables
 
-from allauth_2fa.exceptions import DeviceRefused, NothingEnrolled, Throttled
+from allauth_2fa.exceptions import DeviceRefused, NothingEnrolled, NotJudged, Throttled
 
 from .base import Factor
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from django_otp.models import Device
+
+logger = logging.getLogger(__name__)
 
 
 class GenericFactor(Factor):
@@ -51,6 +56,7 @@ def judge_alone(device: Device, answer: str) -> None:
         NothingEnrolled: the device was removed meanwhile.
         Throttled: the device does not judge now.
         DeviceRefused: the answer is not right.
+        NotJudged: the model could not tell.
     """
     refusal = _judge(device, answer)
     # Outside of the transaction: inside, the refusal would take back the throttling that it has just caused.
@@ -60,17 +66,43 @@ def judge_alone(device: Device, answer: str) -> None:
 
 @sensitive_variables("answer")
 def _judge(device: Device, answer: str) -> Exception | None:
-    rows = type(device)._default_manager.filter(pk=device.pk, user_id=device.user_id, confirmed=True)  # noqa: SLF001 - documented
-    with transaction.atomic():
-        # A write that changes nothing is the lock that every database has: SQLite knows no other, and refuses a
-        # transaction that reads before it writes.
-        if not rows.update(name=F("name")):
-            return NothingEnrolled()
-        row = rows.get()
-        allowed, facts = row.verify_is_allowed()
-        if not allowed:
-            return _throttled(facts or {})
-        return None if row.verify_token(answer) else DeviceRefused()
+    try:
+        with alone(device) as row:
+            if row is None:
+                return NothingEnrolled()
+            allowed, facts = row.verify_is_allowed()
+            if not allowed:
+                return _throttled(facts or {})
+            return None if row.verify_token(answer) else DeviceRefused()
+    except Error:
+        raise
+    except Exception as error:  # noqa: BLE001 - a model that asks a server over the network may raise any
+        # Its kind alone is logged: its text may hold the answer, as a part of an address for example.
+        logger.error("A device of the kind %s could not judge: %s", device.model_label(), type(error).__name__)  # noqa: TRY400
+        return NotJudged()
+
+
+@contextmanager
+def alone(device: Device) -> Iterator[Any]:
+    """Give the device's row as it is now, while nobody else can write it; None if it was removed meanwhile.
+
+    It is read where it is written: a replica may not know yet that a code was used up.
+    """
+    model = type(device)
+    database = router.db_for_write(model, instance=device)
+    with transaction.atomic(using=database):
+        yield model._base_manager.using(database).select_for_update().get(pk=device.pk) if _hold(device, database) else None  # noqa: SLF001 - documented
+
+
+def _hold(device: Device, database: str) -> bool:
+    """Lock the row until the end of the transaction, and tell whether it is there.
+
+    A write that changes nothing is the lock that every database has: SQLite knows no other, and refuses a transaction
+    that reads before it writes. It goes to the table that has the column, which may be that of a parent model.
+    """
+    table: Any = type(device)._meta.get_field("confirmed").model  # noqa: SLF001 - Django documents it
+    rows = table._base_manager.using(database).filter(pk=getattr(device, table._meta.pk.attname))  # noqa: SLF001 - documented
+    return bool(rows.filter(user_id=device.user_id, confirmed=True).update(confirmed=True))
 
 
 def _throttled(facts: dict[str, Any]) -> Throttled:

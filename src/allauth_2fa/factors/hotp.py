@@ -45,10 +45,14 @@ class HotpFactor(Factor):
 
     @sensitive_variables("answer")
     def accepts(self, device: Device, answer: str) -> bool:
-        """Tell whether the next codes of the device include the answer. Nothing is written."""
+        """Tell whether the answer is one of the next codes of the device, or two in a row. Nothing is written."""
         row = cast("HOTPDevice", device)
+        if not self.recognizes(row, answer):
+            return False
+        if len(answer) == 2 * row.digits:
+            return _resynchronized(row, answer) is not None
         ahead = range(row.counter, row.counter + row.tolerance + 1)
-        return self.recognizes(row, answer) and int(answer) in {oath.hotp(row.bin_key, at, row.digits) for at in ahead}
+        return int(answer) in {oath.hotp(row.bin_key, at, row.digits) for at in ahead}
 
     @sensitive_variables("answer")
     def judge(self, device: Device, answer: str) -> None:

@@ -57,7 +57,7 @@ def factors() -> tuple[Factor, ...]:
     """
     chosen = app_settings.FACTORS
     if not chosen:
-        return tuple(sorted(_available(()), key=lambda factor: factor.rank))
+        return tuple(sorted(_once(_available(())), key=lambda factor: factor.rank))
     own = [_own(entry) for entry in chosen if _is_path(entry)]
     by_id = {factor.id: factor for factor in _available(own)}
     try:
@@ -81,6 +81,12 @@ def _available(own: Sequence[Factor]) -> list[Factor]:
     claimed = {factor.model for factor in claiming}
     unclaimed = [model for model in django_otp.device_classes() if model not in claimed and model.model_label() not in NOT_GENERIC]
     return [*claiming, *(GenericFactor(model) for model in unclaimed)]
+
+
+def _once(available: list[Factor]) -> list[Factor]:
+    """Leave out proxies of a model that is served, and its children: they have the same devices under another id."""
+    served = {factor.model for factor in available}
+    return [factor for factor in available if not served.intersection(factor.model.__mro__[1:])]
 
 
 def _is_path(entry: str) -> bool:

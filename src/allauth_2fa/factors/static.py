@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Value
+from django.db.models import Exists, F, OuterRef, Value
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
@@ -62,10 +62,21 @@ class StaticFactor(Factor):
 
     @sensitive_variables("answer", "holds", "mine")
     def addressed(self, user: AbstractBaseUser, answer: str) -> StaticDevice | None:
-        """Return the device that an answer is for: the one that holds it, else the user's first, None without any."""
+        """Return the device that an answer is for: the one that holds it, else the user's first, None without any.
+
+        The first pays for wrong answers, so while it is throttled it alone is asked.
+        """
         holds = Exists(StaticToken.objects.filter(device=OuterRef("pk"), token__in=spellings(answer)))
         mine = StaticDevice.objects.filter(user_id=user.pk, confirmed=True)
-        return mine.annotate(holds=holds).order_by("-holds", "pk").first()
+        devices = list(mine.annotate(holds=holds).order_by("pk"))
+        if not devices or not devices[0].verify_is_allowed()[0]:
+            return devices[0] if devices else None
+        return next((device for device in devices if device.holds), devices[0])
+
+    def charge(self, device: StaticDevice) -> None:
+        """Count a wrong answer that another device has judged. Each one counts, however many come at once."""
+        changes = {"throttling_failure_count": F("throttling_failure_count") + 1, "throttling_failure_timestamp": timezone.now()}
+        StaticDevice.objects.filter(pk=device.pk).update(**changes)
 
     @sensitive_variables("answer", "token")
     def judge(self, device: Device, answer: str) -> None:

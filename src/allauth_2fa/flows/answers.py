@@ -6,20 +6,21 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING, Any
 
-from django.db import transaction
-from django.db.models import F
 from django.utils.crypto import constant_time_compare, salted_hmac
 from django.views.decorators.debug import sensitive_variables
+from django_otp.models import Device
 
+from allauth_2fa import compat
 from allauth_2fa.exceptions import LoginEnded, NotDelivered, NothingEnrolled, NotSent, RecoveryCodeRefused, Refused, TooSoon
 from allauth_2fa.factors import registry
 from allauth_2fa.factors.base import clean_answer
+from allauth_2fa.factors.generic import alone
+from allauth_2fa.factors.static import spellings
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
     from django.contrib.auth.base_user import AbstractBaseUser
-    from django_otp.models import Device
 
     from allauth_2fa.factors.base import Factor
 
@@ -66,11 +67,17 @@ def answer(
     devices = offers(user, text) if devices is None else devices
     if not devices:
         raise LoginEnded
-    device, judged = _addressed(user, text, device_id, devices)
+    sent = _sent_in(place)
+    device, judged = _addressed(user, text, device_id, devices, sent)
     factor = _factor(device)
-    if sends(device):
-        _ensure_sent(device, place or {})
-    factor.judge(device, judged)
+    try:
+        if sends(device) and not _was_sent(device, sent):
+            raise NotSent
+        factor.judge(device, judged)
+    except Refused:
+        if factor.primary and _tokens_pay(device, judged, sent):
+            _charge_tokens(user, text)
+        raise
     return device
 
 
@@ -85,19 +92,53 @@ def _factor(device: Device) -> Factor:
 
 
 @sensitive_variables("text", "cleaned")
-def _addressed(user: AbstractBaseUser, text: str, device_id: str | None, devices: list[Any]) -> tuple[Device, str]:
+def _addressed(user: AbstractBaseUser, text: str, device_id: str | None, devices: list[Any], sent: dict[str, Any]) -> tuple[Device, str]:
     """Find out whom an answer is for: by the choice on the page, or by its shape."""
     cleaned = clean_answer(text)
     if not cleaned or "\0" in text:
         raise Refused
-    if registry.recovery.recognizes_text(text):
+    if registry.recovery.recognizes_text(text) and not any(_factor(device).accepts(device, cleaned) for device in devices):
         return _recovery_device(user, text), text
-    device = _chosen(devices, device_id, cleaned) if device_id else _by_shape(devices, cleaned)
+    device = _chosen(devices, device_id, cleaned) if device_id else _by_shape(devices, cleaned, sent)
     if device is None:
         return _static_device(user, text), text
-    # While the device that pays for wrong codes is throttled, they are not tried as tokens either: that would be for nothing.
-    may_be_static = getattr(device, "is_static", False) and not _factor(device).accepts(device, cleaned) and device.verify_is_allowed()[0]
+    is_static = getattr(device, "is_static", False) and not _factor(device).accepts(device, cleaned)
+    may_be_static = is_static and _may_be_static(user, device, text, sent)
     return (_static_device(user, text), text) if may_be_static else (device, cleaned)
+
+
+@sensitive_variables("text")
+def _may_be_static(user: AbstractBaseUser, device: Any, text: str, sent: dict[str, Any]) -> bool:
+    """Tell whether an answer for the device may be tried as a token too.
+
+    While the device that pays for wrong answers is throttled it is not tried: that would be for nothing.
+    """
+    if _pays(device, sent):
+        return bool(device.verify_is_allowed()[0])
+    return _tokens_pay(device, clean_answer(text), sent) and bool(_static_device(user, text).verify_is_allowed()[0])
+
+
+@sensitive_variables("cleaned")
+def _tokens_pay(device: Any, cleaned: str, sent: dict[str, Any]) -> bool:
+    """Tell whether a wrong answer for the device is paid for by the user's tokens, because the device pays nothing.
+
+    Digits for a device that sends codes are none of their business: they are a code that came too late.
+    """
+    return not _pays(device, sent) and not (sends(device) and _is_digits(cleaned))
+
+
+def _pays(device: Any, sent: dict[str, Any]) -> bool:
+    """Tell whether a wrong answer costs the device anything: it is judged, and the device is throttled for it."""
+    throttles = getattr(device, "throttling_enabled", type(device).verify_is_allowed is not Device.verify_is_allowed)
+    return bool(throttles) and (not sends(device) or _was_sent(device, sent))
+
+
+@sensitive_variables("text")
+def _charge_tokens(user: AbstractBaseUser, text: str) -> None:
+    """Let the user's tokens pay for an answer that was tried as one of them, and cost the device that refused it nothing."""
+    device = registry.static.addressed(user, text)
+    if device is not None and spellings(text) and device.verify_is_allowed()[0]:
+        registry.static.charge(device)
 
 
 @sensitive_variables("text")
@@ -126,19 +167,26 @@ def _chosen(devices: list[Any], device_id: str, cleaned: str) -> Any:
 @sensitive_variables("cleaned")
 def _is_meant(device: Any, cleaned: str) -> bool:
     """Tell whether the answer is one for the device. Digits always are: nobody else may judge them for free."""
-    return _factor(device).recognizes(device, cleaned) or (cleaned.isascii() and cleaned.isdigit())
+    return _factor(device).recognizes(device, cleaned) or _is_digits(cleaned)
 
 
 @sensitive_variables("cleaned")
-def _by_shape(devices: list[Any], cleaned: str) -> Any:
-    """Return the device that takes the code, else the last used one of those whose codes look like it, None without any.
+def _is_digits(cleaned: str) -> bool:
+    return cleaned.isascii() and cleaned.isdigit()
 
-    While that one is throttled it alone is asked, or a guesser could go on at the others.
+
+@sensitive_variables("cleaned")
+def _by_shape(devices: list[Any], cleaned: str, sent: dict[str, Any]) -> Any:
+    """Return the device that takes the code, else the one that pays for a wrong one, None if no device has such codes.
+
+    That is the last used one of those whose codes look like it and which are throttled: beside one that pays nothing (it
+    has no throttling, or was sent no code), all others could be guessed for free. While it is throttled it alone is asked,
+    or a guesser could go on at the others.
     """
     fitting = [device for device in devices if _factor(device).recognizes(device, cleaned)]
     if not fitting:
         return devices[0] if _is_meant(devices[0], cleaned) else None
-    first = fitting[0]
+    first = next((device for device in fitting if _pays(device, sent)), fitting[0])
     allowed, _facts = first.verify_is_allowed()
     return next((device for device in fitting if _factor(device).accepts(device, cleaned)), first) if allowed else first
 
@@ -184,20 +232,20 @@ def send(user: AbstractBaseUser, device_id: str, place: MutableMapping[str, Any]
     sent, refusal = _send(device)
     if refusal is not None:
         raise refusal
-    place[SENT] = {**place.get(SENT, {}), sent.persistent_id: _fingerprint(sent)}
+    place[SENT] = {**_sent_in(place), sent.persistent_id: _fingerprint(sent)}
     return sent
 
 
 def _send(device: Device) -> tuple[Any, Refused | None]:
     """Send the code while nobody else can; of two who ask at once, the second meets the cooldown of the first."""
-    rows = type(device)._default_manager.filter(pk=device.pk, confirmed=True)  # noqa: SLF001 - documented
-    with transaction.atomic():
-        if not rows.update(name=F("name")):
+    with alone(device) as row:
+        if row is None:
             return device, NothingEnrolled()
-        row = rows.get()
         allowed, facts = row.generate_is_allowed()
         if not allowed:
             return row, TooSoon((facts or {}).get("next_generation_at"))
+        if not (_has_cooldown(row) or compat.may_send_again(row.persistent_id)):
+            return row, TooSoon()
         try:
             row.generate_challenge()
         except Exception as error:  # noqa: BLE001 - django-otp permits any, and asks callers to catch it
@@ -207,10 +255,20 @@ def _send(device: Device) -> tuple[Any, Refused | None]:
     return row, None
 
 
-def _ensure_sent(device: Device, place: MutableMapping[str, Any]) -> None:
-    noted = place.get(SENT, {}).get(device.persistent_id)
-    if not isinstance(noted, str) or not constant_time_compare(noted, _fingerprint(device)):
-        raise NotSent
+def _has_cooldown(device: Device) -> bool:
+    """Tell whether the model itself limits how often a code is sent."""
+    return type(device).generate_is_allowed is not Device.generate_is_allowed
+
+
+def _sent_in(place: MutableMapping[str, Any] | None) -> dict[str, Any]:
+    """Return what was sent there. A session may hold anything."""
+    noted = (place or {}).get(SENT)
+    return noted if isinstance(noted, dict) else {}
+
+
+def _was_sent(device: Device, sent: dict[str, Any]) -> bool:
+    noted = sent.get(device.persistent_id)
+    return isinstance(noted, str) and constant_time_compare(noted, _fingerprint(device))
 
 
 def _fingerprint(device: Device) -> str:
