@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 pytest_plugins = ["tests.plugins"]
 
 
-
 @pytest.fixture(autouse=True)
 def _empty_cache() -> Iterator[None]:
     """Start with an empty cache: it outlives the database's rollback."""

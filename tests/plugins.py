@@ -10,10 +10,22 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 
 from tests.services import SERVICES
 
 BROWSER_TESTS = Path(__file__).parent / "browser"
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """Name the test databases after this process: on one server, runs do not take each other's away.
+
+    A run starts others, for sites of another make, and two checkouts may be tested at once.
+    """
+    for database in settings.DATABASES.values():
+        if "sqlite" not in database["ENGINE"]:
+            database["TEST"]["NAME"] += f"_{os.getpid()}"
 
 
 def missing(item: pytest.Item) -> list[str]:
