@@ -138,6 +138,5 @@ def _register_stock() -> None:
             import_module(f"{config.name}.admin")
 
 
-if apps.is_installed("django.contrib.admin"):
-    _register_stock()
-    register(admin.site)
+_register_stock()
+register(admin.site)

@@ -28,14 +28,21 @@ class AllauthTwoFactorConfig(AppConfig):
         # What follows imports models, which exist only now.
         from . import checks, compat  # noqa: F401, PLC0415
         from .factors import registry  # noqa: PLC0415
-        from .flows import guard  # noqa: PLC0415
 
-        def on_login(request: Any, user: Any, **_facts: Any) -> None:
-            guard.on_user_logged_in(request, user)
-
-        def on_mfa_added(request: Any, user: Any, **_facts: Any) -> None:
-            guard.remember_mfa(request, user)
-
-        user_logged_in.connect(on_login, weak=False, dispatch_uid="allauth_2fa.guard")
-        compat.on_mfa_authenticator_added(on_mfa_added)
+        user_logged_in.connect(self.on_login, dispatch_uid="allauth_2fa.guard")
+        compat.on_mfa_authenticator_added(self.on_mfa_added)
         compat.answer_headless(lambda user: [factor.id for factor in registry.factors() if factor.devices(user).exists()])
+
+    @staticmethod
+    def on_login(request: Any, user: Any, **_facts: Any) -> None:
+        """Let the guard look at a login, by whichever door."""
+        from .flows import guard  # noqa: PLC0415 - it imports models
+
+        guard.on_user_logged_in(request, user)
+
+    @staticmethod
+    def on_mfa_added(request: Any, user: Any, **_facts: Any) -> None:
+        """Spare a session the question for the authenticator that it has just set up with ``allauth.mfa``."""
+        from .flows import guard  # noqa: PLC0415 - it imports models
+
+        guard.remember_mfa(request, user)

@@ -44,7 +44,6 @@ __all__ = [
     "LoginStage",
     "LoginStageController",
     "clear_login",
-    "enter_stage",
     "entrance_context",
     "is_headless_request",
     "login_stage_required",
@@ -135,11 +134,6 @@ def pending_stage_key(request: HttpRequest) -> str | None:
 def pending_login(request: HttpRequest) -> Login | None:
     """Return the session's half-finished login, None when there is none, it is malformed, or it has timed out."""
     return stagekit.unstash_login(request, peek=True)
-
-
-def enter_stage(request: HttpRequest) -> LoginStage | None:
-    """Return our stage if the session's half-finished login waits at it."""
-    return LoginStageController.enter(request, STAGE_KEY)
 
 
 def put_off_earlier_stages(request: HttpRequest, login: Login) -> None:

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from django.db import Error, router, transaction
-from django.utils.text import capfirst
 from django.views.decorators.debug import sensitive_variables
 
 from allauth_2fa.exceptions import DeviceRefused, NothingEnrolled, NotJudged, Throttled
@@ -107,8 +106,3 @@ def _hold(device: Device, database: str) -> bool:
 
 def _throttled(facts: dict[str, Any]) -> Throttled:
     return Throttled(facts.get("locked_until"))
-
-
-def kind(model: type[Device]) -> str:
-    """Return what a page calls devices of a model that nobody has described."""
-    return capfirst(str(model._meta.verbose_name))  # noqa: SLF001 - Django documents it
