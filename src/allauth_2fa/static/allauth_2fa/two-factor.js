@@ -39,25 +39,31 @@ function grouped(text) {
     return /^\d+$/.test(bare) ? bare.match(/\d{1,3}/g).join(" ") : bare;
 }
 
+/** Write what stands in the field in groups, with the caret behind the same digit as before. */
+function regroup(field) {
+    const typed = field.value;
+    const text = grouped(typed);
+    if (text === typed) {
+        return;
+    }
+    const before = typed.slice(0, field.selectionStart).replace(/\s/g, "").length;
+    field.value = text;
+    let caret = 0;
+    for (let seen = 0; seen < before; caret += 1) {
+        seen += /\s/.test(text[caret]) ? 0 : 1;
+    }
+    field.setSelectionRange(caret, caret);
+}
+
 function groupDigits(field) {
     // Where people write from right to left, groups of digits would change places.
     field.dir = "ltr";
+    // Somebody may have been faster than this script.
+    regroup(field);
     field.addEventListener("input", (event) => {
-        if (event.isComposing) {
-            return;
+        if (!event.isComposing) {
+            regroup(field);
         }
-        const typed = field.value;
-        const before = typed.slice(0, field.selectionStart).replace(/\s/g, "").length;
-        const text = grouped(typed);
-        if (text === typed) {
-            return;
-        }
-        field.value = text;
-        let caret = 0;
-        for (let seen = 0; seen < before; caret += 1) {
-            seen += /\s/.test(text[caret]) ? 0 : 1;
-        }
-        field.setSelectionRange(caret, caret);
     });
 }
 
