@@ -6,6 +6,7 @@ import asyncio
 import threading
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.contrib.auth import alogin, get_user_model
 from django.core.handlers.asgi import ASGIHandler
 from django.http import HttpResponse
@@ -62,7 +63,8 @@ def browse(client, path):
     """Take the sync client's session along to an async one."""
     browser = AsyncClient()
     browser.cookies = client.cookies
-    return asyncio.run(browser.get(path))
+    # Sync parts run in this thread, with its connection to the database; a thread of their own would leave one open.
+    return async_to_sync(browser.get)(path)
 
 
 def test_a_verified_session_shows_its_user(client, alice, phone):
