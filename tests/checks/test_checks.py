@@ -17,6 +17,9 @@ from allauth_2fa.adapter import STAGE, OTPAdapter
 from allauth_2fa.admin import secure_admin_site
 from allauth_2fa.stages import TwoFactorStage
 
+# Checks of Django's own, of JSON fields among others, ask the database what it can do.
+pytestmark = pytest.mark.django_db
+
 OURS = "allauth_2fa.middleware.AllauthTwoFactorMiddleware"
 OTP = "django_otp.middleware.OTPMiddleware"
 

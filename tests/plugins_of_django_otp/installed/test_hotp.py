@@ -7,6 +7,8 @@ from django.test import Client
 from django_otp import oath
 from django_otp.plugins.otp_hotp.models import HOTPDevice
 
+from allauth_2fa.exceptions import NothingEnrolled
+from allauth_2fa.factors import registry
 from tests.cast import give_answer, give_password, is_logged_in
 
 pytestmark = pytest.mark.django_db
@@ -86,3 +88,15 @@ def test_of_two_browsers_with_one_code_one_gets_in(alice, token):
     for browser in browsers:
         give_answer(browser, shown_at(token, 0))
     assert [is_logged_in(browser) for browser in browsers] == [True, False]
+
+
+def test_letters_are_no_codes_of_a_token(token):
+    factor = registry.factor_of(token)
+    assert not factor.accepts(token, "abcdef")
+    assert not factor.recognizes(token, "12345")
+
+
+def test_a_token_that_was_taken_away_meanwhile_judges_nothing(token):
+    HOTPDevice.objects.all().delete()
+    with pytest.raises(NothingEnrolled):
+        registry.factor_of(token).judge(token, "755224")
