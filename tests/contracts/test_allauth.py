@@ -39,7 +39,6 @@ COMPAT = {
     "allauth.account.stages.LoginByCodeStage": "class",
     "allauth.account.stages.LoginStage": "class",
     "allauth.account.stages.LoginStageController": "class",
-    "allauth.account.stages.LoginStageController.enter": "request stage_key",
     "allauth.account.stages.PhoneVerificationStage": "class",
     "allauth.account.views.BaseReauthenticateView": "class",
     "allauth.app_settings.HEADLESS_ENABLED": "value",

@@ -23,7 +23,8 @@ from allauth_2fa.middleware import BaseRequire2FAMiddleware
 from allauth_2fa.models import RecoveryDevice
 from allauth_2fa.stages import TwoFactorStage
 from allauth_2fa.testing import login_verified
-from tests.cast import code_of
+from allauth_2fa.views import TwoFactorSetup
+from tests.cast import code_of, give_password
 
 pytestmark = pytest.mark.django_db
 
@@ -166,3 +167,22 @@ def test_what_is_not_installed_is_named(settings, monkeypatch):
 def test_without_messages_the_setup_is_demanded_in_silence(request_of_nobody, settings):
     settings.INSTALLED_APPS = [app for app in settings.INSTALLED_APPS if app != "django.contrib.messages"]
     assert BaseRequire2FAMiddleware(lambda _request: None).on_require_2fa(request_of_nobody)["Location"] == reverse("two-factor-setup")
+
+
+def test_a_setup_beside_a_confirmed_device_has_ended(alice, phone, request_of_nobody):
+    with pytest.raises(EnrollmentEnded):
+        enrollment.begin(request_of_nobody, alice)
+
+
+def test_a_setup_that_another_request_has_finished_is_loaded_anew_and_leads_on(client, alice, monkeypatch):
+    ask = TwoFactorSetup.ask_for_proof
+
+    def finished_meanwhile(view, request, **facts):
+        TOTPDevice.objects.create(user=alice, confirmed=True)
+        return ask(view, request, **facts)
+
+    monkeypatch.setattr(TwoFactorSetup, "ask_for_proof", finished_meanwhile)
+    give_password(client, alice)
+    response = client.get(reverse("two-factor-setup"))
+    assert response["Location"] == reverse("two-factor-setup")
+    assert client.get(response["Location"])["Location"] == reverse("two-factor-backup-tokens")
