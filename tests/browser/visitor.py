@@ -120,6 +120,8 @@ class Visitor:
         Where TEST_SCREENSHOTS names a folder, the looks are kept there.
         """
         page = self.page
+        # An address shows before its page is there.
+        page.wait_for_load_state()
         for scheme, size in LOOKS:
             page.set_viewport_size(size)
             page.emulate_media(color_scheme=scheme)
