@@ -53,11 +53,19 @@ def factors() -> tuple[Factor, ...]:
     """Return the factors that are on, in the order in which they are offered.
 
     Raises:
-        ImproperlyConfigured: ``ALLAUTH_2FA_FACTORS`` names something that is no factor.
+        ImproperlyConfigured: ``ALLAUTH_2FA_FACTORS`` names something that is no factor, or nothing that a login can wait
+            for. Nobody logs in then: a mistake in a setting must not let everybody in without a second factor.
     """
     chosen = app_settings.FACTORS
     if not chosen:
         return tuple(sorted(_once(_available(())), key=lambda factor: factor.rank))
+    listed = _listed(chosen)
+    if not any(factor.primary for factor in listed):
+        raise ImproperlyConfigured("ALLAUTH_2FA_FACTORS names nothing that a login can wait for")
+    return listed
+
+
+def _listed(chosen: Sequence[str]) -> tuple[Factor, ...]:
     own = [_own(entry) for entry in chosen if _is_path(entry)]
     by_id = {factor.id: factor for factor in _available(own)}
     try:
@@ -111,7 +119,7 @@ def has_primary(user: AbstractBaseUser) -> bool:
     mine = [factor.model.objects.filter(user_id=user.pk, confirmed=True).values_list("user_id") for factor in primaries()]
     if len(mine) == 1:
         return mine[0].exists()
-    return bool(mine) and bool(mine[0].union(*mine[1:])[:1])
+    return bool(mine[0].union(*mine[1:])[:1])
 
 
 def primary_devices(user: AbstractBaseUser, **annotations: Any) -> list[Any]:

@@ -6,6 +6,7 @@ from binascii import unhexlify
 
 import pytest
 import requests
+from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
 from django_otp.plugins.otp_email.models import EmailDevice
 from django_otp.plugins.otp_hotp.models import HOTPDevice
@@ -211,10 +212,12 @@ def test_no_admin_page_of_django_otps_own_devices_shows_a_secret(client, staff):
             assert secret not in response.text
 
 
-def test_a_site_with_no_factor_for_a_login_asks_for_none(client, alice, pager, settings):
-    settings.ALLAUTH_2FA_FACTORS = ["recovery_codes"]
-    give_password(client, alice)
-    assert is_logged_in(client)
+@pytest.mark.parametrize("factors", [["recovery_codes"], ["no.such.factor"]])
+def test_a_setting_without_a_factor_lets_nobody_in(client, alice, pager, settings, factors):
+    settings.ALLAUTH_2FA_FACTORS = factors
+    with pytest.raises(ImproperlyConfigured):
+        give_password(client, alice)
+    assert not is_logged_in(client)
 
 
 def test_one_query_a_kind_of_device(client, alice, phone, django_assert_max_num_queries):
