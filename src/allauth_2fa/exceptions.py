@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, ClassVar
 
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext_lazy
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
 
 
 def _clock_time(moment: datetime) -> str:
@@ -24,41 +28,33 @@ class TwoFactorError(Exception):
 class Refused(TwoFactorError):
     """The answer does not prove anything."""
 
-    code = "refused"
+    code: ClassVar[str] = "refused"
+    sentence: ClassVar[_StrPromise] = _("That code is not right. Codes change every 30 seconds: enter the one that is showing now.")
+    """What happened, then what to do."""
 
     @property
     def message(self) -> str:
-        """The sentence for the page: what happened, then what to do."""
-        return _("That code is not right. Codes change every 30 seconds: enter the one that is showing now.")
+        """The sentence for the page, in the visitor's language."""
+        return str(self.sentence)
 
 
 class RecoveryCodeRefused(Refused):
     """No unused recovery code reads like that."""
 
-    @property
-    def message(self) -> str:
-        """The sentence for the page."""
-        return _("That recovery code is not right. Check each character, or use another one from your list.")
+    sentence = _("That recovery code is not right. Check each character, or use another one from your list.")
 
 
 class AlreadyUsed(Refused):
     """The answer was right once, and an answer counts once."""
 
     code = "used"
-
-    @property
-    def message(self) -> str:
-        """The sentence for the page."""
-        return _("That code has been used. Wait for the next one.")
+    sentence = _("That code has been used. Wait for the next one.")
 
 
 class RecoveryCodeUsed(AlreadyUsed):
     """That recovery code has been spent."""
 
-    @property
-    def message(self) -> str:
-        """The sentence for the page."""
-        return _("That recovery code has been used. Each one works once: take another one from your list.")
+    sentence = _("That recovery code has been used. Each one works once: take another one from your list.")
 
 
 class ClockOff(Refused):
@@ -75,47 +71,41 @@ class ClockOff(Refused):
         self.seconds = seconds
 
     @property
-    def minutes(self) -> int:
-        """The difference in whole minutes, at least one."""
-        return max(1, round(abs(self.seconds) / 60))
+    def message(self) -> str:
+        """The sentence for the page, with the difference in whole minutes, one at least."""
+        return self.sentence % {"n": max(1, round(abs(self.seconds) / 60))}
 
 
 class LateCode(ClockOff):
     """At the login, where only codes of the past are spoken of: those of the future would tell a guesser what to wait for."""
 
-    @property
-    def message(self) -> str:
-        """The sentence for the page."""
-        return ngettext(
-            "That code would have been right %(n)d minute ago. Check that your phone sets its time automatically.",
-            "That code would have been right %(n)d minutes ago. Check that your phone sets its time automatically.",
-            self.minutes,
-        ) % {"n": self.minutes}
+    sentence = ngettext_lazy(
+        "That code would have been right %(n)d minute ago. Check that your phone sets its time automatically.",
+        "That code would have been right %(n)d minutes ago. Check that your phone sets its time automatically.",
+        "n",
+    )
 
 
 class ClockWrong(ClockOff):
     """At the setup, where the secret is on the page and there is nothing to guess."""
 
-    @property
-    def message(self) -> str:
-        """The sentence for the page."""
-        return ngettext(
-            "That code is right, but the clock of your device seems to be off by about %(n)d minute. "
-            "Let it set its time automatically, then enter the code that is showing now.",
-            "That code is right, but the clock of your device seems to be off by about %(n)d minutes. "
-            "Let it set its time automatically, then enter the code that is showing now.",
-            self.minutes,
-        ) % {"n": self.minutes}
+    sentence = ngettext_lazy(
+        "That code is right, but the clock of your device seems to be off by about %(n)d minute. "
+        "Let it set its time automatically, then enter the code that is showing now.",
+        "That code is right, but the clock of your device seems to be off by about %(n)d minutes. "
+        "Let it set its time automatically, then enter the code that is showing now.",
+        "n",
+    )
 
 
-class Throttled(Refused):
-    """Too many wrong answers to this device: it does not judge before ``until``.
+class NotYet(Refused):
+    """It is too early.
 
     Args:
-        until: when the device judges again; None when that is not known.
+        until: when it can be tried again; None when that is not known.
     """
 
-    code = "throttled"
+    sentence_with_time: ClassVar[_StrPromise]
 
     def __init__(self, until: datetime | None = None) -> None:
         super().__init__(until)
@@ -123,104 +113,71 @@ class Throttled(Refused):
 
     @property
     def message(self) -> str:
-        """The sentence for the page, with a clock time in the visitor's time zone."""
-        if self.until is None:
-            return _("Too many tries. Wait a moment, then try again.")
-        return _("Too many tries. You can try again at %(time)s.") % {"time": _clock_time(self.until)}
+        """The sentence for the page, with a clock time in the visitor's time zone if one is known."""
+        return super().message if self.until is None else self.sentence_with_time % {"time": _clock_time(self.until)}
+
+
+class Throttled(NotYet):
+    """Too many wrong answers to this device: it does not judge before ``until``."""
+
+    code = "throttled"
+    sentence = _("Too many tries. Wait a moment, then try again.")
+    sentence_with_time = _("Too many tries. You can try again at %(time)s.")
+
+
+class TooSoon(NotYet):
+    """A code was sent a short while ago, and another one is not sent before ``until``."""
+
+    code = "cooldown"
+    sentence = _("A code was sent a moment ago. Wait a little before you have another one sent.")
+    sentence_with_time = _("A code was sent a moment ago. You can have another one sent at %(time)s.")
 
 
 class DeviceRefused(Refused):
     """A device of a kind that this package knows nothing more of has refused the answer."""
 
-    @property
-    def message(self) -> str:
-        """The sentence for the page."""
-        return _("That code is not right. Check it, or use another way.")
+    sentence = _("That code is not right. Check it, or use another way.")
 
 
 class NotJudged(Refused):
     """A device could not tell whether the answer is right: a server that it asks did not reply, for example."""
 
     code = "unjudged"
-
-    @property
-    def message(self) -> str:
-        """The sentence for the page."""
-        return _("The code could not be checked. Try again in a moment, or use another way.")
+    sentence = _("The code could not be checked. Try again in a moment, or use another way.")
 
 
 class CounterOff(DeviceRefused):
     """A token that counts shows another code: a wrong one, or its button was pressed too often."""
 
-    @property
-    def message(self) -> str:
-        """The sentence for the page."""
-        return _("That code is not right. If you have pressed the button without signing in, enter two codes in a row.")
+    sentence = _("That code is not right. If you have pressed the button without signing in, enter two codes in a row.")
 
 
 class NotSent(Refused):
     """The answer is for a code that this login has not been sent, or that another one has replaced."""
 
     code = "expired"
-
-    @property
-    def message(self) -> str:
-        """The sentence for the page."""
-        return _("That code has expired. Have a new one sent.")
-
-
-class TooSoon(Refused):
-    """A code was sent a short while ago.
-
-    Args:
-        until: when another one can be sent; None when that is not known.
-    """
-
-    code = "cooldown"
-
-    def __init__(self, until: datetime | None = None) -> None:
-        super().__init__(until)
-        self.until = until
-
-    @property
-    def message(self) -> str:
-        """The sentence for the page, with a clock time in the visitor's time zone."""
-        if self.until is None:
-            return _("A code was sent a moment ago. Wait a little before you have another one sent.")
-        return _("A code was sent a moment ago. You can have another one sent at %(time)s.") % {"time": _clock_time(self.until)}
+    sentence = _("That code has expired. Have a new one sent.")
 
 
 class NotDelivered(Refused):
     """The code could not be sent."""
 
     code = "undelivered"
-
-    @property
-    def message(self) -> str:
-        """The sentence for the page."""
-        return _("The code could not be sent. Try again in a moment, or use another way.")
+    sentence = _("The code could not be sent. Try again in a moment, or use another way.")
 
 
 class NothingEnrolled(Refused):
     """The user has no device that could judge this answer."""
 
     code = "nothing"
-
-    @property
-    def message(self) -> str:
-        """The sentence for the page."""
-        return _("There is no such device on this account. Choose another way to sign in.")
+    sentence = _("There is no such device on this account. Choose another way to sign in.")
 
 
 class EnrollmentEnded(Refused):
     """Another page, or another session, has replaced, confirmed or removed the device that was being set up."""
 
     code = "ended"
-
-    @property
-    def message(self) -> str:
-        """The sentence for the page."""
-        return _("This setup has been replaced by a newer one. Scan the code that is shown now.")
+    sentence = _("This setup has been replaced by a newer one. Scan the code that is shown now.")
 
 
 class LoginEnded(TwoFactorError):
