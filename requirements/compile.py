@@ -17,8 +17,10 @@ NEUTRAL = ("--generate-hashes", "--no-emit-index-url", "--no-emit-find-links", "
 
 
 def floors() -> list[str]:
-    """Return the lowest release that each dependency of the package declares, pinned."""
-    return [dependency.split(",")[0].replace(">=", "==") for dependency in PROJECT["project"]["dependencies"]]
+    """Return the lowest release that each dependency of the package and of its extras declares, pinned."""
+    extras = PROJECT["project"]["optional-dependencies"].values()
+    declared = [*PROJECT["project"]["dependencies"], *(dependency for extra in extras for dependency in extra)]
+    return [dependency.split(",")[0].replace(">=", "==") for dependency in declared]
 
 
 def pins(cell: dict[str, str]) -> list[str]:
@@ -39,9 +41,17 @@ def main() -> None:
     parser.add_argument("--upgrade", action="store_true", help="move every pin to the newest release")
     upgrade = ["--upgrade"] if parser.parse_args().upgrade else []
     for name, cell in PROJECT["tool"]["allauth-2fa"]["matrix"].items():
-        compile_one(f"{name}.txt", ["../pyproject.toml", "test.in"], "--python-version", cell["python"], *upgrade, constraints=pins(cell))
+        compile_one(
+            f"{name}.txt",
+            ["../pyproject.toml", "test.in"],
+            "--python-version",
+            cell["python"],
+            "--all-extras",
+            *upgrade,
+            constraints=pins(cell),
+        )
     lowest = PROJECT["project"]["requires-python"].removeprefix(">=")
-    compile_one("tools.txt", ["../pyproject.toml", "tools.in"], "--universal", "--python-version", lowest, *upgrade)
+    compile_one("tools.txt", ["../pyproject.toml", "tools.in"], "--all-extras", "--universal", "--python-version", lowest, *upgrade)
     compile_one("mysql.txt", ["mysql.in"], "--python-version", lowest, *upgrade)
 
 
