@@ -40,6 +40,12 @@ class Factor(ABC):
     primary: bool = True
     inputmode: str = "numeric"
     """Which keyboard a phone shows for an answer."""
+    icon: str = "key"
+    """The word that names the factor's picture, ``allauth_2fa/icons/ICON.svg``."""
+    weaker: bool = False
+    """Whether the pages say that other factors protect better."""
+    enroll_page: str = ""
+    """The name of the page on which a user adds such a device, empty where devices come from elsewhere."""
 
     @property
     @abstractmethod
@@ -76,3 +82,7 @@ class Factor(ABC):
     def is_interactive(self, device: Device) -> bool:
         """Tell whether a code has to be sent before the device can be answered for."""
         return False
+
+    def detail(self, device: Device) -> str:
+        """Return what pages say of the device beside its name: a masked number or address, say."""
+        return ""
