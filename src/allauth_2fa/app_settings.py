@@ -48,7 +48,7 @@ SETTINGS: Mapping[str, Setting] = {
             list,
             "Which factors there are, in their order: ids and paths of classes. Empty: all whose apps are installed.",
         ),
-        Setting("FORMS", dict, dict, "Form classes of the project: keys authenticate, setup, remove, reauthenticate."),
+        Setting("FORMS", dict, dict, "Form classes of the project: keys authenticate, setup, remove, reauthenticate, add, rename."),
         Setting("SETUP_SUCCESS_URL", str, lambda: "two-factor-backup-tokens", "Where a finished setup leads."),
         Setting("REMOVE_SUCCESS_URL", str, lambda: "two-factor-setup", "Where a finished removal leads."),
         Setting("REQUIRE_OTP_ON_DEVICE_REMOVAL", bool, lambda: True, "Whether the removal page itself asks for a code."),
@@ -59,6 +59,7 @@ SETTINGS: Mapping[str, Setting] = {
             lambda: False,
             "Store new recovery codes readable and show them on every visit, as 0.x did.",
         ),
+        Setting("MAX_DEVICES", int, lambda: 10, "How many devices one user may hold, recovery codes not counted.", minimum=1),
         Setting(
             "REAUTHENTICATION_TIMEOUT",
             int,

@@ -35,9 +35,16 @@ EARLIER_MIDDLEWARE = (
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django_otp.middleware.OTPMiddleware",
 )
-URL_NAMES = ("two-factor-authenticate", "two-factor-setup", "two-factor-backup-tokens", "two-factor-remove", "two-factor-reauthenticate")
+URL_NAMES = (
+    "two-factor-authenticate",
+    "two-factor-setup",
+    "two-factor-backup-tokens",
+    "two-factor-remove",
+    "two-factor-reauthenticate",
+    "two-factor-overview",
+)
 OLD_HOOKS = ("stash_pending_login", "unstash_pending_login_kwargs")
-FORM_KEYS = frozenset({"authenticate", "setup", "remove", "reauthenticate"})
+FORM_KEYS = frozenset({"authenticate", "setup", "remove", "reauthenticate", "add", "rename"})
 
 
 @checks.register(checks.Tags.security)

@@ -180,5 +180,12 @@ class EnrollmentEnded(Refused):
     sentence = _("This setup has been replaced by a newer one. Scan the code that is shown now.")
 
 
+class NoRoom(Refused):
+    """The user holds as many devices as ``ALLAUTH_2FA_MAX_DEVICES`` permits."""
+
+    code = "room"
+    sentence = _("There is no room for another device. Remove one that you no longer use.")
+
+
 class LoginEnded(TwoFactorError):
     """The half-finished login that this answer was for is over: the user, the password or the device is gone."""

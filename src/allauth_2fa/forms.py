@@ -10,9 +10,9 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
 from allauth_2fa import app_settings
-from allauth_2fa.exceptions import LoginEnded, NothingEnrolled, Refused
+from allauth_2fa.exceptions import EnrollmentEnded, LoginEnded, NothingEnrolled, Refused
 from allauth_2fa.factors import registry
-from allauth_2fa.flows import answers, enrollment
+from allauth_2fa.flows import answers, enrollment, sending
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
     from django_otp.models import Device
     from django_otp.plugins.otp_totp.models import TOTPDevice
+
+    from allauth_2fa.factors.base import Ask, Factor
 
 LONGEST_NAME = 64
 """Characters of django-otp's column."""
@@ -49,6 +51,35 @@ class DeviceNameForm(forms.Form):
         required=False,
         widget=forms.TextInput(attrs={"autocomplete": "off", "placeholder": _("Work phone")}),
     )
+
+
+class RenameForm(DeviceNameForm):
+    """Gives a device another name."""
+
+    def __init__(self, user: AbstractBaseUser, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.user = user
+
+
+class DeviceFactsForm(forms.Form):
+    """What has to be filled in before a device can send its first code: an address, or a number."""
+
+    def __init__(self, user: AbstractBaseUser, factor: Factor, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        for ask in factor.asks:
+            choices = factor.choices(user, ask.name)
+            self.fields[ask.name] = _typed(factor, ask) if choices is None else _chosen(ask, choices)
+
+
+def _typed(factor: Factor, ask: Ask) -> forms.Field:
+    field: Any = factor.model._meta.get_field(ask.name)  # noqa: SLF001 - Django documents it
+    typed: forms.Field = field.formfield(required=True, label=ask.label, help_text=ask.help_text)
+    typed.widget.attrs["autocomplete"] = ask.autocomplete
+    return typed
+
+
+def _chosen(ask: Ask, choices: list[str]) -> forms.Field:
+    return forms.ChoiceField(label=ask.label, help_text=ask.help_text, choices=[(choice, choice) for choice in choices])
 
 
 class _AnswerForm(forms.Form):
@@ -86,7 +117,7 @@ class _AskingForm(_AnswerForm):
         """Offer the user's devices, as a choice if there are several."""
         self.devices = answers.offers(self.user, self.data.get(self.add_prefix("otp_token"), ""))
         # Browsers refuse to post an empty field that is required, and a code is asked for with an empty one.
-        self.use_required_attribute = not any(answers.sends(device) for device in self.devices)
+        self.use_required_attribute = not any(sending.sends(device) for device in self.devices)
         if len(self.devices) > 1:
             choices = [(device.persistent_id, device.name or _label(device)) for device in self.devices]
             self.fields["device"] = forms.CharField(label=_("Device"), required=False, widget=forms.Select(choices=choices))
@@ -147,6 +178,40 @@ class TOTPDeviceForm(_AnswerForm):
         device = cast("TOTPDevice", self.device)
         enrollment.complete(device, self.cleaned_data["otp_token"])
         return device
+
+
+class AddDeviceForm(_AnswerForm):
+    """Confirms a further device, of any kind, by its first code. Valid means: it is confirmed, and the code is used up.
+
+    Args:
+        user: whose device it is.
+        adding: the device that waits to be confirmed.
+        place: where it is kept which code was sent, for a device that sends its codes.
+    """
+
+    otp_token = code_field(_("Code"), inputmode="numeric", autofocus=False)
+
+    def __init__(self, user: AbstractBaseUser, adding: Device | None, place: MutableMapping[str, Any], **kwargs: Any) -> None:
+        super().__init__(user, **kwargs)
+        self.adding = adding
+        self.place = place
+        # Where nothing has to be scanned first, the cursor stands in the field.
+        factor = registry.factor_of(adding) if adding else None
+        self.fields["otp_token"].widget.attrs["autofocus"] = self.is_bound or not (factor and factor.scanned)
+        self.use_required_attribute = not (adding and sending.sends(adding))
+
+    def clean(self) -> dict[str, Any]:
+        """Judge the code, once, and confirm the device by it."""
+        self._judge(self._complete)
+        return self.cleaned_data
+
+    @sensitive_variables("text")
+    def _complete(self) -> Device:
+        text = self.cleaned_data["otp_token"]
+        if self.adding is None:
+            raise EnrollmentEnded
+        enrollment.complete(self.adding, text, self.place)
+        return self.adding
 
 
 class TOTPDeviceRemoveForm(_AskingForm):

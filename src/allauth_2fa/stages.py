@@ -9,7 +9,7 @@ from django.http import HttpResponseRedirect
 from django.urls import reverse
 
 from . import compat
-from .flows import answers, challenge
+from .flows import challenge, sending
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
@@ -40,7 +40,7 @@ class TwoFactorStage(compat.LoginStage):
             return HttpResponseRedirect(reverse("account_login")), False
         if challenge.is_due(user):
             challenge.hold(self.request, self.login, self.state)
-            answers.send_first(user, self.state)
+            sending.send_first(user, self.state)
             return HttpResponseRedirect(get_adapter().get_2fa_authenticate_url(self.request)), True
         # The guard may have taken this login for due because of an authenticator of allauth.mfa's.
         self.state["due"] = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from . import views
+from . import compat, views
 
 urlpatterns = [
     path("authenticate/", views.TwoFactorAuthenticate.as_view(), name="two-factor-authenticate"),
@@ -12,4 +12,13 @@ urlpatterns = [
     path("backup-tokens/", views.TwoFactorBackupTokens.as_view(), name="two-factor-backup-tokens"),
     path("remove/", views.TwoFactorRemove.as_view(), name="two-factor-remove"),
     path("reauthenticate/", views.TwoFactorReauthenticate.as_view(), name="two-factor-reauthenticate"),
+    path("", views.TwoFactorOverview.as_view(), name="two-factor-overview"),
+    path("add/<str:factor>/", views.TwoFactorAdd.as_view(), name="two-factor-add"),
+    path("rename/<path:device>/", views.TwoFactorRename.as_view(), name="two-factor-rename"),
+    path("prefer/<path:device>/", views.TwoFactorPrefer.as_view(), name="two-factor-prefer"),
+    path("remove/<path:device>/", views.TwoFactorRemoveDevice.as_view(), name="two-factor-remove-device"),
 ]
+
+if not compat.mfa_installed():
+    # allauth's account menu shows the page of this name.
+    urlpatterns.append(path("", views.TwoFactorOverview.as_view(), name="mfa_index"))

@@ -18,7 +18,7 @@ from allauth_2fa import compat
 from allauth_2fa.apps import AllauthTwoFactorConfig
 from allauth_2fa.exceptions import EnrollmentEnded, LoginEnded, NothingEnrolled, Throttled, TooSoon
 from allauth_2fa.factors import registry
-from allauth_2fa.flows import answers, challenge, enrollment, guard
+from allauth_2fa.flows import answers, challenge, enrollment, guard, sending
 from allauth_2fa.middleware import BaseRequire2FAMiddleware
 from allauth_2fa.models import RecoveryDevice
 from allauth_2fa.stages import TwoFactorStage
@@ -74,7 +74,7 @@ def test_without_a_device_the_login_is_over(alice):
 
 def test_nothing_is_sent_for_a_device_that_sends_nothing(alice, phone):
     with pytest.raises(NothingEnrolled):
-        answers.send(alice, phone.persistent_id, {})
+        sending.send(alice, phone.persistent_id, {})
 
 
 def test_a_setup_without_a_waiting_device_has_ended(alice):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import F
 
@@ -26,6 +27,16 @@ def clean_answer(text: str) -> str:
     return "".join(str(unicodedata.decimal(symbol, symbol)) for symbol in letters)
 
 
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One thing that a user fills in to add a device: a field of the model, and what the page says of it."""
+
+    name: str
+    label: _StrPromise | str
+    help_text: _StrPromise | str = ""
+    autocomplete: str = "off"
+
+
 class Factor(ABC):
     """One kind of proof.
 
@@ -45,7 +56,14 @@ class Factor(ABC):
     weaker: bool = False
     """Whether the pages say that other factors protect better."""
     enroll_page: str = ""
-    """The name of the page on which a user adds such a device, empty where devices come from elsewhere."""
+    """The name of the page on which a user adds such a device, empty where devices come from elsewhere. The page
+    ``two-factor-add`` serves every factor that has :meth:`begin` and :meth:`complete`."""
+    intro: _StrPromise | str = ""
+    """What it takes to sign in by such a device, in one sentence, for those who choose one to add."""
+    asks: tuple[Ask, ...] = ()
+    """What a user fills in to add a device, before there can be a code: a number, say."""
+    scanned: bool = False
+    """Whether a device is added by scanning its secret."""
 
     @property
     @abstractmethod
@@ -86,3 +104,28 @@ class Factor(ABC):
     def detail(self, device: Device) -> str:
         """Return what pages say of the device beside its name: a masked number or address, say."""
         return ""
+
+    def choices(self, user: AbstractBaseUser, name: str) -> list[str] | None:
+        """Return what a user may choose from for that one of :attr:`asks`, None where it is typed."""
+        return None
+
+    def begin(self, user: AbstractBaseUser, **facts: Any) -> Device:
+        """Create the device that waits to be confirmed by its first code.
+
+        Args:
+            user: whose device it is.
+            facts: what was filled in, by the names of :attr:`asks`.
+
+        Raises:
+            Refused: what was filled in cannot be used; the exception says why.
+        """
+        return self.model._default_manager.create(user_id=user.pk, confirmed=False, name="", **facts)  # noqa: SLF001 - documented
+
+    def complete(self, device: Device, answer: str) -> None:
+        """Confirm the device by its first code, which counts as used.
+
+        Raises:
+            Refused: the code is not right.
+            NothingEnrolled: the device was confirmed, replaced or removed meanwhile.
+        """
+        raise NotImplementedError

@@ -30,6 +30,7 @@ class GenericFactor(Factor):
     def __init__(self, model: type[Device]) -> None:
         self._model = model
         self.id = model.model_label()
+        self.icon = "key" if hasattr(model.generate_challenge, "stub") else "message"
         self.label = model._meta.verbose_name  # noqa: SLF001 - Django documents it
 
     @property
@@ -64,6 +65,15 @@ def judge_alone(device: Device, answer: str) -> None:
 
 
 @sensitive_variables("answer")
+def complete_alone(device: Device, answer: str) -> None:
+    """Let the device's own ``verify_token`` judge its first code, and confirm it. Raises as :func:`judge_alone` does."""
+    judge_alone(device, answer)
+    if not type(device)._base_manager.filter(pk=device.pk, user_id=device.user_id, confirmed=False).update(confirmed=True):  # noqa: SLF001 - documented
+        raise NothingEnrolled
+    device.confirmed = True
+
+
+@sensitive_variables("answer")
 def _judge(device: Device, answer: str) -> Exception | None:
     try:
         with alone(device) as row:
@@ -83,7 +93,7 @@ def _judge(device: Device, answer: str) -> Exception | None:
 
 @contextmanager
 def alone(device: Device) -> Iterator[Any]:
-    """Give the device's row as it is now, while nobody else can write it; None if it was removed meanwhile.
+    """Give the device's row as it is now, while nobody else can write it; None if it was removed or confirmed meanwhile.
 
     It is read where it is written: a replica may not know yet that a code was used up.
     """
@@ -101,7 +111,7 @@ def _hold(device: Device, database: str) -> bool:
     """
     table: Any = type(device)._meta.get_field("confirmed").model  # noqa: SLF001 - Django documents it
     rows = table._base_manager.using(database).filter(pk=getattr(device, table._meta.pk.attname))  # noqa: SLF001 - documented
-    return bool(rows.filter(user_id=device.user_id, confirmed=True).update(confirmed=True))
+    return bool(rows.filter(user_id=device.user_id, confirmed=device.confirmed).update(confirmed=device.confirmed))
 
 
 def _throttled(facts: dict[str, Any]) -> Throttled:

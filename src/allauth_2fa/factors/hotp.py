@@ -31,6 +31,7 @@ class HotpFactor(Factor):
 
     id = "hotp"
     label = _("hardware token")
+    icon = "token"
     rank = 20
 
     @property

@@ -23,6 +23,7 @@ class RecoveryFactor(Factor):
 
     id = "recovery_codes"
     label = _("recovery code")
+    icon = "list"
     primary = False
     rank = 80
 

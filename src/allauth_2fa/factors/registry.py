@@ -18,6 +18,7 @@ from django.dispatch import receiver
 from django.utils.module_loading import import_string
 
 from allauth_2fa import app_settings
+from allauth_2fa.models import DeviceNote
 
 from .base import Factor
 from .generic import GenericFactor
@@ -116,21 +117,37 @@ def primaries() -> tuple[Factor, ...]:
 
 def has_primary(user: AbstractBaseUser) -> bool:
     """Tell whether the user holds a device that a login has to wait for (one query)."""
-    mine = [factor.model.objects.filter(user_id=user.pk, confirmed=True).values_list("user_id") for factor in primaries()]
-    if len(mine) == 1:
-        return mine[0].exists()
-    return bool(mine[0].union(*mine[1:])[:1])
+    first, *others = [factor.model.objects.filter(user_id=user.pk, confirmed=True).values_list("user_id") for factor in primaries()]
+    return bool(first.union(*others)[:1]) if others else first.exists()
+
+
+def count_primary(user_id: object) -> int:
+    """Return how many devices the user of that key holds that a login can wait for (one query)."""
+    first, *others = [factor.model.objects.filter(user_id=user_id, confirmed=True).values_list("pk") for factor in primaries()]
+    return first.union(*others, all=True).count() if others else first.count()
 
 
 def primary_devices(user: AbstractBaseUser, **annotations: Any) -> list[Any]:
-    """Return the user's devices that a login can wait for, the last used one first (one query a factor)."""
-    devices = [device for factor in primaries() for device in factor.devices(user).annotate(**annotations)]
-    return sorted(devices, key=lambda device: getattr(device, "last_used_at", None) or NEVER, reverse=True)
+    """Return the user's devices that a login can wait for (one query a factor).
+
+    The one that the user prefers comes first (``device.is_preferred``), then the last used one.
+    """
+    devices = [device for factor in primaries() for device in factor.devices(user).annotate(**_preference(factor), **annotations)]
+    return sorted(devices, key=lambda device: (device.is_preferred, getattr(device, "last_used_at", None) or NEVER), reverse=True)
+
+
+def _preference(factor: Factor) -> dict[str, Any]:
+    return {"is_preferred": DeviceNote.says(factor.model, preferred=True)}
 
 
 def may_send() -> bool:
     """Tell whether there is a kind of device that sends codes."""
     return any(not hasattr(factor.model.generate_challenge, "stub") for factor in primaries())
+
+
+def by_id(factor_id: str) -> Factor | None:
+    """Return the factor of that id, None if there is none or it is off."""
+    return next((factor for factor in factors() if factor.id == factor_id), None)
 
 
 def factor_of(device: Device) -> Factor | None:

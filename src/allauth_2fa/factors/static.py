@@ -44,6 +44,7 @@ class StaticFactor(Factor):
 
     id = "static"
     label = _("recovery code")
+    icon = "list"
     primary = False
     rank = 81
 

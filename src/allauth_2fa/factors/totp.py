@@ -18,7 +18,6 @@ from allauth_2fa.exceptions import AlreadyUsed, ClockWrong, LateCode, NothingEnr
 from .base import Factor
 
 if TYPE_CHECKING:
-    from django.contrib.auth.base_user import AbstractBaseUser
     from django_otp.models import Device
 
 LATE_SECONDS = 15 * 60
@@ -46,6 +45,10 @@ class TotpFactor(Factor):
     id = "totp"
     label = _("authenticator app")
     rank = 10
+    icon = "app"
+    enroll_page = "two-factor-add"
+    scanned = True
+    intro = _("An app on your phone shows a new code every 30 seconds. It works without a network.")
 
     @property
     def model(self) -> type[TOTPDevice]:
@@ -127,10 +130,6 @@ class TotpFactor(Factor):
 
     # Enrollment
 
-    def begin(self, user: AbstractBaseUser) -> TOTPDevice:
-        """Create the device that waits to be confirmed, with a secret of its own."""
-        return TOTPDevice.objects.create(user_id=user.pk, confirmed=False, name="")
-
     @sensitive_variables("changes")
     def replace_secret(self, device: TOTPDevice) -> None:
         """Give an unconfirmed device a new secret."""
@@ -155,17 +154,13 @@ class TotpFactor(Factor):
         raise ClockWrong(far.offset * device.step) if far else Refused
 
     @sensitive_variables("answer")
-    def complete(self, device: TOTPDevice, answer: str) -> None:
-        """Confirm the device by its first code, which counts as used.
-
-        Raises:
-            Refused: as :meth:`check` does.
-            NothingEnrolled: the device was confirmed, replaced or removed meanwhile.
-        """
-        changes = accepted(device, self.check(device, answer)) | {"confirmed": True}
+    def complete(self, device: Device, answer: str) -> None:
+        """Confirm the device by its first code, or raise what :meth:`check` does. See :meth:`Factor.complete`."""
+        row = cast("TOTPDevice", device)
+        changes = accepted(row, self.check(row, answer)) | {"confirmed": True}
         # The secret is part of the condition: what was scanned is what gets confirmed.
-        waiting = TOTPDevice.objects.filter(pk=device.pk, user_id=device.user_id, confirmed=False, key=device.key)
-        if not _write(device, waiting.update(**changes), changes):
+        waiting = TOTPDevice.objects.filter(pk=row.pk, user_id=row.user_id, confirmed=False, key=row.key)
+        if not _write(row, waiting.update(**changes), changes):
             raise NothingEnrolled
 
 

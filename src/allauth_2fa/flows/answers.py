@@ -1,21 +1,18 @@
-"""What is offered to a user who has to prove something, what is sent, and how the answer finds its judge."""
+"""What is offered to a user who has to prove something, and how the answer finds its judge."""
 
 from __future__ import annotations
 
-import contextlib
-import logging
 from typing import TYPE_CHECKING, Any
 
-from django.utils.crypto import constant_time_compare, salted_hmac
 from django.views.decorators.debug import sensitive_variables
 from django_otp.models import Device
 
-from allauth_2fa import compat
-from allauth_2fa.exceptions import LoginEnded, NotDelivered, NothingEnrolled, NotSent, RecoveryCodeRefused, Refused, TooSoon
+from allauth_2fa.exceptions import LoginEnded, NothingEnrolled, RecoveryCodeRefused, Refused
 from allauth_2fa.factors import registry
 from allauth_2fa.factors.base import clean_answer
-from allauth_2fa.factors.generic import alone
 from allauth_2fa.factors.static import spellings
+
+from . import sending
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -23,11 +20,6 @@ if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
 
     from allauth_2fa.factors.base import Factor
-
-logger = logging.getLogger(__name__)
-
-SENT = "allauth_2fa_sent"
-"""Where the place of a challenge (the state of a login's stage, or a session) keeps what was sent: id to fingerprint."""
 
 
 @sensitive_variables("text")
@@ -58,7 +50,7 @@ def answer(
         text: what was given back, as typed.
         device_id: the django-otp id of the device that was chosen on the page, None where one field serves all.
         devices: what :func:`offers` gave for this user and text, if the caller has it already.
-        place: what :func:`send` wrote to; a code that was sent counts only where it was asked for.
+        place: what :func:`.sending.send` wrote to; a code that was sent counts only where it was asked for.
 
     Raises:
         Refused: the answer proves nothing; the exception says why.
@@ -67,12 +59,11 @@ def answer(
     devices = offers(user, text) if devices is None else devices
     if not devices:
         raise LoginEnded
-    sent = _sent_in(place)
+    sent = sending.sent_in(place)
     device, judged = _addressed(user, text, device_id, devices, sent)
     factor = _factor(device)
     try:
-        if sends(device) and not _was_sent(device, sent):
-            raise NotSent
+        sending.ensure_sent(device, place)
         factor.judge(device, judged)
     except Refused:
         if factor.primary and _tokens_pay(device, judged, sent):
@@ -124,13 +115,13 @@ def _tokens_pay(device: Any, cleaned: str, sent: dict[str, Any]) -> bool:
 
     Digits for a device that sends codes are none of their business: they are a code that came too late.
     """
-    return not _pays(device, sent) and not (sends(device) and _is_digits(cleaned))
+    return not _pays(device, sent) and not (sending.sends(device) and _is_digits(cleaned))
 
 
 def _pays(device: Any, sent: dict[str, Any]) -> bool:
     """Tell whether a wrong answer costs the device anything: it is judged, and the device is throttled for it."""
     throttles = getattr(device, "throttling_enabled", type(device).verify_is_allowed is not Device.verify_is_allowed)
-    return bool(throttles) and (not sends(device) or _was_sent(device, sent))
+    return bool(throttles) and (not sending.sends(device) or sending.was_sent(device, sent))
 
 
 @sensitive_variables("text")
@@ -189,88 +180,3 @@ def _by_shape(devices: list[Any], cleaned: str, sent: dict[str, Any]) -> Any:
     first = next((device for device in fitting if _pays(device, sent)), fitting[0])
     allowed, _facts = first.verify_is_allowed()
     return next((device for device in fitting if _factor(device).accepts(device, cleaned)), first) if allowed else first
-
-
-# What is sent
-
-
-def sends(device: Device) -> bool:
-    """Tell whether the device has to be asked to send a code before it can be answered for."""
-    factor = registry.factor_of(device)
-    return factor is not None and factor.is_interactive(device)
-
-
-def send_first(user: AbstractBaseUser, place: MutableMapping[str, Any]) -> None:
-    """Have the device that will be asked for first send its code, so that it arrives with the question.
-
-    What cannot be sent now can be asked for on the page.
-    """
-    if not registry.may_send():
-        return
-    first, *_others = [*offers(user), None]
-    if first is not None and sends(first):
-        with contextlib.suppress(Refused):
-            send(user, first.persistent_id, place)
-
-
-def send(user: AbstractBaseUser, device_id: str, place: MutableMapping[str, Any]) -> Device:
-    """Have a device send its code, and note in ``place`` that it was asked for there.
-
-    Args:
-        user: whose device it is.
-        device_id: the django-otp id of the device.
-        place: the state of the login's stage, or a session; the caller sees to it that it is kept.
-
-    Raises:
-        NothingEnrolled: the user has no such device, or it sends nothing.
-        TooSoon: it sent a code a short while ago.
-        NotDelivered: the code did not get on its way.
-    """
-    device = registry.load(device_id, user)
-    if device is None or not sends(device):
-        raise NothingEnrolled
-    sent, refusal = _send(device)
-    if refusal is not None:
-        raise refusal
-    place[SENT] = {**_sent_in(place), sent.persistent_id: _fingerprint(sent)}
-    return sent
-
-
-def _send(device: Device) -> tuple[Any, Refused | None]:
-    """Send the code while nobody else can; of two who ask at once, the second meets the cooldown of the first."""
-    with alone(device) as row:
-        if row is None:
-            return device, NothingEnrolled()
-        allowed, facts = row.generate_is_allowed()
-        if not allowed:
-            return row, TooSoon((facts or {}).get("next_generation_at"))
-        if not (_has_cooldown(row) or compat.may_send_again(row.persistent_id)):
-            return row, TooSoon()
-        try:
-            row.generate_challenge()
-        except Exception as error:  # noqa: BLE001 - django-otp permits any, and asks callers to catch it
-            # Its kind alone is logged: its text may hold the code.
-            logger.error("A device of the kind %s could not send its code: %s", row.model_label(), type(error).__name__)  # noqa: TRY400
-            return row, NotDelivered()
-    return row, None
-
-
-def _has_cooldown(device: Device) -> bool:
-    """Tell whether the model itself limits how often a code is sent."""
-    return type(device).generate_is_allowed is not Device.generate_is_allowed
-
-
-def _sent_in(place: MutableMapping[str, Any] | None) -> dict[str, Any]:
-    """Return what was sent there. A session may hold anything."""
-    noted = (place or {}).get(SENT)
-    return noted if isinstance(noted, dict) else {}
-
-
-def _was_sent(device: Device, sent: dict[str, Any]) -> bool:
-    noted = sent.get(device.persistent_id)
-    return isinstance(noted, str) and constant_time_compare(noted, _fingerprint(device))
-
-
-def _fingerprint(device: Device) -> str:
-    """Return what tells one code that was sent from the next, without telling the code."""
-    return salted_hmac("allauth_2fa.sent", f"{device.persistent_id} {getattr(device, 'token', None)}", algorithm="sha256").hexdigest()

@@ -1,35 +1,43 @@
-"""Adding an authenticator app: begin, complete; and taking the second factor away."""
+"""Adding a device: begin, complete; and taking the second factor away."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import django_otp
 from django.db import transaction
-from django.utils.crypto import salted_hmac
+from django.utils.crypto import constant_time_compare, salted_hmac
 from django.views.decorators.debug import sensitive_variables
 
-from allauth_2fa.exceptions import EnrollmentEnded, NothingEnrolled
+from allauth_2fa.exceptions import EnrollmentEnded, NothingEnrolled, Refused
 from allauth_2fa.factors import registry
 from allauth_2fa.factors.base import clean_answer
-from allauth_2fa.models import take_turn
+from allauth_2fa.models import DeviceNote, take_turn
 
-from . import challenge, guard
+from . import challenge, devices, guard, sending
 
 if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
     from django.contrib.auth.base_user import AbstractBaseUser
     from django.http import HttpRequest
+    from django_otp.models import Device
     from django_otp.plugins.otp_totp.models import TOTPDevice
+
+    from allauth_2fa.factors.base import Factor
 
 SHOWN_SESSION_KEY = "allauth_2fa_setup"
 """The fingerprint of the secret that this session has been shown."""
+
+ADDING_SESSION_KEY = "allauth_2fa_adding"
+"""Which device this session is adding: its django-otp id and its fingerprint."""
 
 CODES_DUE_SESSION_KEY = "allauth_2fa_codes_due"
 """Present from the first enrollment until the recovery codes have been made and shown."""
 
 
 def waiting(user: AbstractBaseUser) -> TOTPDevice | None:
-    """Return the device that waits to be confirmed (one query)."""
+    """Return the authenticator app that waits to be confirmed (one query)."""
     return registry.totp.model.objects.filter(user_id=user.pk, confirmed=False).order_by("pk").first()
 
 
@@ -68,14 +76,49 @@ def _replace_secret(device: TOTPDevice) -> None:
         raise EnrollmentEnded from None
 
 
-def _fingerprint(device: TOTPDevice) -> str:
+def _fingerprint(device: Device) -> str:
     """Return what tells one secret from another without telling the secret: sessions may be readable cookies."""
-    return salted_hmac(SHOWN_SESSION_KEY, device.key, algorithm="sha256").hexdigest()
+    return salted_hmac(SHOWN_SESSION_KEY, getattr(device, "key", device.persistent_id), algorithm="sha256").hexdigest()
+
+
+# Any further device, of any factor
+
+
+def begin_another(request: HttpRequest, user: AbstractBaseUser, factor: Factor, **facts: Any) -> Device:
+    """Create a device that waits to be confirmed by this session alone, in the place of those that waited before.
+
+    Args:
+        request: whose session adds the device.
+        user: whose device it is.
+        factor: of which kind.
+        facts: what the user filled in, by the names of ``factor.asks``.
+    """
+    with transaction.atomic():
+        take_turn(user.pk)
+        factor.model._default_manager.filter(user_id=user.pk, confirmed=False).delete()  # noqa: SLF001 - Django documents it
+        device = factor.begin(user, **facts)
+    request.session[ADDING_SESSION_KEY] = [device.persistent_id, _fingerprint(device)]
+    return device
+
+
+def another(request: HttpRequest, user: AbstractBaseUser, factor: Factor) -> Device | None:
+    """Return the device of that factor that this session is adding, None if there is none (any more)."""
+    noted = request.session.get(ADDING_SESSION_KEY)
+    if not (isinstance(noted, list) and len(noted) == 2 and all(isinstance(part, str) for part in noted)):  # noqa: PLR2004 - id and fingerprint
+        return None
+    waiting = factor.model._default_manager.filter(user_id=user.pk, confirmed=False)  # noqa: SLF001 - Django documents it
+    device = next((device for device in waiting if device.persistent_id == noted[0]), None)
+    return device if device is not None and constant_time_compare(_fingerprint(device), noted[1]) else None
+
+
+def forget_another(request: HttpRequest) -> None:
+    """Let the session add another device instead."""
+    request.session.pop(ADDING_SESSION_KEY, None)
 
 
 @sensitive_variables("text")
 def check(user: AbstractBaseUser, text: str) -> TOTPDevice:
-    """Return the waiting device if the code belongs to its secret. Nothing is written.
+    """Return the waiting app if the code belongs to its secret. Nothing is written.
 
     Raises:
         EnrollmentEnded: no device is waiting.
@@ -90,38 +133,65 @@ def check(user: AbstractBaseUser, text: str) -> TOTPDevice:
 
 
 @sensitive_variables("text")
-def complete(device: TOTPDevice, text: str) -> None:
+def complete(device: Device, text: str, place: MutableMapping[str, Any] | None = None) -> None:
     """Confirm the device by the code, which counts as used.
+
+    Args:
+        device: one that waits to be confirmed.
+        text: what was typed.
+        place: where it is kept which code was sent, for a device that sends its codes.
 
     Raises:
         EnrollmentEnded: the device was confirmed, replaced or removed meanwhile.
-        Refused: the code does not belong to the secret.
+        NoRoom: the user holds as many devices as there may be.
+        Refused: the code does not belong to the device.
     """
-    try:
-        registry.totp.complete(device, clean_answer(text))
-    except NothingEnrolled:
+    refusal = _complete(device, text, place)
+    # Outside of the transaction: inside, the refusal would take back the throttling that it has just caused.
+    if isinstance(refusal, NothingEnrolled):
         raise EnrollmentEnded from None
+    if refusal is not None:
+        raise refusal
 
 
-def name(device: TOTPDevice, text: str) -> None:
-    """Give the device the name that its owner knows it by. Nothing depends on it."""
-    registry.totp.model.objects.filter(pk=device.pk, user_id=device.user_id).update(name=text)
-    device.name = text
+@sensitive_variables("text")
+def _complete(device: Device, text: str, place: MutableMapping[str, Any] | None) -> Refused | None:
+    factor = registry.factor_of(device)
+    if factor is None:
+        return NothingEnrolled()
+    with transaction.atomic():
+        take_turn(device.user_id)
+        try:
+            devices.ensure_room(device.user_id)
+            sending.ensure_sent(device, place)
+            factor.complete(device, clean_answer(text))
+        except Refused as refusal:
+            return refusal
+    return None
 
 
-def welcome(request: HttpRequest, user: AbstractBaseUser, device: TOTPDevice) -> None:
-    """Make the session that has enrolled the device a verified one, under a new key, and promise it recovery codes."""
-    request.session.pop(SHOWN_SESSION_KEY, None)
-    request.session[CODES_DUE_SESSION_KEY] = True
+def welcome(request: HttpRequest, user: AbstractBaseUser, device: Device) -> bool:
+    """Make the session that has added the device a verified one, under a new key.
+
+    Returns:
+        Whether this is the user's first factor. Recovery codes are promised then: the page that shows them makes them.
+    """
+    is_first = registry.count_primary(user.pk) == 1
+    for key in (SHOWN_SESSION_KEY, ADDING_SESSION_KEY):
+        request.session.pop(key, None)
+    if is_first:
+        request.session[CODES_DUE_SESSION_KEY] = True
     request.session.cycle_key()
     django_otp.login(request, device)
     challenge.note_proof(request, user, device)
+    return is_first
 
 
 def remove(user: AbstractBaseUser) -> None:
-    """Take the second factor away: the authenticator apps, confirmed or waiting, and what stood in for them."""
+    """Take the second factor away: the devices, confirmed or waiting, and what stood in for them."""
     with transaction.atomic():
         take_turn(user.pk)
+        DeviceNote.objects.filter(user_id=user.pk).delete()
         for factor in registry.factors():
             # First the devices, then what hangs on them, in the order in which an answer takes them.
             factor.model.objects.filter(user_id=user.pk).update(confirmed=False)
@@ -130,7 +200,7 @@ def remove(user: AbstractBaseUser) -> None:
 
 def part(request: HttpRequest, user: AbstractBaseUser) -> None:
     """Make the session that has removed the second factor an ordinary one, under a new key."""
-    for key in (django_otp.DEVICE_ID_SESSION_KEY, SHOWN_SESSION_KEY, CODES_DUE_SESSION_KEY):
+    for key in (django_otp.DEVICE_ID_SESSION_KEY, SHOWN_SESSION_KEY, ADDING_SESSION_KEY, CODES_DUE_SESSION_KEY):
         request.session.pop(key, None)
     guard.remember(request, user)
     request.session.cycle_key()

@@ -1,15 +1,22 @@
 """The pages: one URL name, one view, one form, one template, one flow."""
 
+from .add import TwoFactorAdd
 from .authenticate import TwoFactorAuthenticate
 from .backup_tokens import TwoFactorBackupTokens
+from .devices import TwoFactorOverview, TwoFactorPrefer, TwoFactorRemoveDevice, TwoFactorRename
 from .reauthenticate import TwoFactorReauthenticate
 from .remove import TwoFactorRemove
 from .setup import TwoFactorSetup
 
 __all__ = [
+    "TwoFactorAdd",
     "TwoFactorAuthenticate",
     "TwoFactorBackupTokens",
+    "TwoFactorOverview",
+    "TwoFactorPrefer",
     "TwoFactorReauthenticate",
     "TwoFactorRemove",
+    "TwoFactorRemoveDevice",
+    "TwoFactorRename",
     "TwoFactorSetup",
 ]

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from allauth_2fa.exceptions import Refused
 from allauth_2fa.factors import registry
-from allauth_2fa.flows import answers
+from allauth_2fa.flows import answers, devices, sending
 
 from .base import FormPage
 
@@ -54,7 +54,7 @@ class AskingPage(FormPage):
         self.devices = form.devices if hasattr(form, "devices") else answers.offers(user)
         first = self.devices[0].persistent_id if self.devices else ""
         try:
-            device = answers.send(user, self.request.POST.get("device") or first, self.get_place())
+            device = sending.send(user, self.request.POST.get("device") or first, self.get_place())
         except Refused as refusal:
             self.notice = refusal.message
         else:
@@ -65,17 +65,21 @@ class AskingPage(FormPage):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Return the devices that are asked for, and whether one of them can send a code."""
         context = super().get_context_data(**kwargs)
-        devices = [described(device) for device in self.devices]
-        return {**context, "devices": devices, "can_send": any(device["is_interactive"] for device in devices), "notice": self.notice}
+        offered = [described(device) for device in self.devices]
+        return {**context, "devices": offered, "can_send": any(device["is_interactive"] for device in offered), "notice": self.notice}
 
 
 def described(device: Any) -> dict[str, Any]:
-    """Return what a page says of a device."""
-    factor = registry.factor_of(device)
-    label = factor.label if factor else ""
-    return {"id": device.persistent_id, "name": device.name, "label": label, "is_interactive": answers.sends(device)}
+    """Return what a page that asks for a device says of it."""
+    return {**devices.described(device), "is_interactive": sending.sends(device)}
 
 
-def sent_notice(device: Any) -> str:
+def sent_notice(device: Any, detail: str = "") -> str:
     """Return what a page says when a code is on its way."""
-    return _("A code is on its way to %(device)s. Enter it below.") % {"device": device.name or described(device)["label"]}
+    return _("A code is on its way to %(device)s. Enter it below.") % {"device": detail or device.name or device_label(device)}
+
+
+def device_label(device: Any) -> Any:
+    """Return what a device is called that its user has given no name."""
+    factor = registry.factor_of(device)
+    return factor.label if factor else device.name

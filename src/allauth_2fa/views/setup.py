@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
-import re
-from base64 import b64encode
 from typing import TYPE_CHECKING, Any
 
 from allauth.account.adapter import get_adapter
 from django.contrib import messages
-from django.contrib.sites.shortcuts import get_current_site
-from django.forms import ValidationError
 from django.http import HttpResponseRedirect
-from django.utils.functional import SimpleLazyObject
-from django.utils.safestring import mark_safe
 
 from allauth_2fa import app_settings, utils
 from allauth_2fa.exceptions import EnrollmentEnded, Refused
 from allauth_2fa.factors import registry
 from allauth_2fa.flows import enrollment
-from allauth_2fa.forms import DeviceNameForm, TOTPDeviceForm
+from allauth_2fa.forms import TOTPDeviceForm
 
-from .base import FormPage, ProofRequiredMixin, name_or_path, with_next
+from .adding import AddingPage
+from .base import name_or_path, with_next
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
     from django.http.response import HttpResponseBase
 
-GROUP = 4
-"""Characters of the secret between two gaps, for typing."""
 
-
-class TwoFactorSetup(ProofRequiredMixin, FormPage):
+class TwoFactorSetup(AddingPage):
     """Adds the first authenticator app; who has one is led on."""
 
     page = form_key = "setup"
@@ -75,18 +67,10 @@ class TwoFactorSetup(ProofRequiredMixin, FormPage):
             device = form.save()
         except Refused as refusal:
             return self.form_refused(form, refusal)
-        name = self.get_name_form()
-        if name.is_valid() and name.cleaned_data["name"]:
-            enrollment.name(device, name.cleaned_data["name"])
+        self.give_name(device)
         enrollment.welcome(self.request, self.get_form_user(), device)
         get_adapter().add_message(self.request, messages.SUCCESS, "allauth_2fa/messages/set_up.txt")
         return super().form_valid(form)
-
-    def form_refused(self, form: Any, refusal: Refused) -> HttpResponse:
-        """Show the page again with what went wrong, and judge nothing."""
-        form.errors.clear()
-        form.add_error("otp_token", ValidationError(refusal.message, code=refusal.code))
-        return self.form_invalid(form)
 
     def form_invalid(self, form: Any) -> HttpResponse:
         """Show the page again, with the device that waits now if it is not the one that the code was for."""
@@ -94,38 +78,10 @@ class TwoFactorSetup(ProofRequiredMixin, FormPage):
             self.begin()
         return super().form_invalid(form)
 
-    def get_name_form(self) -> DeviceNameForm:
-        """Return the form that names the device, with what was typed into it."""
-        return DeviceNameForm(self.request.POST if self.request.method == "POST" else None)
-
     def get_success_url(self) -> str:
         """Return where a finished setup leads, with the ``next`` that it was begun with."""
         return with_next(str(self.success_url or name_or_path(app_settings.SETUP_SUCCESS_URL)), self.request)
 
-    def get_qr_code_kwargs(self) -> dict[str, str]:
-        """Return what the app shows: ``issuer``, the site, and ``label``, the account, led by the issuer and a colon."""
-        # Without django.contrib.sites the name is the host, with its port; apps split issuer and account at a colon.
-        issuer = re.sub(r":\d+$", "", get_current_site(self.request).name).replace(":", "")
-        return {"issuer": issuer, "label": f"{issuer}: {self.get_form_user().get_username()}"}
-
-    def get_qr_code_data_uri(self) -> str:
-        """Return the QR code as the ``src`` of an image, as templates of 0.x show it."""
-        svg = utils.generate_totp_config_svg(device=self.device, **self.get_qr_code_kwargs())
-        return f"data:image/svg+xml;base64,{b64encode(svg).decode('ascii')}"
-
-    def get_qr_code_svg(self) -> str:
-        """Return the QR code as an element of the page, which needs no leave of a content security policy."""
-        return mark_safe(utils.inline_totp_config_svg(device=self.device, **self.get_qr_code_kwargs()))  # noqa: S308 - segno draws rectangles
-
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        """Return the secret in each shape; the pictures are drawn only if the template shows them."""
-        secret = utils.get_device_base32_secret(self.device)
-        return {
-            **super().get_context_data(**kwargs),
-            "name_form": self.get_name_form(),
-            "qr_code_url": SimpleLazyObject(self.get_qr_code_data_uri),
-            "qr_code_svg": SimpleLazyObject(self.get_qr_code_svg),
-            "secret": secret,
-            "secret_groups": [secret[at : at + GROUP] for at in range(0, len(secret), GROUP)],
-            "otpauth_url": utils.otpauth_url(self.device, **self.get_qr_code_kwargs()),
-        }
+        """Return the secret in each shape, and the forms."""
+        return {**super().get_context_data(**kwargs), **self.get_secret_context()}

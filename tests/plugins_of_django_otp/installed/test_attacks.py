@@ -17,7 +17,7 @@ from otp_yubikey.models import RemoteYubikeyDevice, ValidationService, YubikeyDe
 
 from allauth_2fa.exceptions import DeviceRefused, NothingEnrolled, NotJudged, NotSent, Refused, Throttled
 from allauth_2fa.factors import generic, registry
-from allauth_2fa.flows import answers
+from allauth_2fa.flows import answers, sending
 from tests.cast import PASSWORD, code_of, give_answer, give_password, is_logged_in, is_pending, wrong_code_of
 from tests.pager.models import LoudPager, Pager
 
@@ -152,7 +152,7 @@ def test_guesses_at_tokens_that_come_at_once_all_count(tokens):
 def test_a_throttled_pager_is_not_guessed_on_by_leaving_the_choice_out(alice, phone, pager, settings):
     settings.ALLAUTH_2FA_FACTORS = ["pager.pager", "totp"]
     place = {}
-    answers.send(alice, pager.persistent_id, place)
+    sending.send(alice, pager.persistent_id, place)
     wrong = next(code for code in ("000000", "111111") if code not in {Pager.sent[-1], code_of(phone)})
     assert outcome(alice, wrong, place=place) == "refused"
     assert failures(pager) == 1
@@ -169,7 +169,7 @@ def test_a_choice_that_is_no_device_is_not_tried(alice, phone, device_id):
 
 def test_a_chosen_device_alone_judges(alice, phone, pager, key):
     place = {}
-    answers.send(alice, pager.persistent_id, place)
+    sending.send(alice, pager.persistent_id, place)
     assert outcome(alice, code_of(phone), pager, place) == "refused"
     assert outcome(alice, code_of(phone), key, place) == "refused"
     assert failures(phone) == 0
@@ -202,9 +202,9 @@ def test_a_login_that_is_replayed_behind_its_code_opens_nothing(client, alice, p
 
 @pytest.mark.parametrize("garbage", [[], 7, "text", None, {"pager.pager/1": 7}, [["pager.pager/1", "x"]]])
 def test_garbage_where_the_sent_codes_are_noted_breaks_nothing(alice, pager, garbage):
-    place = {answers.SENT: garbage}
+    place = {sending.SENT: garbage}
     assert outcome(alice, "123456", pager, place) == "expired"
-    answers.send(alice, pager.persistent_id, place)
+    sending.send(alice, pager.persistent_id, place)
     assert outcome(alice, Pager.sent[-1], pager, place) == pager.persistent_id
 
 
@@ -285,7 +285,7 @@ def test_one_persons_codes_do_not_hold_up_anothers(alice, bob, sms):
 def test_a_device_that_was_given_away_sends_nothing(alice, bob, pager):
     stale = Pager.objects.get(pk=pager.pk)
     Pager.objects.update(user=bob)
-    _device, refusal = answers._send(stale)
+    _device, refusal = sending._send(stale)
     assert isinstance(refusal, NothingEnrolled)
     assert Pager.sent == []
 

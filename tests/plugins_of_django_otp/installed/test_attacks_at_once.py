@@ -12,7 +12,7 @@ from otp_twilio.models import TwilioSMSDevice
 
 from allauth_2fa.exceptions import CounterOff, DeviceRefused, Throttled, TooSoon
 from allauth_2fa.factors import registry
-from allauth_2fa.flows import answers
+from allauth_2fa.flows import sending
 from tests.concurrency.conftest import as_default
 from tests.concurrency.test_threads import ACCEPTED, at_once, judging, kinds
 from tests.pager.models import LoudPager, Pager
@@ -50,7 +50,7 @@ def test_one_code_that_was_sent_counts_once_and_is_sent_once(alice, settings, mo
     settings.ALLAUTH_2FA_FACTORS = [model.model_label()]
     Pager.sent.clear()
     device = model.objects.create(user=alice, name="Pager")
-    sendings = kinds(at_once(*(lambda: answers.send(alice, device.persistent_id, {}) for _ in range(THREADS))))
+    sendings = kinds(at_once(*(lambda: sending.send(alice, device.persistent_id, {}) for _ in range(THREADS))))
     assert sendings == {model: 1, TooSoon: THREADS - 1}
     assert len(Pager.sent) == 1
     outcomes = kinds(at_once(*(judging(device, Pager.sent[0]) for _ in range(THREADS))))
@@ -62,7 +62,7 @@ def test_a_telephone_without_a_cooldown_is_sent_one_message(alice, settings, mon
     sent = []
     monkeypatch.setattr(TwilioSMSDevice, "generate_challenge", lambda self: sent.append(self.generate_token()))
     device = TwilioSMSDevice.objects.create(user=alice, name="Phone", number="+15551234")
-    sendings = kinds(at_once(*(lambda: answers.send(alice, device.persistent_id, {}) for _ in range(THREADS))))
+    sendings = kinds(at_once(*(lambda: sending.send(alice, device.persistent_id, {}) for _ in range(THREADS))))
     assert sendings == {TwilioSMSDevice: 1, TooSoon: THREADS - 1}
     assert len(sent) == 1
 

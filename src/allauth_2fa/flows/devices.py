@@ -1,0 +1,97 @@
+"""What a user holds: naming devices, preferring one, removing one, and how many there may be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+
+from allauth_2fa import app_settings
+from allauth_2fa.exceptions import NoRoom, NothingEnrolled
+from allauth_2fa.factors import registry
+from allauth_2fa.models import DeviceNote, take_turn
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from django.contrib.auth.base_user import AbstractBaseUser
+    from django_otp.models import Device
+
+    from allauth_2fa.factors.base import Factor
+
+
+def find(user: AbstractBaseUser, device_id: str) -> Device:
+    """Return the user's confirmed device of that django-otp id.
+
+    Raises:
+        NothingEnrolled: the user has no such device, whoever else has it, or it stands in for a factor and is none.
+    """
+    device = registry.load(device_id, user)
+    factor = registry.factor_of(device) if device else None
+    if device is None or factor is None or not factor.primary:
+        raise NothingEnrolled
+    return device
+
+
+def name(device: Device, text: str) -> None:
+    """Give the device the name that its owner knows it by. Nothing depends on it."""
+    type(device).objects.filter(pk=device.pk, user_id=device.user_id).update(name=text)
+    device.name = text
+
+
+def prefer(device: Device) -> None:
+    """Let the owner be asked for this device first, whichever was used last."""
+    with transaction.atomic():
+        take_turn(device.user_id)
+        DeviceNote.objects.filter(user_id=device.user_id, preferred=True).update(preferred=False)
+        DeviceNote.write(device, preferred=True)
+
+
+def forget_preference(user: AbstractBaseUser) -> None:
+    """Let the user be asked for the device that was used last."""
+    DeviceNote.objects.filter(user_id=user.pk, preferred=True).update(preferred=False)
+
+
+def remove(device: Device) -> bool:
+    """Remove the device, unless it is the user's last one, and tell whether it is gone.
+
+    To remove the last one is to turn the second factor off, with what stands in for it (:func:`enrollment.remove`).
+    """
+    with transaction.atomic():
+        take_turn(device.user_id)
+        if registry.count_primary(device.user_id) < 2:  # noqa: PLR2004 - the last one
+            return False
+        DeviceNote.objects.filter(user_id=device.user_id, device=device.persistent_id).delete()
+        type(device).objects.filter(pk=device.pk, user_id=device.user_id).delete()
+    return True
+
+
+def ensure_room(user_id: object) -> None:
+    """Check that the user of that key may add a device. It holds for as long as the caller has the user's turn.
+
+    Raises:
+        NoRoom: there are ``ALLAUTH_2FA_MAX_DEVICES`` already.
+    """
+    if registry.count_primary(user_id) >= app_settings.MAX_DEVICES:
+        raise NoRoom
+
+
+def addable() -> Sequence[Factor]:
+    """Return the factors of which users can add a device themselves."""
+    return [factor for factor in registry.factors() if factor.enroll_page]
+
+
+def described(device: Any) -> dict[str, Any]:
+    """Return what pages say of a device. Whether it is preferred is known of those that ``registry.primary_devices`` gave."""
+    factor = registry.factor_of(device)
+    return {
+        "id": device.persistent_id,
+        "name": device.name,
+        "label": factor.label if factor else "",
+        "icon": factor.icon if factor else "key",
+        "weaker": bool(factor and factor.weaker),
+        "detail": factor.detail(device) if factor else "",
+        "is_preferred": getattr(device, "is_preferred", False),
+        "created_at": getattr(device, "created_at", None),
+        "last_used_at": getattr(device, "last_used_at", None),
+    }

@@ -1,0 +1,145 @@
+"""Adding a further device, of any kind that is confirmed by a code."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from allauth.account.adapter import get_adapter
+from django.contrib import messages
+from django.forms import ValidationError
+from django.http import Http404, HttpResponseRedirect
+from django.urls import reverse
+
+from allauth_2fa.exceptions import NoRoom, NothingEnrolled, Refused
+from allauth_2fa.factors import registry
+from allauth_2fa.flows import devices, enrollment, sending
+from allauth_2fa.forms import AddDeviceForm, DeviceFactsForm
+
+from .adding import AddingPage
+from .asking import sent_notice
+from .base import with_next
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponse
+    from django.http.response import HttpResponseBase
+    from django_otp.models import Device
+
+    from allauth_2fa.factors.base import Factor
+
+PAGE = "two-factor-add"
+
+
+class TwoFactorAdd(AddingPage):
+    """Adds a device of the factor in the address: what has to be filled in first, then its first code."""
+
+    page = form_key = "add"
+    form_class = AddDeviceForm
+    notice: str = ""
+    """What became of a code that was to be sent."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Serve the page to those who have proved who they are and have room for a device."""
+        if not request.user.is_authenticated:
+            return self.handle_no_permission()
+        self.factor = _factor(kwargs["factor"])
+        try:
+            devices.ensure_room(request.user.pk)
+        except NoRoom as refusal:
+            messages.error(request, refusal.message)
+            return HttpResponseRedirect(reverse("two-factor-overview"))
+        ask = self.ask_for_proof(request, has_factor=registry.has_primary(request.user))
+        return ask or super().dispatch(request, *args, **kwargs)
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Show what has to be filled in, or what is to be scanned, or where the code was sent."""
+        user = self.get_form_user()
+        self.device = enrollment.another(request, user, self.factor)
+        if self.device is None and not self.factor.asks:
+            self.device = enrollment.begin_another(request, user, self.factor)
+        return super().get(request, *args, **kwargs)
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Take what was filled in, send a code, begin anew, or confirm the device by its first code."""
+        self.device = enrollment.another(request, self.get_form_user(), self.factor)
+        action = request.POST.get("action", "")
+        if action == "begin" and self.factor.asks:
+            return self.begin()
+        if action == "replace":
+            enrollment.forget_another(request)
+            return HttpResponseRedirect(request.get_full_path())
+        if self.device is None:
+            # A second click on a button that has done its work, or a setup that another session has begun anew.
+            return HttpResponseRedirect(reverse("two-factor-overview"))
+        return self.send() if action == "send" else super().post(request, *args, **kwargs)
+
+    def begin(self) -> HttpResponse:
+        """Create the device of what was filled in, and have it send its first code."""
+        form = self.get_facts_form()
+        if not form.is_valid():
+            return self.render_to_response(self.get_context_data(facts_form=form))
+        try:
+            self.device = enrollment.begin_another(self.request, self.get_form_user(), self.factor, **form.cleaned_data)
+        except Refused as refusal:
+            form.add_error(self.factor.asks[0].name, ValidationError(refusal.message, code=refusal.code))
+            return self.render_to_response(self.get_context_data(facts_form=form))
+        return self.send()
+
+    def send(self) -> HttpResponse:
+        """Have the device send its code, and show the page with an empty field."""
+        try:
+            self.notice = sent_notice(sending.send_waiting(self.device, self.request.session), self.factor.detail(self.device))
+        except Refused as refusal:
+            self.notice = refusal.message
+        return self.render_to_response(self.get_context_data(form=self.get_empty_form()))
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        """Name the device, make the session a verified one, and take away the device whose place it takes."""
+        device: Device | None = getattr(form, "device", None)
+        if device is None or not device.confirmed or device.user_id != self.get_form_user().pk:
+            return self.form_invalid(form)
+        self.give_name(device)
+        is_first = enrollment.welcome(self.request, self.get_form_user(), device)
+        old = self.get_replaced()
+        if old is not None:
+            devices.remove(old)
+        context = {"device": devices.described(device), "replaced": old}
+        get_adapter().add_message(self.request, messages.SUCCESS, "allauth_2fa/messages/added.txt", context)
+        return HttpResponseRedirect(with_next(reverse("two-factor-backup-tokens" if is_first else "two-factor-overview"), self.request))
+
+    def get_replaced(self) -> Device | None:
+        """Return the device whose place the new one takes (``?replaces=ID``), None without one."""
+        try:
+            return devices.find(self.get_form_user(), self.request.GET.get("replaces", ""))
+        except NothingEnrolled:
+            return None
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        """Return Django's keyword arguments, the user, and the device that waits for its first code."""
+        return {**super().get_form_kwargs(), "adding": self.device, "place": self.request.session}
+
+    def get_empty_form(self) -> Any:
+        """Return the form with nothing in it, whatever was posted."""
+        form_class: Any = self.get_form_class()
+        return form_class(user=self.get_form_user(), adding=self.device, place=self.request.session)
+
+    def get_facts_form(self) -> DeviceFactsForm:
+        """Return the form for what has to be filled in, with what was."""
+        data = self.request.POST if self.request.POST.get("action") == "begin" else None
+        return DeviceFactsForm(self.get_form_user(), self.factor, data=data)
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """Return the factor, how far the setup has come, and what the page shows of it."""
+        if self.device is None:
+            kwargs = {"facts_form": self.get_facts_form(), "form": None, **kwargs}
+        secret = self.get_secret_context() if self.factor.scanned and self.device is not None else {}
+        shown = {"factor": self.factor, "device": self.device, "notice": self.notice, "replaced": self.get_replaced()}
+        can_send = self.device is not None and sending.sends(self.device)
+        detail = self.factor.detail(self.device) if self.device is not None else ""
+        return {**super().get_context_data(**kwargs), **shown, **secret, "can_send": can_send, "detail": detail}
+
+
+def _factor(factor_id: str) -> Factor:
+    factor = registry.by_id(factor_id)
+    if factor is None or factor.enroll_page != PAGE:
+        raise Http404
+    return factor

@@ -1,0 +1,131 @@
+"""What protects this account: the overview, and what can be done with one device."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from allauth.account.adapter import get_adapter
+from django.contrib import messages
+from django.contrib.auth.mixins import LoginRequiredMixin
+from django.http import Http404, HttpResponseRedirect
+from django.urls import reverse, reverse_lazy
+from django.views.generic import TemplateView, View
+
+from allauth_2fa import app_settings
+from allauth_2fa.exceptions import NothingEnrolled
+from allauth_2fa.factors import registry
+from allauth_2fa.flows import devices, recovery
+from allauth_2fa.forms import RenameForm
+
+from .base import FormPage, Page, ProofRequiredMixin
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from django.contrib.auth.base_user import AbstractBaseUser
+    from django.http import HttpRequest, HttpResponse
+    from django.http.response import HttpResponseBase
+
+    from allauth_2fa.factors.base import Factor
+
+
+class TwoFactorOverview(LoginRequiredMixin, Page, TemplateView):
+    """Shows the user's devices and recovery codes, and leads to every change of them."""
+
+    page = "overview"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """Return the devices, what can be added, and how many recovery codes are left (one query a factor, and one)."""
+        user: AbstractBaseUser = self.request.user  # type: ignore[assignment]
+        held = [_listed(device) for device in registry.primary_devices(user)]
+        return {
+            **super().get_context_data(**kwargs),
+            "devices": held,
+            "addable": list(_offered()) if len(held) < app_settings.MAX_DEVICES else [],
+            "most_devices": app_settings.MAX_DEVICES,
+            "codes_left": recovery.left(user) if held else 0,
+        }
+
+
+def _listed(device: Any) -> dict[str, Any]:
+    """Return what the overview says of a device, and where it can be replaced by another one of its kind."""
+    factor = registry.factor_of(device)
+    add_url = _add_url(factor) if factor and factor.enroll_page else ""
+    return {**devices.described(device), "replace_url": f"{add_url}?replaces={device.persistent_id}" if add_url else ""}
+
+
+def _offered() -> Iterator[dict[str, Any]]:
+    for factor in devices.addable():
+        yield {"label": factor.label, "intro": factor.intro, "icon": factor.icon, "weaker": factor.weaker, "url": _add_url(factor)}
+
+
+def _add_url(factor: Factor) -> str:
+    return reverse(factor.enroll_page, args=[factor.id] if factor.enroll_page == "two-factor-add" else [])
+
+
+class DevicePage(ProofRequiredMixin):
+    """A page about one confirmed device of the visitor's, whose django-otp id stands in the address."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Serve the page to the owner of the device, once they have proved who they are."""
+        if not request.user.is_authenticated:
+            return self.handle_no_permission()
+        try:
+            self.device = devices.find(request.user, kwargs["device"])
+        except NothingEnrolled:
+            raise Http404 from None
+        return self.ask_for_proof(request, has_factor=True) or super().dispatch(request, *args, **kwargs)  # type: ignore[misc]
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """Return what the page says of the device."""
+        return {**super().get_context_data(**kwargs), "device": devices.described(self.device)}  # type: ignore[misc]
+
+
+class TwoFactorRename(DevicePage, FormPage):
+    """Gives a device another name."""
+
+    page = form_key = "rename"
+    form_class = RenameForm
+    success_url = reverse_lazy("two-factor-overview")
+
+    def get_initial(self) -> dict[str, Any]:
+        """Return the name that the device has."""
+        return {**super().get_initial(), "name": self.device.name}
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        """Name the device."""
+        devices.name(self.device, form.cleaned_data["name"])
+        return super().form_valid(form)
+
+
+class TwoFactorPrefer(LoginRequiredMixin, View):
+    """Lets the user be asked for a device first, or for the last used one again."""
+
+    http_method_names = ["post", "options"]
+
+    def post(self, request: HttpRequest, device: str) -> HttpResponse:
+        """Prefer the device, or prefer none if it was preferred."""
+        user: AbstractBaseUser = request.user  # type: ignore[assignment]
+        try:
+            chosen = devices.find(user, device)
+        except NothingEnrolled:
+            raise Http404 from None
+        if request.POST.get("action") == "forget":
+            devices.forget_preference(user)
+        else:
+            devices.prefer(chosen)
+        return HttpResponseRedirect(reverse("two-factor-overview"))
+
+
+class TwoFactorRemoveDevice(DevicePage, Page, TemplateView):
+    """Removes one device of several. To remove the last one is to turn the second factor off, which has its own page."""
+
+    page = "remove_device"
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Remove the device, or lead to the page that turns the second factor off."""
+        context = {"device": devices.described(self.device)}
+        if not devices.remove(self.device):
+            return HttpResponseRedirect(reverse("two-factor-remove"))
+        get_adapter().add_message(request, messages.SUCCESS, "allauth_2fa/messages/device_removed.txt", context)
+        return HttpResponseRedirect(reverse("two-factor-overview"))
