@@ -44,7 +44,7 @@ def test_the_overview_lists_the_devices_and_the_codes_that_are_left(verified, al
     assert phone.name in page
     assert "Tablet" in page
     assert "2 codes are left" in page
-    assert "Not used yet." in page
+    assert "Not used yet" in page
 
 
 def test_the_overview_without_a_device_leads_to_the_first_one(client, alice):
