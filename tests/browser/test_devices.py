@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from playwright.sync_api import expect
 
 from .people import App
-from .visitor import Visitor
+
+if TYPE_CHECKING:
+    from .visitor import Visitor
 
 
 def to_the_overview(visitor: Visitor) -> None:

@@ -1,0 +1,110 @@
+"""The one mouth: whatever happens to a second factor is announced here, and nowhere else.
+
+Nothing is announced for a transaction that is rolled back. No fact holds a secret, a code or a cookie: an event takes the
+facts that its row of the table names, and no other.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from . import signals
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from django.contrib.auth.base_user import AbstractBaseUser
+    from django.http import HttpRequest
+    from django.utils.functional import _StrPromise
+    from django_otp.models import Device
+
+logger = logging.getLogger("allauth_2fa.events")
+
+LONGEST_FACT = 200
+"""Characters of the longest fact that is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One row of the table: a name in the past tense, what it says to a person, and the facts that it may carry."""
+
+    name: str
+    label: _StrPromise
+    facts: frozenset[str] = frozenset()
+    level: int = logging.INFO
+
+
+EVENTS: Mapping[str, Event] = {
+    row.name: row
+    for row in (
+        Event("challenge_passed", _("Signed in with a second factor"), frozenset({"factor"})),
+        Event("challenge_refused", _("A wrong code after a correct password"), frozenset({"factor", "reason"}), logging.WARNING),
+        Event("device_added", _("A device was added"), frozenset({"factor"})),
+        Event("device_renamed", _("A device was renamed"), frozenset({"factor"})),
+        Event("device_removed", _("A device was removed"), frozenset({"factor"})),
+        Event("two_factor_off", _("Two-factor authentication was turned off"), level=logging.WARNING),
+        Event("recovery_codes_made", _("New recovery codes were made"), frozenset({"number"})),
+        Event("recovery_code_used", _("A recovery code was used"), frozenset({"left"}), logging.WARNING),
+        Event("passkey_cloned", _("A passkey showed a counter that it had passed before"), level=logging.ERROR),
+        Event("locked", _("Codes were locked after too many wrong tries"), frozenset({"purse", "until"}), logging.ERROR),
+        Event("unlocked", _("Codes were unlocked"), frozenset({"how", "reason"})),
+        Event("browser_trusted", _("A browser was trusted"), frozenset({"browser", "until"})),
+        Event("browser_revoked", _("A trusted browser was revoked"), frozenset({"browser", "how"})),
+        Event("exempted", _("An exemption from two-factor authentication was granted"), frozenset({"reason", "until"}), logging.WARNING),
+        Event("exemption_ended", _("An exemption from two-factor authentication ended"), frozenset({"reason"})),
+        Event("sessions_ended", _("Other sessions were ended"), frozenset({"number", "how"})),
+        Event("reset_by_support", _("Support removed all factors"), frozenset({"reason"}), logging.WARNING),
+        Event("code_issued_by_support", _("Support issued a recovery code"), frozenset({"reason", "until"}), logging.WARNING),
+    )
+}
+
+
+def announce(
+    name: str,
+    user: AbstractBaseUser,
+    *,
+    request: HttpRequest | None = None,
+    actor: AbstractBaseUser | None = None,
+    device: Device | None = None,
+    **facts: Any,
+) -> None:
+    """Tell of an event, once the transaction that it happens in is committed.
+
+    Args:
+        name: a key of :data:`EVENTS`.
+        user: whose second factor it concerns.
+        request: in which it happened, None for a command.
+        actor: who did it, if it was not the user.
+        device: the device that it concerns.
+        facts: those that the event's row names; texts are cut at :data:`LONGEST_FACT` characters.
+
+    Raises:
+        KeyError: there is no such event.
+        TypeError: the event takes no such fact.
+    """
+    event = EVENTS[name]
+    if unknown := facts.keys() - event.facts:
+        raise TypeError(f"The event {name} takes no {', '.join(sorted(unknown))}.")
+    told = {
+        "event": name,
+        "user": user,
+        "actor": actor or user,
+        "request": request,
+        "device": _label(device),
+        "facts": {key: str(value)[:LONGEST_FACT] for key, value in facts.items()},
+    }
+    transaction.on_commit(lambda: _tell(event, told), robust=True)
+
+
+def _label(device: Device | None) -> str:
+    return "" if device is None else f"{device.name or type(device)._meta.verbose_name}"  # noqa: SLF001 - Django documents it
+
+
+def _tell(event: Event, told: dict[str, Any]) -> None:
+    logger.log(event.level, "%s user=%s actor=%s", event.name, told["user"].pk, told["actor"].pk, extra={"facts": told["facts"]})
+    signals.two_factor_event.send_robust(sender=Event, **told)
