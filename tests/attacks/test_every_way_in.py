@@ -71,11 +71,11 @@ def by_confirmation(client, user):
 
 
 def by_social_account(client, user):
-    SocialAccount.objects.create(user=user, provider="dummy", uid="7")
+    SocialAccount.objects.get_or_create(user=user, provider="dummy", uid=str(user.pk))
     response = client.post("/accounts/dummy/login/")
     state = response["Location"].partition("?")[2]
-    data = json.dumps({"id": "7", "email": user.email, "email_verified": True})
-    return client.post("/accounts/dummy/authenticate/?" + state, {"id": 7, "email": user.email, "email_verified": "on", "data": data})
+    data = json.dumps({"id": str(user.pk), "email": user.email, "email_verified": True})
+    return client.post("/accounts/dummy/authenticate/?" + state, {"id": user.pk, "email": user.email, "email_verified": "on", "data": data})
 
 
 WAYS = {
