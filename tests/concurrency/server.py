@@ -17,6 +17,7 @@ from threading import Thread
 from typing import TYPE_CHECKING
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
+from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Site:
         self.complaints = complaints
         self.socket = socket.create_server(("127.0.0.1", 0), backlog=AT_ONCE * 2)
         self.port: int = self.socket.getsockname()[1]
-        environment = {**os.environ, "TEST_DATABASE_NAME": database_name, "DJANGO_SETTINGS_MODULE": "tests.settings"}
+        environment = {**os.environ, "TEST_DATABASE_NAME": database_name, "DJANGO_SETTINGS_MODULE": settings.SETTINGS_MODULE}
         self.processes = [self._start(environment) for _ in range(PROCESSES)]
         for process in self.processes:
             if not process.stdout or not process.stdout.readline():

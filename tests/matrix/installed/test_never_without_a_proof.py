@@ -167,6 +167,7 @@ def test_no_order_of_events_lets_anybody_in_who_has_proved_nothing(settings):
 
 
 QUICK = settings(
+    # To look for the shortest way to a failure would take minutes; the one that was found is printed.
     phases=[Phase.generate],
     max_examples=20,
     stateful_step_count=30,
