@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from . import compat
 from .factors import registry
-from .flows import challenge, guard
+from .flows import browsers, challenge, guard
 from .utils import get_next_query_string
 
 if TYPE_CHECKING:
@@ -91,7 +91,9 @@ class TwoFactorAdapterMixin:
 def _remember_what_was_proved(request: HttpRequest, user: AbstractBaseUser, state: dict[str, Any]) -> None:
     if compat.mfa_installed() and (state.get("mfa") or guard.mfa_is_proved(request, user)):
         guard.remember_mfa(request, user)
-    if not state.get("due"):
+    if state.get("due"):
+        browsers.remember(request, user)
+    else:
         guard.remember(request, user)
     login = challenge.notes(request).login
     if login is not None and login.signup and user.has_usable_password() and not compat.records(request, user):

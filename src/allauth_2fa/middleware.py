@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from . import compat
-from .flows import challenge, guard
+from .flows import browsers, challenge, guard
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -127,7 +127,8 @@ def _is_own_page(request: HttpRequest) -> bool:
 def _has_work(request: HttpRequest) -> bool:
     """Tell whether the response has to be changed, from what the request itself knows."""
     notes = challenge.notes(request)
-    return notes.foreign_user is not None or notes.marked is not None or PENDING_COOKIE in request.COOKIES
+    changed = notes.foreign_user is not None or notes.marked is not None or notes.browser_cookie is not None
+    return changed or PENDING_COOKIE in request.COOKIES
 
 
 def _finish(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
@@ -141,6 +142,8 @@ def _finish(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBas
         _mark(response)
     elif PENDING_COOKIE in request.COOKIES:
         _unmark(response)
+    if challenge.notes(request).browser_cookie is not None:
+        _know_again(response, challenge.notes(request).browser_cookie or "")
     return response
 
 
@@ -213,6 +216,19 @@ def _unmark(response: HttpResponseBase) -> None:
         path=settings.SESSION_COOKIE_PATH,
         domain=settings.SESSION_COOKIE_DOMAIN,
         samesite=cast("Any", settings.SESSION_COOKIE_SAMESITE),
+    )
+
+
+def _know_again(response: HttpResponseBase, value: str) -> None:
+    cast("HttpResponse", response).set_cookie(
+        browsers.COOKIE,
+        value,
+        max_age=browsers.COOKIE_AGE,
+        path=settings.SESSION_COOKIE_PATH,
+        domain=settings.SESSION_COOKIE_DOMAIN,
+        secure=settings.SESSION_COOKIE_SECURE,
+        httponly=True,
+        samesite="Lax",
     )
 
 

@@ -1,4 +1,4 @@
-"""What django-otp has no table for: recovery codes that are stored as digests, and notes on devices."""
+"""What django-otp has no table for: recovery codes that are stored as digests, notes on devices, and browsers."""
 
 from __future__ import annotations
 
@@ -182,3 +182,52 @@ class DeviceNote(models.Model):
     def write(cls, device: Device, **facts: bool) -> None:
         """Note this of the device. The caller holds the user's turn (:func:`take_turn`)."""
         cls.objects.update_or_create(user_id=device.user_id, device=device.persistent_id, defaults=facts)
+
+
+class KnownBrowsers(models.Manager["Browser"]):
+    """The browsers in which a user has verified, without the row that stands for all others together."""
+
+    def get_queryset(self) -> models.QuerySet[Browser]:
+        """Return them, those of all users."""
+        return super().get_queryset().exclude(digest=Browser.OTHERS)
+
+
+class Browser(models.Model):
+    """A browser in which a user has verified, and how many codes were wrong there. It skips nothing by being known.
+
+    One more row a user, with an empty digest, counts the wrong codes of all other browsers together. ``Browser.objects``
+    leaves it out; ``Browser.purses`` has it.
+    """
+
+    OTHERS: ClassVar[str] = ""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", editable=False)
+    digest = models.CharField(max_length=64, editable=False)
+    """SHA-256 of the random value in the cookie, in hexadecimal digits. Whoever reads the table has no cookie."""
+    name = models.CharField(max_length=64, editable=False)
+    """What its owner knows it by: "Firefox on Linux"."""
+    address = models.GenericIPAddressField(null=True, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    last_seen_at = models.DateTimeField(default=timezone.now, editable=False)
+    """When the user verified in it last."""
+    trusted_until = models.DateTimeField(null=True, editable=False)
+
+    failures = models.TextField(default="", editable=False)
+    """When codes were wrong: milliseconds since 1970, oldest first, apart by blanks."""
+    in_a_row = models.PositiveIntegerField(default=0, editable=False)
+    """Wrong codes since the last right one."""
+    proofs = models.TextField(default="", editable=False)
+    """When several codes in a row were tried while no single one was judged, as in :attr:`failures`."""
+    version = models.PositiveBigIntegerField(default=0, editable=False)
+    """Grows with each write to the purse, which is conditional on it: nothing is counted upon what somebody else has changed."""
+
+    objects = KnownBrowsers()
+    purses: ClassVar[models.Manager[Browser]] = models.Manager()
+
+    class Meta:
+        verbose_name = _("browser")
+        verbose_name_plural = _("browsers")
+        constraints: ClassVar = [models.UniqueConstraint(fields=["user", "digest"], name="allauth_2fa_browser_once")]
+
+    def __str__(self) -> str:
+        return self.name

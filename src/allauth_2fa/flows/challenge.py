@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
     from django_otp.models import Device
 
+    from allauth_2fa.models import Browser
+
 STOPPED_SESSION_KEY = "allauth_2fa_stopped"
 """Whose logged-in session the guard has stopped. What that user left in it is for nobody else."""
 
@@ -48,6 +50,10 @@ class Notes:
     """The device that has just accepted the answer."""
     marked: bool | None = None
     """Whether the marker cookie has to be set (True) or taken away (False) with the response."""
+    browser: Browser | None = None
+    """The row of this browser, if its user has verified in this request."""
+    browser_cookie: str | None = None
+    """What the cookie of this browser has to be from now on."""
 
 
 def notes(request: HttpRequest) -> Notes:
