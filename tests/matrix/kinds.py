@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from binascii import unhexlify
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from django.core.exceptions import ObjectDoesNotExist
 from django_otp import oath
 from django_otp.plugins.otp_hotp.models import HOTPDevice
 from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
@@ -53,6 +55,11 @@ class Kind(ABC):
         right = self.right(client, place)
         return next(code for code in ("000000", "111111") if code != right)
 
+    def look_again(self) -> None:
+        """Read the device anew. One that was removed stays as it was: its owner still holds it in the hand."""
+        with suppress(ObjectDoesNotExist):
+            self.device.refresh_from_db()
+
     def devices(self) -> list[Any]:
         """Return every device of the user's that may pay for a wrong answer."""
         return [device for device in (self.device, self.phone) if device is not None]
@@ -78,11 +85,11 @@ class Hotp(Kind):
         return HOTPDevice.objects.create(user=self.user, name="Token")
 
     def right(self, client: Client, place: str = CHALLENGE) -> str:
-        self.device.refresh_from_db()
+        self.look_again()
         return f"{oath.hotp(self.device.bin_key, self.device.counter):06d}"
 
     def wrong(self, client: Client, place: str = CHALLENGE) -> str:
-        self.device.refresh_from_db()
+        self.look_again()
         shown = {f"{oath.hotp(self.device.bin_key, at):06d}" for at in range(self.device.counter + 50)}
         return next(code for code in ("000000", "111111", "222222") if code not in shown)
 
@@ -97,7 +104,7 @@ class Paged(Kind):
         # Within the cooldown of a code that another login was sent, this one waits for its own.
         Pager.objects.filter(pk=self.device.pk, token=None).update(last_generated_timestamp=None)
         client.post(place, {"action": "send", "device": self.device.persistent_id})
-        self.device.refresh_from_db()
+        self.look_again()
         return str(self.device.token)
 
 
