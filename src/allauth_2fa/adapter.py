@@ -9,11 +9,12 @@ from allauth.core.exceptions import ImmediateHttpResponse
 from django.contrib import messages
 from django.http import HttpResponseRedirect
 from django.urls import reverse
-from django.utils.translation import gettext_lazy as _
+from django.utils.text import get_text_list
+from django.utils.translation import gettext as _
 
 from . import compat
 from .factors import registry
-from .flows import browsers, challenge, guard
+from .flows import browsers, challenge, guard, proof
 from .utils import get_next_query_string
 
 if TYPE_CHECKING:
@@ -56,16 +57,21 @@ class TwoFactorAdapterMixin:
         return [*earlier, STAGE, *later]
 
     def get_reauthentication_methods(self, user: AbstractBaseUser | AnonymousUser) -> list[dict[str, Any]]:
-        """Return allauth's ways to confirm who one is, led by the second factor where the user has one."""
-        methods: list[dict[str, Any]] = super().get_reauthentication_methods(user)  # type: ignore[misc]
-        if not user.is_authenticated or not registry.has_primary(user):
+        """Return allauth's ways to confirm who one is, led by the second factor where the user has one.
+
+        The password alone is none then: what it opens is what a stolen session with a known password must not open.
+        """
+        methods: list[dict[str, Any]] = proof.without_our_factors(super().get_reauthentication_methods, user)  # type: ignore[misc]
+        primary = [factor for factor in registry.held(user) if factor.primary] if user.is_authenticated else []
+        if not primary:
             return methods
+        devices = get_text_list([*dict.fromkeys(str(factor.label) for factor in primary)], _("or"))
         ours = {
             "id": "two_factor_reauthenticate",
-            "description": _("Use a code from your authenticator app"),
+            "description": _("Use your %(devices)s") % {"devices": devices},
             "url": reverse("two-factor-reauthenticate"),
         }
-        return [ours, *methods]
+        return [ours, *proof.without_password(methods)]
 
     def login(self, request: HttpRequest, user: AbstractBaseUser) -> None:
         """Log the user in, bound to the device that answered; nobody whose proof is missing gets past here."""

@@ -1,4 +1,4 @@
-"""The application: wires the guard to Django's login signal, and allauth's headless answers to our factors."""
+"""The application: wires the guard to Django's login signal, and allauth's reauthentication and headless answers to our factors."""
 
 from __future__ import annotations
 
@@ -28,10 +28,12 @@ class AllauthTwoFactorConfig(AppConfig):
         # What follows imports models, which exist only now.
         from . import checks, compat  # noqa: F401, PLC0415
         from .factors import registry  # noqa: PLC0415
+        from .flows import proof  # noqa: PLC0415
 
         user_logged_in.connect(self.on_login, dispatch_uid="allauth_2fa.guard")
         compat.on_mfa_authenticator_added(self.on_mfa_added)
-        compat.answer_headless(lambda user: [factor.id for factor in registry.factors() if factor.devices(user).exists()])
+        compat.answer_headless(registry.kinds)
+        compat.join_reauthentication(proof.is_recent, proof.flows_of)
 
     @staticmethod
     def on_login(request: Any, user: Any, **_facts: Any) -> None:

@@ -106,6 +106,16 @@ def _doubled(stages: list[str]) -> Iterator[checks.CheckMessage]:
 
 
 @checks.register(checks.Tags.security)
+def check_reauthentication(**_kwargs: Any) -> Messages:
+    """E020: allauth takes users for reauthenticated without asking this package."""
+    if compat.asks_for_our_proof():
+        return []
+    hint = "This release of django-allauth decides in a new place. Go back to the one before, and look for a newer one of this package."
+    message = "A user with a second factor may pass allauth's reauthentication without it."
+    return [checks.Error(message, hint=hint, id="allauth_2fa.E020")]
+
+
+@checks.register(checks.Tags.security)
 def check_middleware(**_kwargs: Any) -> Messages:
     """E005: our middleware is missing. E006: it, or what it stands on, is missing or stands before it."""
     paths = list(settings.MIDDLEWARE)

@@ -6,6 +6,8 @@ allauth renames these in minor releases (65.10, 65.20, 65.21). Everything else i
 
 from __future__ import annotations
 
+from functools import partial
+from inspect import unwrap
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any, cast
 
@@ -36,16 +38,20 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ACCOUNT_STAGES",
+    "BY_PASSWORD",
     "MFA_PAGE",
+    "REAUTHENTICATION_PAGE",
     "RECORD_KEYS",
     "STAGE_KEY",
     "BaseReauthenticateView",
     "Login",
     "LoginStage",
     "LoginStageController",
+    "asks_for_our_proof",
     "clear_login",
     "entrance_context",
     "is_headless_request",
+    "join_reauthentication",
     "login_stage_required",
     "login_timeout",
     "may_send_again",
@@ -54,6 +60,7 @@ __all__ = [
     "mfa_stage",
     "pending_login",
     "pending_stage_key",
+    "reauthentication_timeout",
     "record",
     "records",
     "resume",
@@ -68,6 +75,12 @@ MFA_STAGE = "allauth.mfa.stages.AuthenticateStage"
 
 MFA_PAGE = "mfa_authenticate"
 """The name of the page on which ``allauth.mfa`` asks for its authenticators."""
+
+REAUTHENTICATION_PAGE = "mfa_reauthenticate"
+"""The name of the page, and the id of the flow, by which allauth reauthenticates with a second factor."""
+
+BY_PASSWORD = "reauthenticate"  # noqa: S105 - an id, and nobody's password
+"""The id of allauth's way to reauthenticate by the password, among its methods and its flows."""
 
 ACCOUNT_STAGES = tuple(
     f"{stage.__module__}.{stage.__qualname__}" for stage in (LoginByCodeStage, PhoneVerificationStage, EmailVerificationStage)
@@ -193,7 +206,11 @@ def entrance_context(request: HttpRequest) -> dict[str, Any]:
 
 
 def suspend(request: HttpRequest, redirect_to: str) -> HttpResponse:
-    """Keep a POST for after the reauthentication, and lead to the page that asks for it."""
+    """Keep a POST for after the reauthentication, and lead to the page that asks for it.
+
+    allauth would leave an older POST to the same page in its place, and do that one after a mere look at the page.
+    """
+    request.session.pop(reauthentication.STATE_SESSION_KEY, None)
     return reauthentication.suspend_request(request, redirect_to)
 
 
@@ -203,6 +220,29 @@ def password_reauthentication_url() -> str | None:
         return reverse("account_reauthenticate")
     except NoReverseMatch:
         return None
+
+
+def reauthentication_timeout() -> int:
+    """Return for how many seconds allauth takes a reauthentication for recent (``ACCOUNT_REAUTHENTICATION_TIMEOUT``)."""
+    return account_settings.REAUTHENTICATION_TIMEOUT
+
+
+def join_reauthentication(is_recent: Callable[..., bool], flows_of: Callable[..., list[dict[str, Any]]]) -> None:
+    """Let allauth's reauthentication ask these two, each given allauth's own function in front. A second call does nothing.
+
+    allauth lets everybody pass of whom it knows no way to reauthenticate, and there is no hook. A release that has renamed
+    either function stops the start of the site.
+    """
+    if isinstance(reauthentication.did_recently_reauthenticate, partial):
+        return
+    reauthentication.did_recently_reauthenticate = partial(is_recent, reauthentication.did_recently_reauthenticate)
+    reauthentication.get_reauthentication_flows = partial(flows_of, reauthentication.get_reauthentication_flows)
+
+
+def asks_for_our_proof() -> bool:
+    """Tell whether what allauth's views and decorators call still comes by what :func:`join_reauthentication` put there."""
+    required = unwrap(reauthentication.is_reauthentication_required)
+    return "did_recently_reauthenticate" in required.__code__.co_names
 
 
 def on_mfa_authenticator_added(receiver: Callable[..., None]) -> None:

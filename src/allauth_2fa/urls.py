@@ -22,3 +22,5 @@ urlpatterns = [
 if not compat.mfa_installed():
     # allauth's account menu shows the page of this name.
     urlpatterns.append(path("", views.TwoFactorOverview.as_view(), name="mfa_index"))
+    # allauth looks for the page by this name once it hears of a second factor.
+    urlpatterns.append(path("reauthenticate/", views.TwoFactorReauthenticate.as_view(), name=compat.REAUTHENTICATION_PAGE))

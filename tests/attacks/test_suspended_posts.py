@@ -9,7 +9,7 @@ from django.urls import reverse
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from allauth_2fa.models import RecoveryCode
-from tests.cast import PASSWORD, code_of, log_in, wrong_code_of
+from tests.cast import PASSWORD, code_of, give_answer, give_password, is_logged_in, log_in, wrong_code_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.attacks.urls")]
 
@@ -89,3 +89,42 @@ def test_the_users_own_view_is_not_reachable_through_a_forged_next(client, phone
     assert response["Location"] == "/accounts/two-factor/remove/"
     assert not RecoveryCode.objects.exists()
     assert TOTPDevice.objects.exists()
+
+
+def test_it_is_resumed_once(client, phone, waiting, clock):
+    first = client.post(waiting, {"otp_token": code_of(phone)})
+    clock.shift(60)
+    second = client.post(waiting, {"otp_token": code_of(phone)})
+    assert (first.status_code, second["Location"]) == (200, reverse(CODES))
+    assert RecoveryCode.objects.filter(device__user=phone.user).count() == 3
+    shown = [str(code) for code in first.context["backup_tokens"]]
+    client.logout()
+    give_password(client, phone.user)
+    give_answer(client, shown[0])
+    assert is_logged_in(client)
+
+
+def test_a_post_that_was_given_up_is_not_done_by_a_look_at_its_page(client, phone, waiting):
+    look = client.get(reverse(CODES))
+    assert look["Location"] == waiting
+    response = client.post(look["Location"], {"otp_token": code_of(phone)})
+    assert response["Location"] == reverse(CODES)
+    assert not RecoveryCode.objects.exists()
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "HEAD", "GET"])
+@pytest.mark.parametrize("page", [CODES, "two-factor-setup", "two-factor-remove"])
+def test_another_method_does_nothing_before_the_proof_nor_behind_it(client, alice, phone, clock, method, page):
+    log_in(client, alice, phone)
+    if page == "two-factor-setup":
+        TOTPDevice.objects.all().delete()
+    for age in (301, 0):
+        clock.shift(age)
+        response = client.generic(method, reverse(page), "otp_token=000000&action=replace", "application/x-www-form-urlencoded")
+        assert response.status_code in {200, 302, 405}
+        assert "account_reauthentication_state" not in client.session
+        if age and page == CODES:
+            assert response["Location"].startswith(reverse(REAUTHENTICATE))
+            client.post(reverse(REAUTHENTICATE), {"otp_token": code_of(phone)})
+    assert not RecoveryCode.objects.exists()
+    assert TOTPDevice.objects.filter(confirmed=True).exists() == (page != "two-factor-setup")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from allauth.account.decorators import reauthentication_required
 from allauth.account.utils import perform_login
 from allauth.account.views import request_login_code
 from django.contrib.auth import alogin, authenticate, login
@@ -13,6 +14,7 @@ from django.contrib.auth.views import LoginView
 from django.db import transaction
 from django.http import HttpResponse, HttpResponseRedirect, JsonResponse, StreamingHttpResponse
 from django.urls import path
+from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import TemplateView, UpdateView
 
 from tests.attacks.adapters import later
@@ -115,6 +117,18 @@ def two_logins(request: HttpRequest) -> JsonResponse:
     return JsonResponse(seen(request))
 
 
+DONE: list[str] = []
+"""What was done on the page that asks for a reauthentication."""
+
+
+@csrf_exempt
+@reauthentication_required
+def sensitive(request: HttpRequest) -> HttpResponse:
+    """Do what a site guards by allauth's own decorator."""
+    DONE.append(f"{request.method} {request.POST.get('what', '')}".strip())
+    return HttpResponse("done")
+
+
 class Profile(LoginRequiredMixin, UpdateView):
     """An ordinary page of a site: it has a redirect field name and a success URL that need an object."""
 
@@ -144,6 +158,7 @@ urlpatterns = [
     path("door/crash/", crash),
     path("door/two/", two_logins),
     path("stream/", stream),
+    path("sensitive/", sensitive),
     path("profile/<int:pk>/", Profile.as_view()),
     path("members/", Members.as_view()),
     path("later/", later, name="later"),

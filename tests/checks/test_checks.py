@@ -13,6 +13,7 @@ from django.http import HttpResponse
 from django.test import override_settings
 from django.urls import include, path
 
+from allauth_2fa import compat
 from allauth_2fa.adapter import STAGE, OTPAdapter
 from allauth_2fa.admin import secure_admin_site
 from allauth_2fa.stages import TwoFactorStage
@@ -111,6 +112,12 @@ def test_an_adapter_that_is_wrong_is_named(settings, adapter, expected):
     assert ids(expected) == []
     settings.ACCOUNT_ADAPTER = f"tests.checks.test_checks.{adapter}"
     assert ids(expected) == [f"allauth_2fa.{expected}"]
+
+
+def test_an_allauth_that_decides_without_us_is_named(monkeypatch):
+    assert ids("E020") == []
+    monkeypatch.setattr(compat.reauthentication, "is_reauthentication_required", lambda _request, *, app: False)
+    assert ids("E020") == ["allauth_2fa.E020"]
 
 
 def test_a_missing_guard_is_named(settings):

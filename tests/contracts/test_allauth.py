@@ -7,26 +7,37 @@ from __future__ import annotations
 
 import ast
 import json
+from functools import partial
 from pathlib import Path
 
 import allauth
 import pytest
+from allauth.account.decorators import reauthentication_required
+from allauth.core.exceptions import ReauthenticationRequired
+from django.contrib.sessions.backends.db import SessionStore
 
 import allauth_2fa
+from allauth_2fa import compat
+from allauth_2fa.flows import proof
 from tests.contracts.processes import ROOT, run_python
 
-PACKAGE = Path(allauth_2fa.__file__).parent
+PACKAGE, ALLAUTH = Path(allauth_2fa.__file__).parent, Path(allauth.__file__).parent
 
 # Everything that compat.py imports or reaches, and what it takes it for.
 COMPAT = {
     "allauth.account.app_settings.LOGIN_TIMEOUT": "value",
     "allauth.account.app_settings.RATE_LIMITS": "value",
+    "allauth.account.app_settings.REAUTHENTICATION_TIMEOUT": "value",
     "allauth.account.internal.decorators.login_stage_required": "stage redirect_urlname",
     "allauth.account.internal.flows.login.AUTHENTICATION_METHODS_SESSION_KEY": "value",
     "allauth.account.internal.flows.login._AUTHENTICATION_METHODS_USER_SESSION_KEY": "value",
     "allauth.account.internal.flows.login.get_authentication_records": "request user",
     "allauth.account.internal.flows.login.record_authentication": "request user method extra_data",
     "allauth.account.internal.flows.login.resume_login": "request login",
+    "allauth.account.internal.flows.reauthentication.STATE_SESSION_KEY": "value",
+    "allauth.account.internal.flows.reauthentication.did_recently_reauthenticate": "request",
+    "allauth.account.internal.flows.reauthentication.get_reauthentication_flows": "user",
+    "allauth.account.internal.flows.reauthentication.is_reauthentication_required": "request app",
     "allauth.account.internal.flows.reauthentication.suspend_request": "request redirect_to",
     "allauth.account.internal.stagekit.LOGIN_SESSION_KEY": "value",
     "allauth.account.internal.stagekit.clear_login": "request",
@@ -113,6 +124,49 @@ def described() -> dict[str, str]:
 @pytest.mark.parametrize(("path", "expected"), (COMPAT | BY_NAME | RELIED_ON).items())
 def test_it_is_there_and_takes_what_it_took(described, path, expected):
     assert described[path] == expected
+
+
+# What compat.py puts others in the place of, for whoever looks there when it is called.
+REPLACED = {"did_recently_reauthenticate", "get_reauthentication_flows"}
+
+
+def test_each_part_of_allauth_asks_for_what_we_have_replaced_when_it_needs_it():
+    """An import at the top of a module would have kept allauth's own function."""
+    keepers = {
+        f"{path.relative_to(ALLAUTH)}: {alias.name}"
+        for path in ALLAUTH.rglob("*.py")
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if alias.name in REPLACED
+    }
+    assert keepers == set()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "ask",
+    [
+        reauthentication_required(lambda _request: None),
+        partial(compat.reauthentication.raise_if_reauthentication_required, app="allauth.account"),
+    ],
+)
+def test_whatever_asks_whether_a_reauthentication_is_recent_asks_us(rf, settings, alice, phone, ask):
+    """allauth alone would let pass whoever has no password."""
+    settings.ACCOUNT_REAUTHENTICATION_REQUIRED = True
+    alice.set_unusable_password()
+    request = rf.get("/")
+    request.user, request.session = alice, SessionStore()
+    with pytest.raises(ReauthenticationRequired):
+        ask(request)
+    phone.delete()
+    ask(request)
+
+
+def test_allauths_reauthentication_is_joined_once():
+    joined = [getattr(compat.reauthentication, name) for name in sorted(REPLACED)]
+    compat.join_reauthentication(proof.is_recent, proof.flows_of)
+    assert [getattr(compat.reauthentication, name) for name in sorted(REPLACED)] == joined
 
 
 def test_each_thing_that_compat_uses_is_named_here():

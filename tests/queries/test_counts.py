@@ -141,6 +141,18 @@ def test_a_page_that_does_not_ask_for_the_user(client, alice, phone, count):
     assert "Cookie" not in response.headers.get("Vary", "")
 
 
+@pytest.mark.urls("tests.attacks.urls")
+@pytest.mark.parametrize(("has_proved", "expected"), [(False, 4), (True, 3)])
+def test_a_page_behind_allauths_reauthentication(client, alice, phone, count, has_proved, expected):
+    login_verified(client, alice, phone)
+    if has_proved:
+        client.post(reverse("two-factor-reauthenticate"), {"otp_token": code_of(phone)})
+    with count:
+        client.get("/sensitive/")
+    # The session, the user and django-otp's device, as on any page; who has to be asked costs one query more.
+    assert count.total <= expected, count.statements
+
+
 class EverybodyNeedsAFactor(BaseRequire2FAMiddleware):
     """Demands a factor of everybody."""
 

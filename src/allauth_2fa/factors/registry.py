@@ -14,6 +14,7 @@ import django_otp
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.signals import setting_changed
+from django.db.models import Value
 from django.dispatch import receiver
 from django.utils.module_loading import import_string
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from django.contrib.auth.base_user import AbstractBaseUser
+    from django.db.models import QuerySet
     from django_otp.models import Device
 
 totp = TotpFactor()
@@ -115,16 +117,35 @@ def primaries() -> tuple[Factor, ...]:
     return tuple(factor for factor in factors() if factor.primary)
 
 
+def _confirmed(factor: Factor, user_id: object) -> QuerySet[Device]:
+    """Return the user's confirmed devices without an order: a model may have one, and SQLite takes none into a UNION."""
+    return factor.model.objects.filter(user_id=user_id, confirmed=True).order_by()
+
+
 def has_primary(user: AbstractBaseUser) -> bool:
     """Tell whether the user holds a device that a login has to wait for (one query)."""
-    first, *others = [factor.model.objects.filter(user_id=user.pk, confirmed=True).values_list("user_id") for factor in primaries()]
+    first, *others = [_confirmed(factor, user.pk).values_list("user_id") for factor in primaries()]
     return bool(first.union(*others)[:1]) if others else first.exists()
 
 
 def count_primary(user_id: object) -> int:
     """Return how many devices the user of that key holds that a login can wait for (one query)."""
-    first, *others = [factor.model.objects.filter(user_id=user_id, confirmed=True).values_list("pk") for factor in primaries()]
+    # Primary keys of different models may be of different types, which PostgreSQL takes into no UNION.
+    first, *others = [_confirmed(factor, user_id).values_list("user_id") for factor in primaries()]
     return first.union(*others, all=True).count() if others else first.count()
+
+
+def held(user: AbstractBaseUser) -> tuple[Factor, ...]:
+    """Return the factors of which the user has a confirmed device, in the order in which they are offered (one query)."""
+    first, *others = [_confirmed(factor, user.pk).values_list(Value(at)) for at, factor in enumerate(factors())]
+    found = {at for (at,) in first.union(*others)}
+    return tuple(factor for at, factor in enumerate(factors()) if at in found)
+
+
+def kinds(user: AbstractBaseUser) -> list[str]:
+    """Return the ids of the factors that the user holds, none if a login would not wait for any of them (one query)."""
+    mine = held(user)
+    return [factor.id for factor in mine] if any(factor.primary for factor in mine) else []
 
 
 def primary_devices(user: AbstractBaseUser, **annotations: Any) -> list[Any]:

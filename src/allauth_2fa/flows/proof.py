@@ -1,15 +1,25 @@
-"""Proof before change: how fresh what this session has proved must be."""
+"""Proof before change: how fresh what this session has proved must be, on our pages and where allauth asks."""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
 
 from allauth_2fa import app_settings, compat
+from allauth_2fa.factors import registry
+
+from . import challenge
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from django.contrib.auth.base_user import AbstractBaseUser
+    from django.contrib.auth.models import AnonymousUser
     from django.http import HttpRequest
+
+    Described = list[dict[str, Any]]
+    """allauth's ways to reauthenticate: methods of its adapter, or flows of its headless API. Each has an ``id``."""
 
 
 def is_fresh(request: HttpRequest, user: AbstractBaseUser, *, has_factor: bool) -> bool:
@@ -21,9 +31,67 @@ def is_fresh(request: HttpRequest, user: AbstractBaseUser, *, has_factor: bool) 
         has_factor: whether the user has a second factor, which then has to be what was proved. Without one, the
             login itself or a confirmed password will do.
     """
+    entries = _of_late(request, user, app_settings.REAUTHENTICATION_TIMEOUT)
+    return any(entry.get("method") == "mfa" or not has_factor for entry in entries)
+
+
+def _of_late(request: HttpRequest, user: AbstractBaseUser, seconds: int) -> list[dict[str, Any]]:
+    """Return what this user has proved in this session within so many seconds."""
     now = time.time()
-    return any(
-        0 <= now - entry.get("at", 0) < app_settings.REAUTHENTICATION_TIMEOUT
-        for entry in compat.records(request, user)
-        if entry.get("method") == "mfa" or not has_factor
-    )
+    return [entry for entry in compat.records(request, user) if 0 <= now - entry.get("at", 0) < seconds]
+
+
+# What allauth asks
+
+
+def is_recent(theirs: Callable[[HttpRequest], bool], request: HttpRequest) -> bool:
+    """Tell allauth whether the user of the request has reauthenticated of late. Its own verdict is narrowed, never widened.
+
+    Whoever has a factor has to have answered by one within ``ACCOUNT_REAUTHENTICATION_TIMEOUT`` seconds, when asked in
+    the middle of the session: as with allauth's own ways, the login itself does not count, and the password alone does
+    not either. allauth lets everybody pass of whom it knows no way to reauthenticate.
+
+    Args:
+        theirs: gives allauth's own verdict.
+        request: whose user wants to go on.
+    """
+    if not without_our_factors(theirs, request):
+        return False
+    user: Any = request.user
+    if not (challenge.is_verified_by_factor(user) or registry.has_primary(user)):
+        return True
+    entries = _of_late(request, user, compat.reauthentication_timeout())
+    return any(entry.get("method") == "mfa" and bool(entry.get("reauthenticated")) for entry in entries)
+
+
+def flows_of(theirs: Callable[[Any], Described], user: AbstractBaseUser | AnonymousUser) -> Described:
+    """Tell allauth and its headless clients by which flows the user can reauthenticate.
+
+    Args:
+        theirs: gives the flows that allauth knows of.
+        user: who is asked for.
+    """
+    flows = theirs(user)
+    kinds = registry.kinds(user) if user.is_authenticated and not _ours_aside.get() else []
+    if not kinds:
+        return flows
+    known = [kind for flow in flows if flow["id"] == compat.REAUTHENTICATION_PAGE for kind in flow["types"]]
+    ours = {"id": compat.REAUTHENTICATION_PAGE, "types": list(dict.fromkeys([*known, *kinds]))}
+    return [*(flow for flow in without_password(flows) if flow["id"] != ours["id"]), ours]
+
+
+def without_password(ways: Described) -> Described:
+    """Return the ways to reauthenticate that are left to somebody with a factor: all but the password alone."""
+    return [way for way in ways if way["id"] != compat.BY_PASSWORD]
+
+
+_ours_aside: ContextVar[bool] = ContextVar("allauth_2fa_ours_aside", default=False)
+
+
+def without_our_factors(ask: Callable[[Any], Any], about: Any) -> Any:
+    """Return what allauth answers about the reauthentication of a user or a request when it does not hear of our factors."""
+    token = _ours_aside.set(True)
+    try:
+        return ask(about)
+    finally:
+        _ours_aside.reset(token)

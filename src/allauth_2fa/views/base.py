@@ -102,7 +102,7 @@ class ProofRequiredMixin(AccessMixin):
         if proof.is_fresh(request, user, has_factor=has_factor or has_mfa):
             return None
         if has_factor or has_mfa:
-            return compat.suspend(request, reverse("mfa_reauthenticate" if has_mfa else "two-factor-reauthenticate"))
+            return compat.suspend(request, reverse(compat.REAUTHENTICATION_PAGE if has_mfa else "two-factor-reauthenticate"))
         url = compat.password_reauthentication_url()
         if url and user.has_usable_password():
             return compat.suspend(request, url)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from allauth.account.models import EmailAddress
 from django.contrib.sessions.backends.db import SessionStore
 from django.test import Client
+from django.urls import reverse
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from allauth_2fa.factors import registry
+from allauth_2fa.testing import login_verified
 from tests.attacks.test_doors import NOBODY, who
 from tests.cast import PASSWORD, code_of, give_answer, is_logged_in, log_in
 
@@ -99,3 +104,65 @@ def test_a_foreign_door_and_the_api_share_no_loophole(client, alice, phone):
             post(client, BROWSER + path, data)
             assert not is_logged_in(client)
             assert not is_inside(client, BROWSER)
+
+
+# Reauthentication. There is no address yet at which a device of ours could be answered for: nobody passes who has one.
+
+
+@pytest.fixture(params=["with a password", "without a password"])
+def owner(request, alice, phone, settings):
+    """Alice, whose address is not changed before she has reauthenticated."""
+    settings.ACCOUNT_REAUTHENTICATION_REQUIRED = True
+    if request.param == "without a password":
+        alice.set_unusable_password()
+        alice.save()
+    return alice
+
+
+@pytest.fixture(params=["browser", "app"])
+def api(request, client, owner, phone):
+    """Post as a client of the API whose session was verified by Alice's phone."""
+    login_verified(client, owner, phone)
+    if request.param == "browser":
+        return partial(post, client), "/_allauth/browser/v1/"
+    return partial(post, Client(), **{"X-Session-Token": client.session.session_key}), "/_allauth/app/v1/"
+
+
+def test_an_address_is_not_changed_without_the_factor(api, phone):
+    send, root = api
+    for path, data in [
+        ("", {}),
+        ("auth/reauthenticate", {"password": PASSWORD}),
+        ("auth/reauthenticate", {}),
+        ("auth/2fa/reauthenticate", {"code": code_of(phone)}),
+        ("auth/2fa/authenticate", {"code": code_of(phone)}),
+    ]:
+        if path:
+            assert send(root + path, data).status_code < 500
+        response = send(root + "account/email", {"email": "mallory@example.com"})
+        assert response.status_code == 401
+        assert not EmailAddress.objects.filter(email="mallory@example.com").exists()
+
+
+def test_a_client_is_told_that_the_factor_is_owed_and_the_password_will_not_do(api, owner):
+    registry.recovery.renew(owner, 3)
+    send, root = api
+    response = send(root + "account/email", {"email": "mallory@example.com"})
+    assert response.json()["data"]["flows"] == [{"id": "mfa_reauthenticate", "types": ["totp", "recovery_codes"]}]
+
+
+def test_a_proof_that_was_given_on_the_page_counts_for_the_browsers_api(client, owner, phone):
+    login_verified(client, owner, phone)
+    client.post(reverse("two-factor-reauthenticate"), {"otp_token": code_of(phone)})
+    response = post(client, "/_allauth/browser/v1/account/email", {"email": "alice@example.net"})
+    assert response.status_code == 200
+    assert EmailAddress.objects.filter(email="alice@example.net", user=owner).exists()
+
+
+def test_who_has_no_factor_reauthenticates_by_the_password(client, bob, settings):
+    settings.ACCOUNT_REAUTHENTICATION_REQUIRED = True
+    post(client, BROWSER + "login", {"username": "bob", "password": PASSWORD})
+    add = partial(post, client, "/_allauth/browser/v1/account/email", {"email": "bob@example.net"})
+    assert add().json()["data"]["flows"] == [{"id": "reauthenticate"}]
+    post(client, BROWSER + "reauthenticate", {"password": PASSWORD})
+    assert add().status_code == 200

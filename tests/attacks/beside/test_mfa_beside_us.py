@@ -5,11 +5,13 @@ from __future__ import annotations
 from base64 import b32decode, b32encode
 
 import pytest
+from allauth.account.adapter import get_adapter
 from allauth.mfa.models import Authenticator
 from django.urls import reverse
 from django_otp import oath
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from allauth_2fa.testing import login_verified
 from tests.attacks.test_doors import NOBODY, who
 from tests.cast import PASSWORD, code_of, give_answer, give_password, is_logged_in
 
@@ -161,3 +163,51 @@ def test_somebody_with_an_authenticator_needs_more_than_the_password_to_enroll_w
     response = client.get(reverse("two-factor-setup"))
     assert response.status_code == 302
     assert not TOTPDevice.objects.exists()
+
+
+# Reauthentication
+
+
+def test_the_password_sets_up_no_authenticator_that_could_answer_for_our_device(client, alice, phone):
+    """Whoever has a session and the password would else become the owner by an authenticator of their own."""
+    login_verified(client, alice, phone)
+    response = client.get(reverse("mfa_activate_totp"))
+    assert response["Location"].startswith(reverse("two-factor-reauthenticate"))
+    client.post(reverse("account_reauthenticate"), {"password": PASSWORD})
+    assert client.get(reverse("mfa_activate_totp"))["Location"].startswith(reverse("two-factor-reauthenticate"))
+    client.post(reverse("two-factor-reauthenticate"), {"otp_token": code_of(phone)})
+    assert client.get(reverse("mfa_activate_totp")).status_code == 200
+
+
+def test_the_others_page_asks_nobody_who_has_our_device_alone(client, alice, phone):
+    login_verified(client, alice, phone)
+    for data in ({"code": "123456"}, {"code": code_of(phone)}):
+        response = client.post(reverse("mfa_reauthenticate"), data)
+        assert response["Location"] == reverse("two-factor-reauthenticate")
+    assert client.get(reverse("mfa_activate_totp")).status_code == 302
+
+
+def test_who_has_both_is_offered_both_and_not_the_password(client, alice, phone, recovery_code):
+    methods = get_adapter().get_reauthentication_methods(alice)
+    assert [method["url"] for method in methods] == [reverse("two-factor-reauthenticate"), reverse("mfa_reauthenticate")]
+    login_verified(client, alice, phone)
+    page = client.get(reverse("two-factor-reauthenticate"))
+    assert [way["url"] for way in page.context["reauthentication_alternatives"]] == [reverse("mfa_reauthenticate")]
+    client.post(reverse("mfa_reauthenticate"), {"code": recovery_code})
+    assert client.get(reverse("two-factor-backup-tokens")).status_code == 200
+    assert client.get(reverse("mfa_view_recovery_codes")).status_code == 200
+
+
+def test_who_has_theirs_alone_is_offered_theirs_and_the_password(client, alice, authenticator):
+    methods = get_adapter().get_reauthentication_methods(alice)
+    assert [method["url"] for method in methods] == [reverse("account_reauthenticate"), reverse("mfa_reauthenticate")]
+    give_password(client, alice)
+    give_mfa_answer(client, mfa_code())
+    assert client.get(reverse("two-factor-reauthenticate"))["Location"] == reverse("account_reauthenticate")
+
+
+def test_a_user_without_a_password_is_asked_by_either(client, alice, phone):
+    alice.set_unusable_password()
+    alice.save()
+    login_verified(client, alice, phone)
+    assert client.get(reverse("mfa_activate_totp"))["Location"].startswith(reverse("two-factor-reauthenticate"))

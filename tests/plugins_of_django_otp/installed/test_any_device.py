@@ -6,6 +6,7 @@ from binascii import unhexlify
 
 import pytest
 import requests
+from allauth.account.adapter import get_adapter
 from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
 from django_otp.plugins.otp_email.models import EmailDevice
@@ -218,6 +219,21 @@ def test_a_setting_without_a_factor_lets_nobody_in(client, alice, pager, setting
     with pytest.raises(ImproperlyConfigured):
         give_password(client, alice)
     assert not is_logged_in(client)
+
+
+def test_reauthentication_is_named_by_the_kinds_that_the_user_holds(alice, phone, pager):
+    registry.recovery.renew(alice, 3)
+    (method,) = get_adapter().get_reauthentication_methods(alice)
+    assert method["description"] == "Use your authenticator app or pager"
+    assert registry.kinds(alice) == ["totp", "pager.pager", "recovery_codes"]
+
+
+@pytest.mark.parametrize("factors", [[], ["pager.pager"]])
+def test_a_model_with_an_order_of_its_own_is_asked_for(client, alice, pager, settings, monkeypatch, factors):
+    settings.ALLAUTH_2FA_FACTORS = factors
+    monkeypatch.setattr(Pager._meta, "ordering", ["name"])
+    assert give_password(client, alice)["Location"] == CHALLENGE
+    assert registry.kinds(alice) == ["pager.pager"]
 
 
 def test_one_query_a_kind_of_device(client, alice, phone, django_assert_max_num_queries):
