@@ -49,6 +49,7 @@ __all__ = [
     "LoginStageController",
     "asks_for_our_proof",
     "clear_login",
+    "end_listed_sessions",
     "entrance_context",
     "is_headless_request",
     "join_reauthentication",
@@ -251,6 +252,26 @@ def on_mfa_authenticator_added(receiver: Callable[..., None]) -> None:
         from allauth.mfa.signals import authenticator_added  # noqa: PLC0415 - importing it demands that allauth.mfa is installed
 
         authenticator_added.connect(receiver, weak=False, dispatch_uid="allauth_2fa.mfa_added")
+
+
+def end_listed_sessions(user: AbstractBaseUser, request: HttpRequest | None = None, old_key: str | None = None) -> int | None:
+    """End the sessions of the user that ``allauth.usersessions`` lists, and return how many; None if it is not installed.
+
+    Args:
+        user: whose sessions they are.
+        request: whose session goes on, and is listed anew.
+        old_key: under which that session was listed until now. It is not counted.
+    """
+    if not allauth_settings.USERSESSIONS_ENABLED:
+        return None
+    from allauth.usersessions.adapter import get_adapter  # noqa: PLC0415 - importing it demands that it is installed
+
+    model: Any = apps.get_app_config("usersessions").get_model("UserSession")
+    listed = list(model.objects.filter(user_id=user.pk))
+    get_adapter().end_sessions(listed)
+    if request is not None:
+        model.objects.create_from_request(request)
+    return sum(session.session_key != old_key for session in listed)
 
 
 def answer_headless(kinds_of: Callable[[AbstractBaseUser], list[str]]) -> None:

@@ -97,8 +97,7 @@ class AllauthTwoFactorMiddleware:
         async def admitted() -> Any:
             if not seen:
                 found = await auser()
-                passes = not found.is_authenticated or challenge.is_bound(found) or guard.was_checked(request, found)
-                seen.append(found if passes else await sync_to_async(guard.admit)(request, found))
+                seen.append(found if guard.passes_at_once(request, found) else await sync_to_async(guard.admit)(request, found))
             return seen[0]
 
         request.auser = admitted

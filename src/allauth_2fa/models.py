@@ -152,6 +152,20 @@ class RecoveryCode(models.Model):
         return f"{self._meta.verbose_name} {self.pk}"
 
 
+class SessionsEnd(models.Model):
+    """Since when a user's sessions count: those that began before the moment are not logged in any more."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", editable=False)
+    before = models.DateTimeField(editable=False)
+
+    class Meta:
+        verbose_name = _("end of sessions")
+        verbose_name_plural = _("ends of sessions")
+
+    def __str__(self) -> str:
+        return f"{self._meta.verbose_name} {self.user_id}"
+
+
 class DeviceNote(models.Model):
     """What this package keeps of a device, of whichever kind, that the device's own table has no column for."""
 

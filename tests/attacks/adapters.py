@@ -47,3 +47,10 @@ class LaterStageAdapter(OTPAdapter):
 def later(request: HttpRequest) -> HttpResponse:
     """Let the login go on."""
     return request._login_stage.exit()
+
+
+class ImpersonatingAdapter(OTPAdapter):
+    """Lets support look at the site as somebody else."""
+
+    def is_two_factor_exempt(self, request, user):
+        return bool(request.session.get("is_impersonation"))

@@ -140,11 +140,12 @@ def test_a_removal_ends_the_logins_that_have_not_been_answered(verified, half_fi
     assert removed.status == 302
     assert not any(factor.model.objects.filter(user=alice).exists() for factor in registry.factors())
     assert owner.is_logged_in(alice)
-    # Whoever answered before the removal is in; nobody else is, and nobody is caught in a loop.
+    # Whoever answered before the removal was in, until it ended that; who was being let in while it ran may be in still.
+    # Nobody else is, and nobody is caught in a loop.
     wrong = logins[-2:]
     assert not any(browser.is_logged_in(alice) for browser, _page in wrong)
     for (browser, _page), answer in zip(logins, answers, strict=True):
-        assert browser.is_logged_in(alice) == (answer.location == "/"), answer
+        assert answer.location == "/" or not browser.is_logged_in(alice), answer
 
 
 def test_removals_in_many_browsers_at_once_all_end_well(verified, no_error, alice, phone):

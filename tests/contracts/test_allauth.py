@@ -54,6 +54,7 @@ COMPAT = {
     "allauth.account.views.BaseReauthenticateView": "class",
     "allauth.app_settings.HEADLESS_ENABLED": "value",
     "allauth.app_settings.MFA_ENABLED": "value",
+    "allauth.app_settings.USERSESSIONS_ENABLED": "value",
     "allauth.core.context.request": "value",
     "allauth.core.context.request_context": "request",
     "allauth.core.internal.httpkit.is_headless_request": "request",
@@ -62,6 +63,7 @@ COMPAT = {
     "allauth.headless.base.response.BaseAuthenticationResponse._enrich_mfa_flow": "self stage flow",
     "allauth.mfa.signals.authenticator_added": "value",
     "allauth.mfa.stages.AuthenticateStage": "class",
+    "allauth.usersessions.adapter.get_adapter": "",
 }
 
 # What stands in the package as a string, because importing it demands that allauth.mfa is installed.
@@ -69,6 +71,7 @@ BY_NAME = {
     "allauth.mfa.models.Authenticator": "class",
     "allauth.mfa.stages.TrustStage": "class",
     "allauth.mfa.webauthn.stages.PasskeySignupStage": "class",
+    "allauth.usersessions.models.UserSession": "class",
 }
 
 # The methods and hooks of allauth's classes that ours override, call or rely on.
@@ -83,6 +86,9 @@ RELIED_ON = {
     "allauth.account.stages.LoginStage.handle": "self",
     "allauth.account.stages.LoginStageController.get_stages": "self",
     "allauth.account.stages.LoginStageController.set_handled": "self stage_key",
+    "allauth.usersessions.adapter.DefaultUserSessionsAdapter.end_sessions": "self sessions",
+    "allauth.usersessions.models.UserSession.session_key": "value",
+    "allauth.usersessions.models.UserSessionManager.create_from_request": "self request",
     "allauth.utils.get_form_class": "forms form_id default_form",
 }
 

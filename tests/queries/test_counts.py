@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 from django.contrib.sites.models import Site
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from allauth_2fa.factors import registry
+from allauth_2fa.flows import sessions
 from allauth_2fa.middleware import BaseRequire2FAMiddleware
 from allauth_2fa.testing import login_verified
 from tests.cast import code_of, give_answer, give_password, is_logged_in, wrong_code_of
@@ -124,6 +126,25 @@ def test_a_page_that_asks_for_the_user_of_a_verified_session(client, alice, phon
         response = client.get("/")
     assert "alice" in response.text
     assert count.total == 3, count.statements  # the session, the user, and django-otp's device
+
+
+def test_a_login_elsewhere_costs_a_verified_session_one_look_more_once(client, alice, phone, count):
+    login_verified(client, alice, phone)
+    login_verified(Client(), alice, phone)
+    with count:
+        client.get("/")
+    assert (count.total, count.writes) == (5, 1), count.statements  # the moment of the last end, and the session is written
+    with count:
+        client.get("/")
+    assert count.total == 3, count.statements
+
+
+def test_an_ended_session_costs_one_look_and_its_deletion(client, alice, phone, count):
+    login_verified(client, alice, phone)
+    sessions.end_all(alice)
+    with count:
+        client.get("/")
+    assert (count.total, count.writes) == (6, 1), count.statements  # the moment, and the session is looked up and deleted
 
 
 def test_a_page_that_asks_for_a_user_without_a_factor(client, bob, count):

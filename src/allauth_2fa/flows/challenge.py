@@ -44,6 +44,8 @@ class Notes:
     """Whose session, logged in by another door, was turned into a half-finished login."""
     announced: bool = False
     """That login was caught at Django's signal, in the view that made it, and not in a later request."""
+    ended: Any = None
+    """The key of the user whose session was over and has been emptied."""
     page: str = PAGE
     """The name of the page on which that login is gone on with."""
     device: Device | None = None

@@ -66,14 +66,18 @@ def remove(device: Device) -> bool:
     return True
 
 
-def ensure_room(user_id: object) -> None:
-    """Check that the user of that key may add a device. It holds for as long as the caller has the user's turn.
+def ensure_room(user_id: object) -> int:
+    """Check that the user of that key may add a device, and return how many there are.
+
+    It holds for as long as the caller has the user's turn.
 
     Raises:
         NoRoom: there are ``ALLAUTH_2FA_MAX_DEVICES`` already.
     """
-    if registry.count_primary(user_id) >= app_settings.MAX_DEVICES:
+    held = registry.count_primary(user_id)
+    if held >= app_settings.MAX_DEVICES:
         raise NoRoom
+    return held
 
 
 def addable() -> Sequence[Factor]:

@@ -14,7 +14,7 @@ from allauth_2fa.factors import registry
 from allauth_2fa.factors.base import clean_answer
 from allauth_2fa.models import DeviceNote, take_turn
 
-from . import challenge, devices, guard, sending
+from . import challenge, devices, guard, proof, sending, sessions
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -31,6 +31,13 @@ SHOWN_SESSION_KEY = "allauth_2fa_setup"
 
 ADDING_SESSION_KEY = "allauth_2fa_adding"
 """Which device this session is adding: its django-otp id and its fingerprint."""
+
+ONLY_AS_FIRST = "_allauth_2fa_only_as_first"
+"""What a device bears that this request may confirm as the user's first one only."""
+
+ENDED_SESSIONS = "_allauth_2fa_ended_sessions"
+"""What a device bears that has just become the first one, and a user who has just lost the last one: the moment before which
+the user's sessions are over."""
 
 CODES_DUE_SESSION_KEY = "allauth_2fa_codes_due"
 """Present from the first enrollment until the recovery codes have been made and shown."""
@@ -97,6 +104,7 @@ def begin_another(request: HttpRequest, user: AbstractBaseUser, factor: Factor, 
         take_turn(user.pk)
         factor.model._default_manager.filter(user_id=user.pk, confirmed=False).delete()  # noqa: SLF001 - Django documents it
         device = factor.begin(user, **facts)
+    only_as_first(request, user, device)
     request.session[ADDING_SESSION_KEY] = [device.persistent_id, _fingerprint(device)]
     return device
 
@@ -108,7 +116,10 @@ def another(request: HttpRequest, user: AbstractBaseUser, factor: Factor) -> Dev
         return None
     waiting = factor.model._default_manager.filter(user_id=user.pk, confirmed=False)  # noqa: SLF001 - Django documents it
     device = next((device for device in waiting if device.persistent_id == noted[0]), None)
-    return device if device is not None and constant_time_compare(_fingerprint(device), noted[1]) else None
+    if device is None or not constant_time_compare(_fingerprint(device), noted[1]):
+        return None
+    only_as_first(request, user, device)
+    return device
 
 
 def forget_another(request: HttpRequest) -> None:
@@ -134,7 +145,7 @@ def check(user: AbstractBaseUser, text: str) -> TOTPDevice:
 
 @sensitive_variables("text")
 def complete(device: Device, text: str, place: MutableMapping[str, Any] | None = None) -> None:
-    """Confirm the device by the code, which counts as used.
+    """Confirm the device by the code, which counts as used. With the user's first factor, every session of theirs ends.
 
     Args:
         device: one that waits to be confirmed.
@@ -162,12 +173,26 @@ def _complete(device: Device, text: str, place: MutableMapping[str, Any] | None)
     with transaction.atomic():
         take_turn(device.user_id)
         try:
-            devices.ensure_room(device.user_id)
+            held = devices.ensure_room(device.user_id)
+            if held and getattr(device, ONLY_AS_FIRST, False):
+                return NothingEnrolled()
             sending.ensure_sent(device, place)
             factor.complete(device, clean_answer(text))
         except Refused as refusal:
             return refusal
+        if not held:
+            setattr(device, ENDED_SESSIONS, sessions.void(device.user_id))
     return None
+
+
+def only_as_first(request: HttpRequest, user: AbstractBaseUser, device: Device) -> None:
+    """Let the device be confirmed as the user's first one alone, unless this session has proved a factor.
+
+    The page has found that the user has none. Until the code comes, another session may set one up, and then the password
+    is not enough any more.
+    """
+    if not proof.is_fresh(request, user, has_factor=True):
+        setattr(device, ONLY_AS_FIRST, True)
 
 
 def welcome(request: HttpRequest, user: AbstractBaseUser, device: Device) -> bool:
@@ -176,19 +201,25 @@ def welcome(request: HttpRequest, user: AbstractBaseUser, device: Device) -> boo
     Returns:
         Whether this is the user's first factor. Recovery codes are promised then: the page that shows them makes them.
     """
-    is_first = registry.count_primary(user.pk) == 1
+    before = getattr(device, ENDED_SESSIONS, None)
+    is_first = before is not None or registry.count_primary(user.pk) == 1
     for key in (SHOWN_SESSION_KEY, ADDING_SESSION_KEY):
         request.session.pop(key, None)
     if is_first:
         request.session[CODES_DUE_SESSION_KEY] = True
-    request.session.cycle_key()
+        sessions.end_others(request, user, "enrollment", before=before)
+    else:
+        request.session.cycle_key()
     django_otp.login(request, device)
     challenge.note_proof(request, user, device)
     return is_first
 
 
 def remove(user: AbstractBaseUser) -> None:
-    """Take the second factor away: the devices, confirmed or waiting, and what stood in for them."""
+    """Take the second factor away: the devices, confirmed or waiting, and what stood in for them.
+
+    Every session of the user's ends; :func:`part` lets that of the request go on.
+    """
     with transaction.atomic():
         take_turn(user.pk)
         DeviceNote.objects.filter(user_id=user.pk).delete()
@@ -196,11 +227,12 @@ def remove(user: AbstractBaseUser) -> None:
             # First the devices, then what hangs on them, in the order in which an answer takes them.
             factor.model.objects.filter(user_id=user.pk).update(confirmed=False)
             factor.model.objects.filter(user_id=user.pk).delete()
+        setattr(user, ENDED_SESSIONS, sessions.void(user.pk))
 
 
 def part(request: HttpRequest, user: AbstractBaseUser) -> None:
     """Make the session that has removed the second factor an ordinary one, under a new key."""
     for key in (django_otp.DEVICE_ID_SESSION_KEY, SHOWN_SESSION_KEY, ADDING_SESSION_KEY, CODES_DUE_SESSION_KEY):
         request.session.pop(key, None)
+    sessions.end_others(request, user, "removal", before=getattr(user, ENDED_SESSIONS, None))
     guard.remember(request, user)
-    request.session.cycle_key()

@@ -18,7 +18,7 @@ from django_otp.middleware import OTPMiddleware
 
 from allauth_2fa import app_settings, compat
 
-from . import challenge
+from . import challenge, sessions
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
@@ -33,7 +33,15 @@ MFA_SESSION_KEY = "allauth_2fa_mfa"
 LOGIN_KEYS = frozenset({SESSION_KEY, BACKEND_SESSION_KEY, HASH_SESSION_KEY, DEVICE_ID_SESSION_KEY, *compat.RECORD_KEYS})
 """What a login itself writes into a session."""
 
-AUTHENTICATION_KEYS = (SESSION_KEY, BACKEND_SESSION_KEY, HASH_SESSION_KEY, DEVICE_ID_SESSION_KEY, CHECKED_SESSION_KEY, MFA_SESSION_KEY)
+AUTHENTICATION_KEYS = (
+    SESSION_KEY,
+    BACKEND_SESSION_KEY,
+    HASH_SESSION_KEY,
+    DEVICE_ID_SESSION_KEY,
+    CHECKED_SESSION_KEY,
+    MFA_SESSION_KEY,
+    sessions.SINCE_SESSION_KEY,
+)
 
 
 def nobody() -> AnonymousUser:
@@ -62,7 +70,9 @@ def owes(request: HttpRequest, user: AbstractBaseUser) -> bool:
 
 
 def was_checked(request: HttpRequest, user: AbstractBaseUser) -> bool:
-    """Tell whether this session owed nothing a short while ago."""
+    """Tell whether this session owed nothing a short while ago, and nothing has happened to the user since."""
+    if not sessions.is_noted(request.session, user):
+        return False
     checked: Any = request.session.get(CHECKED_SESSION_KEY)
     try:
         user_id, at = checked
@@ -91,13 +101,42 @@ def remember_mfa(request: HttpRequest, user: AbstractBaseUser) -> None:
     request.session[MFA_SESSION_KEY] = str(user.pk)
 
 
+def passes_at_once(request: HttpRequest, user: Any) -> bool:
+    """Tell whether the session may show the user, as far as that is known without a query."""
+    if not user.is_authenticated:
+        return True
+    return (challenge.is_bound(user) and sessions.is_noted(request.session, user)) or was_checked(request, user)
+
+
 def admit(request: HttpRequest, user: Any) -> Any:
-    """Return the user if this session may show them, else the anonymous user, having turned the session around."""
-    if not user.is_authenticated or not owes(request, user):
+    """Return the user if this session may show them, else the anonymous user, having ended the session or turned it around."""
+    if passes_at_once(request, user):
+        return user
+    if _was_ended(request, user) and not _is_exempt(request, user):
+        _end(request, user)
+        return nobody()
+    if not owes(request, user):
         return user
     suspend(request, user)
     request.session[challenge.STOPPED_SESSION_KEY] = str(user.pk)
     return nobody()
+
+
+def _was_ended(request: HttpRequest, user: AbstractBaseUser) -> bool:
+    # Who asked for the user before the session was emptied, within this request, may still hold them.
+    return challenge.notes(request).ended == user.pk or sessions.is_over(request.session, user)
+
+
+def _end(request: HttpRequest, user: AbstractBaseUser) -> None:
+    """Empty a session that is over, as a logout does."""
+    challenge.notes(request).ended = user.pk
+    request.session.flush()
+    _forget_cached(request)
+
+
+def _forget_cached(request: HttpRequest) -> None:
+    for cache in ("_cached_user", "_acached_user"):
+        vars(request).pop(cache, None)
 
 
 def suspend(request: HttpRequest, user: AbstractBaseUser) -> None:
@@ -109,8 +148,7 @@ def suspend(request: HttpRequest, user: AbstractBaseUser) -> None:
     challenge.remember_backend(request, state)
     for key in AUTHENTICATION_KEYS:
         request.session.pop(key, None)
-    for cache in ("_cached_user", "_acached_user"):
-        vars(request).pop(cache, None)
+    _forget_cached(request)
     challenge.hold(request, login, state)
     if compat.mfa_installed() and not challenge.is_due(user):
         # The proof that is owed is allauth.mfa's: its page asks for it, and no device of ours will answer.
@@ -126,6 +164,8 @@ def on_user_logged_in(request: HttpRequest | None, user: AbstractBaseUser) -> No
     if request is None or not hasattr(request, "session"):
         return
     _clear_for(request, user)
+    sessions.note(request.session, user)
+    challenge.notes(request).ended = None
     if challenge.take_settled(request):
         return
     if challenge.is_bound(user):

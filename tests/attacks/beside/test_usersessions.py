@@ -1,10 +1,15 @@
-"""Attack: find a half-finished login in the list of one's sessions, or break that list."""
+"""Attack: find a half-finished login in the list of one's sessions, break that list, or outlive an end of them all."""
 
 from __future__ import annotations
 
 import pytest
+from allauth.usersessions.adapter import DefaultUserSessionsAdapter
 from allauth.usersessions.models import UserSession
+from django.test import Client
+from django.urls import reverse
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from allauth_2fa.signals import two_factor_event
 from tests.cast import PASSWORD, code_of, give_answer, give_password, is_logged_in
 
 pytestmark = pytest.mark.django_db
@@ -25,3 +30,69 @@ def test_a_foreign_login_is_no_session(client, alice, phone):
     assert not UserSession.objects.exists()
     give_answer(client, code_of(phone))
     assert UserSession.objects.filter(user=alice).count() == 1
+
+
+def listed(user):
+    """Return the keys of the user's sessions on allauth's list."""
+    return set(UserSession.objects.filter(user=user).values_list("session_key", flat=True))
+
+
+@pytest.fixture
+def numbers():
+    """How many sessions each announcement says were ended."""
+    heard = []
+
+    def hear(event, facts, **_rest):
+        if event == "sessions_ended":
+            heard.append(facts)
+
+    two_factor_event.connect(hear)
+    yield heard
+    two_factor_event.disconnect(hear)
+
+
+@pytest.mark.parametrize("engine", ["db", "cache", "cached_db"])
+def test_the_first_factor_takes_the_other_sessions_off_the_list_and_out_of_their_store(
+    client, alice, bob, settings, engine, numbers, django_capture_on_commit_callbacks
+):
+    settings.SESSION_ENGINE = f"django.contrib.sessions.backends.{engine}"
+    others = [Client(), Client()]
+    neighbour = Client()
+    for visitor in (client, *others):
+        give_password(visitor, alice)
+    give_password(neighbour, bob)
+    keys = [other.session.session_key for other in others]
+    client.get(reverse("two-factor-setup"))
+    device = TOTPDevice.objects.get(confirmed=False)
+    with django_capture_on_commit_callbacks(execute=True):
+        client.post(reverse("two-factor-setup"), {"otp_token": code_of(device)})
+    assert listed(alice) == {client.session.session_key}
+    assert listed(bob) == {neighbour.session.session_key}
+    assert not any(client.session.exists(key) for key in keys)
+    assert numbers == [{"how": "enrollment", "number": "2"}]
+    assert not any(is_logged_in(other) for other in others)
+    assert is_logged_in(client)
+    assert is_logged_in(neighbour)
+
+
+class BrokenSessions(DefaultUserSessionsAdapter):
+    """Cannot reach the store."""
+
+    def end_sessions(self, sessions):
+        """Fail as a cache that is down does."""
+        raise ConnectionError
+
+
+def test_a_store_that_cannot_be_reached_keeps_no_session_alive_and_breaks_no_page(client, alice, phone, settings, caplog):
+    settings.USERSESSIONS_ADAPTER = "tests.attacks.beside.test_usersessions.BrokenSessions"
+    other = Client()
+    for visitor in (client, other):
+        TOTPDevice.objects.update(last_t=-1)
+        give_password(visitor, alice)
+        give_answer(visitor, code_of(phone))
+    TOTPDevice.objects.update(last_t=-1)
+    assert client.post(reverse("two-factor-remove"), {"otp_token": code_of(phone)}).status_code == 302
+    assert "could not be taken out of their store" in caplog.text
+    assert is_logged_in(other)
+    assert other.get("/who/", headers={"Sec-Fetch-Dest": "empty"}).json() == {"user": "", "key": None}
+    assert client.get("/who/", headers={"Sec-Fetch-Dest": "empty"}).json()["user"] == "alice"

@@ -8,6 +8,7 @@ import pytest
 from django.apps import apps
 from django.core.checks import run_checks
 from django.core.management import call_command
+from django.test import Client
 from django.urls import reverse
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -100,6 +101,25 @@ def test_a_whole_life_of_a_second_factor(client, alice, clock):
     log_out(client)
     give_password(client, alice)
     assert is_logged_in(client)
+
+
+def test_the_first_factor_and_the_removal_of_the_last_end_the_other_sessions(client, alice, clock):
+    other = Client()
+    give_password(other, alice)
+    give_password(client, alice)
+    clock.shift(1)
+    client.get(SETUP)
+    client.post(SETUP, {"otp_token": code_of(TOTPDevice.objects.get())})
+    clock.shift(301)  # at once, where users have a last_login
+    assert other.get("/").text == "user: AnonymousUser"
+    phone = TOTPDevice.objects.get()
+    give_password(other, alice)
+    give_answer(other, code_of(phone))
+    clock.shift(60)
+    assert other.get("/").text == client.get("/").text == f"user: {alice}"
+    assert client.post(REMOVE, {"otp_token": code_of(phone)})["Location"] == SETUP
+    assert other.get("/").text == "user: AnonymousUser"
+    assert client.get("/").text == f"user: {alice}"
 
 
 def test_the_setup_names_the_site_and_the_account(client, alice):

@@ -49,8 +49,10 @@ class Person(Base):
 
 
 class Member(Base):
-    """A user with a name."""
+    """A user with a name, of whom nobody keeps when they logged in."""
 
     USERNAME_FIELD = "username"
+
+    last_login = None
 
     username = models.CharField(max_length=150, unique=True)
