@@ -19,7 +19,10 @@ from django.views.decorators.cache import never_cache
 from django_otp import device_classes
 
 from . import app_settings
+from .events import EVENTS
 from .factors import registry
+from .flows import devices
+from .trail import TrailRow
 
 if TYPE_CHECKING:
     from django.contrib.admin import AdminSite
@@ -102,6 +105,23 @@ class DeviceAdmin(admin.ModelAdmin):
         """Refuse: a device is added by the one who holds it, since adding it shows its secret."""
         return False
 
+    def save_model(self, request: HttpRequest, obj: Device, form: Any, change: bool) -> None:  # noqa: FBT001 - Django calls it so
+        """Write what was changed alone: what an answer has used up meanwhile stays used up."""
+        name, obj.name = obj.name, form.initial.get("name", obj.name)
+        if others := [field for field in form.changed_data if field != "name"]:
+            obj.save(update_fields=others)
+        if "name" in form.changed_data:
+            devices.rename(obj, name, actor=request.user)  # type: ignore[arg-type]
+
+    def delete_model(self, request: HttpRequest, obj: Device) -> None:
+        """Remove the device, and let the trail and the owner know who did."""
+        devices.withdraw(obj, request.user)  # type: ignore[arg-type]
+
+    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
+        """Remove each device as if it were the only one."""
+        for device in queryset.select_related("user"):
+            self.delete_model(request, device)
+
 
 class RecoveryAdmin(DeviceAdmin):
     """Shows in addition how many codes are left."""
@@ -114,6 +134,46 @@ class RecoveryAdmin(DeviceAdmin):
         """Return how many unused codes there are."""
         tokens = getattr(device, "token_set", None)
         return device.codes_left() if tokens is None else tokens.count()
+
+
+class EventFilter(admin.SimpleListFilter):
+    """Filters the trail by event, without asking a large table which there are."""
+
+    title = _("event")
+    parameter_name = "event"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """Return the events."""
+        return [(event.name, event.label) for event in EVENTS.values()]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        """Return the rows of the chosen event."""
+        return queryset.filter(event=self.value()) if self.value() else queryset
+
+
+@admin.register(TrailRow)
+class TrailAdmin(admin.ModelAdmin):
+    """Shows the trail, to be searched and filtered. Nobody adds, changes or deletes a row here."""
+
+    list_display = ["at", "event", "user_label", "actor_label", "device", "address"]
+    list_filter = [EventFilter, "at"]
+    search_fields = ["user_label", "actor_label", "device", "address__startswith"]
+    search_help_text = _("User, device, or the beginning of an address")
+    fields = ["at", "event", "user_label", "actor_label", "device", "address", "user_agent", "facts"]
+    show_full_result_count = False
+    list_per_page = 50
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Refuse: events are announced."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: TrailRow | None = None) -> bool:
+        """Refuse: what happened does not change."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: TrailRow | None = None) -> bool:
+        """Refuse: ``manage.py allauth_2fa_audit prune`` takes old rows away."""
+        return False
 
 
 STOCK = "django_otp.plugins."

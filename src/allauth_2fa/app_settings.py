@@ -59,6 +59,8 @@ SETTINGS: Mapping[str, Setting] = {
             lambda: False,
             "Store new recovery codes readable and show them on every visit, as 0.x did.",
         ),
+        Setting("NOTIFY", bool, lambda: True, "Whether owners get mails about what happens to their second factor."),
+        Setting("NOTIFY_EXCEPT", list, list, "Events of which they get none."),
         Setting("MAX_DEVICES", int, lambda: 10, "How many devices one user may hold, recovery codes not counted.", minimum=1),
         Setting(
             "REAUTHENTICATION_TIMEOUT",

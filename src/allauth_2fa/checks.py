@@ -21,6 +21,7 @@ from . import app_settings, compat
 from .adapter import LATER_STAGES, STAGE, OTPAdapter, TwoFactorAdapterMixin
 from .factors import registry
 from .middleware import AllauthTwoFactorMiddleware
+from .notices import NOTICES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -167,8 +168,13 @@ def check_settings(**_kwargs: Any) -> Messages:
         if not is_kind or (setting.minimum is not None and value < setting.minimum):
             messages.append(_wrong_setting(setting, value))
     unknown_forms = sorted(set(app_settings.FORMS) - FORM_KEYS) if isinstance(app_settings.FORMS, dict) else []
+    unknown_events = (
+        sorted(set(map(str, app_settings.NOTIFY_EXCEPT)) - set(NOTICES)) if isinstance(app_settings.NOTIFY_EXCEPT, list) else []
+    )
     unknown = [name for name in _names_set() if name.removeprefix(app_settings.PREFIX) not in app_settings.SETTINGS]
-    for name in [*unknown, *(f"{app_settings.PREFIX}FORMS[{key!r}]" for key in unknown_forms)]:
+    unknown += [f"{app_settings.PREFIX}FORMS[{key!r}]" for key in unknown_forms]
+    unknown += [f"{app_settings.PREFIX}NOTIFY_EXCEPT[{name!r}]" for name in unknown_events]
+    for name in unknown:
         messages.append(checks.Warning(f"{name} is not a setting of this package.", hint="Check how it is spelt.", id="allauth_2fa.W002"))
     return messages
 

@@ -1,6 +1,7 @@
 """The one mouth: whatever happens to a second factor is announced here, and nowhere else.
 
-Nothing is announced for a transaction that is rolled back. No fact holds a secret, a code or a cookie: an event takes the
+The row of the trail is written in the transaction in which it happens; log line, signal and mail follow its commit. So
+nothing is announced for a transaction that is rolled back. No fact holds a secret, a code or a cookie: an event takes the
 facts that its row of the table names, and no other.
 """
 
@@ -8,12 +9,13 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from . import signals
+from . import audit, compat, notices, signals
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,10 +25,9 @@ if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
     from django_otp.models import Device
 
-logger = logging.getLogger("allauth_2fa.events")
+    from .trail import TrailRow
 
-LONGEST_FACT = 200
-"""Characters of the longest fact that is kept."""
+logger = logging.getLogger("allauth_2fa.events")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ EVENTS: Mapping[str, Event] = {
         Event("challenge_passed", _("Signed in with a second factor"), frozenset({"factor"})),
         Event("challenge_refused", _("A wrong code after a correct password"), frozenset({"factor", "reason"}), logging.WARNING),
         Event("device_added", _("A device was added"), frozenset({"factor"})),
-        Event("device_renamed", _("A device was renamed"), frozenset({"factor"})),
+        Event("device_renamed", _("A device was renamed"), frozenset({"factor", "was"})),
         Event("device_removed", _("A device was removed"), frozenset({"factor"})),
         Event("two_factor_off", _("Two-factor authentication was turned off"), level=logging.WARNING),
         Event("recovery_codes_made", _("New recovery codes were made"), frozenset({"number"})),
@@ -60,6 +61,7 @@ EVENTS: Mapping[str, Event] = {
         Event("sessions_ended", _("Other sessions were ended"), frozenset({"number", "how"})),
         Event("reset_by_support", _("Support removed all factors"), frozenset({"reason"}), logging.WARNING),
         Event("code_issued_by_support", _("Support issued a recovery code"), frozenset({"reason", "until"}), logging.WARNING),
+        Event(notices.TOLD, _("The owner was told by mail"), frozenset({"about"})),
     )
 }
 
@@ -73,15 +75,16 @@ def announce(
     device: Device | None = None,
     **facts: Any,
 ) -> None:
-    """Tell of an event, once the transaction that it happens in is committed.
+    """Record an event, and tell of it once the transaction that it happens in is committed (one INSERT).
 
     Args:
         name: a key of :data:`EVENTS`.
         user: whose second factor it concerns.
-        request: in which it happened, None for a command.
+        request: in which it happened, None for the one that is being served, if any: a command has none.
         actor: who did it, if it was not the user.
         device: the device that it concerns.
-        facts: those that the event's row names; texts are cut at :data:`LONGEST_FACT` characters.
+        facts: those that the event's row names; each is kept as one line of text, :data:`~.trail.LONGEST_TEXT` characters at
+            most.
 
     Raises:
         KeyError: there is no such event.
@@ -90,21 +93,27 @@ def announce(
     event = EVENTS[name]
     if unknown := facts.keys() - event.facts:
         raise TypeError(f"The event {name} takes no {', '.join(sorted(unknown))}.")
-    told = {
-        "event": name,
-        "user": user,
-        "actor": actor or user,
-        "request": request,
-        "device": _label(device),
-        "facts": {key: str(value)[:LONGEST_FACT] for key, value in facts.items()},
-    }
-    transaction.on_commit(lambda: _tell(event, told), robust=True)
+    request, actor = request or compat.current_request(), actor or user
+    kept = {key: audit.clean(value) for key, value in facts.items()}
+    row = audit.record(name, user, actor, audit.place_of(request), device=_label(device), facts=kept)
+    transaction.on_commit(partial(_tell, event, row, user, actor, request), robust=True)
 
 
 def _label(device: Device | None) -> str:
-    return "" if device is None else f"{device.name or type(device)._meta.verbose_name}"  # noqa: SLF001 - Django documents it
+    return "" if device is None else audit.clean(device.name or type(device)._meta.verbose_name)  # noqa: SLF001 - Django documents it
 
 
-def _tell(event: Event, told: dict[str, Any]) -> None:
-    logger.log(event.level, "%s user=%s actor=%s", event.name, told["user"].pk, told["actor"].pk, extra={"facts": told["facts"]})
-    signals.two_factor_event.send_robust(sender=Event, **told)
+def _tell(event: Event, row: TrailRow, user: AbstractBaseUser, actor: AbstractBaseUser, request: HttpRequest | None) -> None:
+    _log(event, row)
+    signals.two_factor_event.send_robust(
+        sender=Event, event=row.event, user=user, actor=actor, request=request, device=row.device, facts=row.facts
+    )
+    if notices.is_wanted(row.event) and notices.take_turn(notice := notices.NOTICES[row.event], user):
+        if notice.pause is not None:
+            announce(notices.TOLD, user, request=request, about=row.event)
+        notices.send(row, str(event.label), user, request)
+
+
+def _log(event: Event, row: TrailRow) -> None:
+    told = {name: getattr(row, name) for name in ("user_id", "actor_id", "device", "address", "user_agent", "facts")}
+    logger.log(event.level, "%s user=%s actor=%s", row.event, row.user_id, row.actor_id, extra={"event": row.event, **told})

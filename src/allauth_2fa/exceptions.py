@@ -189,3 +189,7 @@ class NoRoom(Refused):
 
 class LoginEnded(TwoFactorError):
     """The half-finished login that this answer was for is over: the user, the password or the device is gone."""
+
+
+class AppendOnly(TwoFactorError):
+    """Somebody has tried to change or to delete a row of the trail."""

@@ -16,6 +16,8 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 from django_otp.models import Device, TimestampMixin
 
+from .trail import TrailRow  # noqa: F401 - Django looks for models in this module
+
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 """Douglas Crockford's base 32: 5 bits a symbol, and nothing that reads like something else."""
 

@@ -13,6 +13,7 @@ urlpatterns = [
     path("remove/", views.TwoFactorRemove.as_view(), name="two-factor-remove"),
     path("reauthenticate/", views.TwoFactorReauthenticate.as_view(), name="two-factor-reauthenticate"),
     path("", views.TwoFactorOverview.as_view(), name="two-factor-overview"),
+    path("events/", views.TwoFactorEvents.as_view(), name="two-factor-events"),
     path("add/<str:factor>/", views.TwoFactorAdd.as_view(), name="two-factor-add"),
     path("rename/<path:device>/", views.TwoFactorRename.as_view(), name="two-factor-rename"),
     path("prefer/<path:device>/", views.TwoFactorPrefer.as_view(), name="two-factor-prefer"),

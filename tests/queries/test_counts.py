@@ -79,7 +79,7 @@ def test_a_wrong_code_costs_the_same_with_one_device_as_with_ten(client, alice, 
     give_password(client, alice)
     with count:
         give_answer(client, wrong_code_of(phone))
-    assert (count.total, count.writes) == (4, 1), count.statements
+    assert (count.total, count.writes) == (5, 2), count.statements  # the device's count, and the trail
 
 
 @pytest.mark.parametrize("phones", [1, 10])
@@ -98,7 +98,7 @@ def test_a_login_by_recovery_code(client, alice, phone, count):
     with count:
         give_answer(client, codes[0])
     assert is_logged_in(client)
-    assert count.total <= 14, count.statements
+    assert count.total <= 16, count.statements  # two rows of the trail: the code that was used, and the login
 
 
 def test_the_enrollment_page(client, alice, count):
@@ -117,7 +117,7 @@ def test_making_ten_recovery_codes(client, alice, phone, settings, count, times_
     with count:
         response = client.post(reverse("two-factor-backup-tokens"))
     assert len(response.context["backup_tokens"]) == 10
-    assert count.total <= 9, count.statements
+    assert count.total <= 10, count.statements
 
 
 def test_a_page_that_asks_for_the_user_of_a_verified_session(client, alice, phone, count):

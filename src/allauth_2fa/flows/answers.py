@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 from django.views.decorators.debug import sensitive_variables
 from django_otp.models import Device
 
-from allauth_2fa.exceptions import LoginEnded, NothingEnrolled, RecoveryCodeRefused, Refused
+from allauth_2fa import events
+from allauth_2fa.exceptions import LoginEnded, NothingEnrolled, NotYet, RecoveryCodeRefused, Refused
 from allauth_2fa.factors import registry
 from allauth_2fa.factors.base import clean_answer
 from allauth_2fa.factors.static import spellings
 
-from . import sending
+from . import recovery, sending
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -45,6 +46,8 @@ def answer(
 ) -> Device:
     """Judge an answer, once, by the one device that it is addressed to, and return that device.
 
+    What came of it is announced. A device of recovery codes tells in ``device.left`` how many there are after this one.
+
     Args:
         user: who has to prove something. Only this user's devices are looked at.
         text: what was given back, as typed.
@@ -60,16 +63,39 @@ def answer(
     if not devices:
         raise LoginEnded
     sent = sending.sent_in(place)
-    device, judged = _addressed(user, text, device_id, devices, sent)
+    device: Device | None = None
+    try:
+        device, judged = _addressed(user, text, device_id, devices, sent)
+        _judge(user, text, device, judged, place)
+    except Refused as refusal:
+        _tell_refused(user, refusal, device)
+        raise
+    if not _factor(device).primary:
+        device.left = recovery.left(user)
+        events.announce("recovery_code_used", user, device=device, left=device.left)
+    return device
+
+
+@sensitive_variables("text", "judged")
+def _judge(user: AbstractBaseUser, text: str, device: Device, judged: str, place: MutableMapping[str, Any] | None) -> None:
     factor = _factor(device)
     try:
         sending.ensure_sent(device, place)
         factor.judge(device, judged)
     except Refused:
-        if factor.primary and _tokens_pay(device, judged, sent):
+        if factor.primary and _tokens_pay(device, judged, sending.sent_in(place)):
             _charge_tokens(user, text)
         raise
-    return device
+
+
+def _tell_refused(user: AbstractBaseUser, refusal: Refused, device: Device | None) -> None:
+    """Announce a refusal, unless it came too early to be looked at: who waits can have a million of those for nothing.
+
+    It is outside of every transaction that the refusal rolls back.
+    """
+    if not isinstance(refusal, NotYet):
+        factor = registry.factor_of(device) if device else None
+        events.announce("challenge_refused", user, device=device, factor=factor.id if factor else "", reason=refusal.code)
 
 
 def _factor(device: Device) -> Factor:

@@ -10,7 +10,7 @@ from allauth.account.adapter import get_adapter
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY
 
-from allauth_2fa import compat
+from allauth_2fa import compat, events
 from allauth_2fa.exceptions import LoginEnded
 from allauth_2fa.factors import registry
 
@@ -163,6 +163,8 @@ def note_proof(request: HttpRequest, user: AbstractBaseUser, device: Device, **f
 def complete(stage: compat.LoginStage, user: AbstractBaseUser, device: Device) -> HttpResponse:
     """Let the login go on behind our stage, and return what it leads to."""
     note_proof(stage.request, user, device)
+    factor = registry.factor_of(device)
+    events.announce("challenge_passed", user, request=stage.request, device=device, factor=factor.id if factor else "")
     # Kept with the login, not on the user: another stage may come in between, and re-reads the user.
     stage.state["device"] = device.persistent_id
     notes(stage.request).device = device

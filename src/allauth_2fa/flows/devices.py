@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 
-from allauth_2fa import app_settings
+from allauth_2fa import app_settings, events
 from allauth_2fa.exceptions import NoRoom, NothingEnrolled
 from allauth_2fa.factors import registry
 from allauth_2fa.models import DeviceNote, take_turn
@@ -30,6 +30,7 @@ def find(user: AbstractBaseUser, device_id: str) -> Device:
     factor = registry.factor_of(device) if device else None
     if device is None or factor is None or not factor.primary:
         raise NothingEnrolled
+    device.user = user
     return device
 
 
@@ -37,6 +38,28 @@ def name(device: Device, text: str) -> None:
     """Give the device the name that its owner knows it by. Nothing depends on it."""
     type(device).objects.filter(pk=device.pk, user_id=device.user_id).update(name=text)
     device.name = text
+
+
+def rename(device: Device, text: str, actor: AbstractBaseUser | None = None) -> None:
+    """Give the device another name, and announce it, if it protects anything.
+
+    Args:
+        device: whose owner is at hand, or read.
+        text: the new name.
+        actor: who did it, if it was not the owner.
+    """
+    was = device.name
+    with transaction.atomic():
+        name(device, text)
+        if not device.confirmed:
+            return
+        events.announce("device_renamed", device.user, actor=actor, device=device, factor=factor_id(device), was=was)
+
+
+def factor_id(device: Device) -> str:
+    """Return the id of the factor whose device this is, empty if that is off."""
+    factor = registry.factor_of(device)
+    return factor.id if factor else ""
 
 
 def prefer(device: Device) -> None:
@@ -61,9 +84,26 @@ def remove(device: Device) -> bool:
         take_turn(device.user_id)
         if registry.count_primary(device.user_id) < 2:  # noqa: PLR2004 - the last one
             return False
-        DeviceNote.objects.filter(user_id=device.user_id, device=device.persistent_id).delete()
-        type(device).objects.filter(pk=device.pk, user_id=device.user_id).delete()
+        _delete(device, None)
     return True
+
+
+def withdraw(device: Device, actor: AbstractBaseUser) -> None:
+    """Remove whichever device of a user's, the last one and one of recovery codes too, as support does."""
+    with transaction.atomic():
+        take_turn(device.user_id)
+        had_factor = registry.count_primary(device.user_id) > 0
+        _delete(device, actor)
+        if had_factor and not registry.count_primary(device.user_id):
+            events.announce("two_factor_off", device.user, actor=actor)
+
+
+def _delete(device: Device, actor: AbstractBaseUser | None) -> None:
+    """Delete the device and what is noted of it, and announce it. One that was never confirmed has protected nothing."""
+    DeviceNote.objects.filter(user_id=device.user_id, device=device.persistent_id).delete()
+    gone, _by_model = type(device).objects.filter(pk=device.pk, user_id=device.user_id).delete()
+    if gone and device.confirmed:
+        events.announce("device_removed", device.user, actor=actor, device=device, factor=factor_id(device))
 
 
 def ensure_room(user_id: object) -> int:

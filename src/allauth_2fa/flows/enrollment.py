@@ -9,6 +9,7 @@ from django.db import transaction
 from django.utils.crypto import constant_time_compare, salted_hmac
 from django.views.decorators.debug import sensitive_variables
 
+from allauth_2fa import events
 from allauth_2fa.exceptions import EnrollmentEnded, NothingEnrolled, Refused
 from allauth_2fa.factors import registry
 from allauth_2fa.factors.base import clean_answer
@@ -45,7 +46,14 @@ CODES_DUE_SESSION_KEY = "allauth_2fa_codes_due"
 
 def waiting(user: AbstractBaseUser) -> TOTPDevice | None:
     """Return the authenticator app that waits to be confirmed (one query)."""
-    return registry.totp.model.objects.filter(user_id=user.pk, confirmed=False).order_by("pk").first()
+    device = registry.totp.model.objects.filter(user_id=user.pk, confirmed=False).order_by("pk").first()
+    return _of(user, device) if device else None
+
+
+def _of(user: AbstractBaseUser, device: Any) -> Any:
+    """Return the device of the user's with its user at hand, who is announced with what happens to it."""
+    device.user = user
+    return device
 
 
 def begin(request: HttpRequest, user: AbstractBaseUser, *, anew: bool = False) -> tuple[TOTPDevice, bool]:
@@ -119,7 +127,7 @@ def another(request: HttpRequest, user: AbstractBaseUser, factor: Factor) -> Dev
     if device is None or not constant_time_compare(_fingerprint(device), noted[1]):
         return None
     only_as_first(request, user, device)
-    return device
+    return _of(user, device)
 
 
 def forget_another(request: HttpRequest) -> None:
@@ -182,6 +190,7 @@ def _complete(device: Device, text: str, place: MutableMapping[str, Any] | None)
             return refusal
         if not held:
             setattr(device, ENDED_SESSIONS, sessions.void(device.user_id))
+        events.announce("device_added", device.user, device=device, factor=factor.id)
     return None
 
 
@@ -228,6 +237,7 @@ def remove(user: AbstractBaseUser) -> None:
             factor.model.objects.filter(user_id=user.pk).update(confirmed=False)
             factor.model.objects.filter(user_id=user.pk).delete()
         setattr(user, ENDED_SESSIONS, sessions.void(user.pk))
+        events.announce("two_factor_off", user)
 
 
 def part(request: HttpRequest, user: AbstractBaseUser) -> None:

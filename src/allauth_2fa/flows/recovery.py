@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.views.decorators.debug import sensitive_variables
 
-from allauth_2fa import app_settings
+from allauth_2fa import app_settings, events
 from allauth_2fa.factors import registry
 
 from .enrollment import CODES_DUE_SESSION_KEY
@@ -41,9 +41,15 @@ def renew(request: HttpRequest, user: AbstractBaseUser) -> Sequence[ShownCode]:
     They are stored as digests, and the returned ones are the only readable copy. With
     ``ALLAUTH_2FA_ALWAYS_REVEAL_BACKUP_TOKENS`` they are django-otp's readable static tokens, as in 0.x.
     """
-    number = app_settings.BACKUP_TOKENS_NUMBER
     if request.session.get(CODES_DUE_SESSION_KEY):
         del request.session[CODES_DUE_SESSION_KEY]
+    codes = _renew(user, app_settings.BACKUP_TOKENS_NUMBER)
+    events.announce("recovery_codes_made", user, request=request, number=len(codes))
+    return codes
+
+
+@sensitive_variables("codes")
+def _renew(user: AbstractBaseUser, number: int) -> Sequence[ShownCode]:
     if app_settings.ALWAYS_REVEAL_BACKUP_TOKENS:
         registry.recovery.model.objects.filter(user_id=user.pk).delete()
         return [ShownCode(token.token) for token in registry.static.renew(user, number)]

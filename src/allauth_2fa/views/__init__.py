@@ -4,6 +4,7 @@ from .add import TwoFactorAdd
 from .authenticate import TwoFactorAuthenticate
 from .backup_tokens import TwoFactorBackupTokens
 from .devices import TwoFactorOverview, TwoFactorPrefer, TwoFactorRemoveDevice, TwoFactorRename
+from .events import TwoFactorEvents
 from .reauthenticate import TwoFactorReauthenticate
 from .remove import TwoFactorRemove
 from .setup import TwoFactorSetup
@@ -12,6 +13,7 @@ __all__ = [
     "TwoFactorAdd",
     "TwoFactorAuthenticate",
     "TwoFactorBackupTokens",
+    "TwoFactorEvents",
     "TwoFactorOverview",
     "TwoFactorPrefer",
     "TwoFactorReauthenticate",

@@ -70,7 +70,10 @@ class TwoFactorAdd(AddingPage):
         if self.device is None:
             # A second click on a button that has done its work, or a setup that another session has begun anew.
             return HttpResponseRedirect(reverse("two-factor-overview"))
-        return self.send() if action == "send" else super().post(request, *args, **kwargs)
+        if action == "send":
+            return self.send()
+        self.call(self.device)
+        return super().post(request, *args, **kwargs)
 
     def begin(self) -> HttpResponse:
         """Create the device of what was filled in, and have it send its first code."""

@@ -31,11 +31,19 @@ class AddingPage(ProofRequiredMixin, FormPage):
 
     device: Any = None
 
+    def typed_name(self) -> str:
+        """Return the name that was typed beside the code."""
+        form = self.get_name_form()
+        return form.cleaned_data["name"] if form.is_valid() else ""
+
+    def call(self, device: Any) -> None:
+        """Call the device by the name that was typed, so that it is announced by it. Nothing is written."""
+        device.name = self.typed_name() or device.name
+
     def give_name(self, device: Any) -> None:
         """Give the device the name that was typed beside its code."""
-        form = self.get_name_form()
-        if form.is_valid() and form.cleaned_data["name"]:
-            devices.name(device, form.cleaned_data["name"])
+        if name := self.typed_name():
+            devices.name(device, name)
 
     def get_name_form(self) -> DeviceNameForm:
         """Return the form that names the device, with what was typed into it."""

@@ -69,7 +69,7 @@ class TwoFactorAuthenticate(AskingPage):
             return self.form_invalid(form)
         response = challenge.complete(self.stage, self.user, device)
         if recovery.is_recovery(device) and self.request.user.is_authenticated:
-            tell_codes_left(self.request, self.user)
+            tell_codes_left(self.request, self.user, getattr(device, "left", None))
         return response
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
@@ -81,7 +81,7 @@ class TwoFactorAuthenticate(AskingPage):
         }
 
 
-def tell_codes_left(request: HttpRequest, user: AbstractBaseUser) -> None:
-    """Tell somebody who has used a recovery code how many are left."""
-    context = {"codes_left": recovery.left(user)}
+def tell_codes_left(request: HttpRequest, user: AbstractBaseUser, left: int | None) -> None:
+    """Tell somebody who has used a recovery code how many are left; None: they are counted."""
+    context = {"codes_left": recovery.left(user) if left is None else left}
     get_adapter().add_message(request, messages.WARNING, "allauth_2fa/messages/recovery_codes_left.txt", context)

@@ -11,13 +11,14 @@ from django.http import Http404, HttpResponseRedirect
 from django.urls import reverse, reverse_lazy
 from django.views.generic import TemplateView, View
 
-from allauth_2fa import app_settings
+from allauth_2fa import app_settings, audit
 from allauth_2fa.exceptions import NothingEnrolled
 from allauth_2fa.factors import registry
 from allauth_2fa.flows import devices, recovery
 from allauth_2fa.forms import RenameForm
 
 from .base import FormPage, Page, ProofRequiredMixin
+from .events import described as described_events
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
     from allauth_2fa.factors.base import Factor
 
+LAST_EVENTS = 5
+"""Events that the overview shows; the page of events shows all."""
+
 
 class TwoFactorOverview(LoginRequiredMixin, Page, TemplateView):
     """Shows the user's devices and recovery codes, and leads to every change of them."""
@@ -35,7 +39,10 @@ class TwoFactorOverview(LoginRequiredMixin, Page, TemplateView):
     page = "overview"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        """Return the devices, what can be added, and how many recovery codes are left (one query a factor, and one)."""
+        """Return the devices, what can be added, how many recovery codes are left, and what happened last.
+
+        That is one query a factor, and two.
+        """
         user: AbstractBaseUser = self.request.user  # type: ignore[assignment]
         held = [_listed(device) for device in registry.primary_devices(user)]
         return {
@@ -44,6 +51,7 @@ class TwoFactorOverview(LoginRequiredMixin, Page, TemplateView):
             "addable": list(_offered()) if len(held) < app_settings.MAX_DEVICES else [],
             "most_devices": app_settings.MAX_DEVICES,
             "codes_left": recovery.left(user) if held else 0,
+            "events": list(described_events(audit.recent(user, LAST_EVENTS))),
         }
 
 
@@ -94,7 +102,7 @@ class TwoFactorRename(DevicePage, FormPage):
 
     def form_valid(self, form: Any) -> HttpResponse:
         """Name the device."""
-        devices.name(self.device, form.cleaned_data["name"])
+        devices.rename(self.device, form.cleaned_data["name"])
         return super().form_valid(form)
 
 

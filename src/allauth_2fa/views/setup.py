@@ -64,6 +64,7 @@ class TwoFactorSetup(AddingPage):
     def form_valid(self, form: Any) -> HttpResponse:
         """Confirm the device, and make the session a verified one."""
         enrollment.only_as_first(self.request, self.get_form_user(), form.device)
+        self.call(form.device)
         try:
             device = form.save()
         except Refused as refusal:

@@ -1,0 +1,77 @@
+"""``manage.py allauth_2fa_audit``: hand the trail over, and prune it."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+from django.utils.dateparse import parse_date, parse_datetime
+
+from allauth_2fa import audit
+from allauth_2fa.events import EVENTS
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+
+FORMATS = {"jsonl": audit.as_jsonl, "csv": audit.as_csv}
+
+UNITS = {"h": "hours", "d": "days", "w": "weeks"}
+
+
+def moment(text: str) -> datetime:
+    """Return the moment that is meant: a date or a time in ISO 8601, or so many hours, days or weeks ago (``90d``).
+
+    Raises:
+        CommandError: it is none of these.
+    """
+    try:
+        if ago := re.fullmatch(r"(\d{1,6})([hdw])", text, re.ASCII):
+            return timezone.now() - timedelta(**{UNITS[ago[2]]: int(ago[1])})
+        day = parse_date(text)
+        found = datetime(day.year, day.month, day.day) if day else parse_datetime(text)  # noqa: DTZ001 - made aware below
+    except (ValueError, OverflowError):
+        found = None
+    if found is None:
+        raise CommandError(f"'{text}' is no moment. Give a date (2026-01-31), a time (2026-01-31T08:00:00Z), or an age (12h, 90d, 52w).")
+    return timezone.make_aware(found) if timezone.is_naive(found) else found
+
+
+class Command(BaseCommand):
+    """Prints what the trail holds, and takes old rows away."""
+
+    help = "Export the trail of what happened to second factors, or prune it."
+    requires_migrations_checks = True
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        tasks = parser.add_subparsers(dest="task", required=True)
+        export = tasks.add_parser("export", help="Print the rows, the oldest first.")
+        export.add_argument("--format", choices=sorted(FORMATS), default="jsonl", help="Default: %(default)s.")
+        export.add_argument("--since", metavar="MOMENT", help="Only rows from then on: 2026-01-31, 2026-01-31T08:00:00Z, 12h, 90d, 52w.")
+        prune = tasks.add_parser("prune", help="Delete old rows for good. Nothing else deletes any.")
+        prune.add_argument("--older-than", metavar="MOMENT", required=True, help="Rows from before then go, written as for --since.")
+        prune.add_argument("--batch-size", type=int, default=audit.BATCH_SIZE, help="Rows a statement (default: %(default)s).")
+        prune.add_argument("--dry-run", action="store_true", help="Say how many would go, and delete nothing.")
+        for task in (export, prune):
+            task.add_argument("--event", action="append", default=[], choices=sorted(EVENTS), help="Only this event. May be repeated.")
+
+    def handle(self, *, task: str, **options: Any) -> None:
+        if task == "export":
+            self._export(options["format"], options["since"], options["event"])
+        else:
+            self._prune(moment(options["older_than"]), options["event"], options["batch_size"], dry_run=options["dry_run"])
+
+    def _export(self, kind: str, since: str | None, events: list[str]) -> None:
+        for line in FORMATS[kind](audit.rows(moment(since) if since else None, events)):
+            self.stdout.write(line)
+
+    def _prune(self, before: datetime, events: list[str], batch_size: int, *, dry_run: bool) -> None:
+        if batch_size < 1:
+            raise CommandError("--batch-size must be 1 or more.")
+        if before > timezone.now():
+            raise CommandError("--older-than must lie in the past.")
+        number = audit.count(before, events) if dry_run else sum(audit.prune(before, events, batch_size))
+        done = "Would delete" if dry_run else "Deleted"
+        self.stdout.write(f"{done} {number} rows from before {before.isoformat(timespec='seconds')}.")

@@ -1,0 +1,64 @@
+"""What happened: the user's own part of the trail."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth.mixins import LoginRequiredMixin
+from django.urls import reverse
+from django.views.generic import TemplateView
+
+from allauth_2fa import audit
+from allauth_2fa.events import EVENTS
+
+from .base import Page
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from django.contrib.auth.base_user import AbstractBaseUser
+
+    from allauth_2fa.trail import TrailRow
+
+PAGE_SIZE = 30
+"""Events on one page."""
+
+LONGEST_KEY = 18
+"""Digits of the highest key of a row that is looked at."""
+
+
+class TwoFactorEvents(LoginRequiredMixin, Page, TemplateView):
+    """Shows what happened to the visitor's second factor, a page at a time."""
+
+    page = "events"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """Return the events, and where older ones are (one query)."""
+        user: AbstractBaseUser = self.request.user  # type: ignore[assignment]
+        rows = audit.recent(user, PAGE_SIZE + 1, _key(self.request.GET.get("before", "")))
+        shown, more = rows[:PAGE_SIZE], rows[PAGE_SIZE:]
+        older = f"{reverse('two-factor-events')}?before={shown[-1].pk}" if more else ""
+        return {**super().get_context_data(**kwargs), "events": list(described(shown)), "older_url": older}
+
+
+def _key(text: str) -> int | None:
+    """Return the key that is written like that, None for anything else."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= LONGEST_KEY else None
+
+
+def described(rows: Any) -> Iterator[dict[str, Any]]:
+    """Yield what pages say of events. Of what staff did, they do not say where or by whom."""
+    return map(_described, rows)
+
+
+def _described(row: TrailRow) -> dict[str, Any]:
+    by_owner = row.actor_id == row.user_id
+    return {
+        "name": row.event,
+        "label": EVENTS[row.event].label if row.event in EVENTS else row.event,
+        "device": row.device,
+        "at": row.at,
+        "by_owner": by_owner,
+        "address": row.address if by_owner else "",
+        "browser": audit.browser(row.user_agent) if by_owner else "",
+    }

@@ -1,0 +1,3 @@
+"""A site without any page of ours."""
+
+urlpatterns: list[object] = []
