@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,11 +13,12 @@ from allauth.account.adapter import get_adapter
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.db import models, reset_queries
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from .trail import LONGEST_ADDRESS, LONGEST_TEXT, TrailRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime, timedelta
 
     from django.contrib.auth.base_user import AbstractBaseUser
@@ -118,30 +118,42 @@ def has_happened(event: str, user: AbstractBaseUser, within: timedelta, **facts:
     return any(facts.items() <= row.facts.items() for row in rows.only("facts")[:BATCH_SIZE])
 
 
-BROWSERS = (
-    ("Edge", r"\bEdg(?:e|A|iOS)?/"),
-    ("Opera", r"\b(?:OPR|Opera)/"),
-    ("Samsung Internet", r"\bSamsungBrowser/"),
-    ("Firefox", r"\b(?:Firefox|FxiOS)/"),
-    ("Chrome", r"\b(?:Chrome|Chromium|CriOS)/"),
-    ("Safari", r"\bSafari/"),
+PROGRAMS = (
+    ("Edg", "Edge"),
+    ("OPR/", "Opera"),
+    ("SamsungBrowser", "Samsung Internet"),
+    ("Firefox", "Firefox"),
+    ("FxiOS", "Firefox"),
+    ("Chrom", "Chrome"),
+    ("CriOS", "Chrome"),
+    ("Safari", "Safari"),
 )
+"""What tells browsers apart, the most particular first: most of them name others too."""
+
 SYSTEMS = (
-    ("iPhone", r"\biPhone\b"),
-    ("iPad", r"\biPad\b"),
-    ("Android", r"\bAndroid\b"),
-    ("Windows", r"\bWindows\b"),
-    ("ChromeOS", r"\bCrOS\b"),
-    ("macOS", r"\bMacintosh\b"),
-    ("Linux", r"\bLinux\b"),
+    ("Windows", "Windows"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Android", "Android"),
+    ("CrOS", "ChromeOS"),
+    ("Mac OS X", "macOS"),
+    ("Linux", "Linux"),
 )
-"""What a user agent says, the first match counting: most of them claim to be others as well."""
 
 
 def browser(user_agent: str) -> str:
-    """Return the browser's name and its system, as far as they are known, and nothing that the visitor has made up."""
-    names = [next((name for name, sign in table if re.search(sign, user_agent)), "") for table in (BROWSERS, SYSTEMS)]
-    return ", ".join(filter(None, names))
+    """Return what a person calls a browser with that User-Agent header, "Firefox on Linux", and empty for an unknown one.
+
+    Known names alone get through, and nothing that the visitor has made up.
+    """
+    known_as = [name for name in (_named(PROGRAMS, user_agent), _named(SYSTEMS, user_agent)) if name]
+    if len(known_as) == 2:  # noqa: PLR2004 - a program and a system
+        return _("%(browser)s on %(system)s") % {"browser": known_as[0], "system": known_as[1]}
+    return "".join(known_as)
+
+
+def _named(table: Iterable[tuple[str, str]], user_agent: str) -> str:
+    return next((name for mark, name in table if mark in user_agent), "")
 
 
 # Exporting and pruning

@@ -45,6 +45,7 @@ EVENTS: Mapping[str, Event] = {
     for row in (
         Event("challenge_passed", _("Signed in with a second factor"), frozenset({"factor"})),
         Event("challenge_refused", _("A wrong code after a correct password"), frozenset({"factor", "reason"}), logging.WARNING),
+        Event("reauthenticated", _("Confirmed with a second factor"), frozenset({"factor"})),
         Event("device_added", _("A device was added"), frozenset({"factor"})),
         Event("device_renamed", _("A device was renamed"), frozenset({"factor", "was"})),
         Event("device_removed", _("A device was removed"), frozenset({"factor"})),

@@ -181,6 +181,14 @@ def test_a_misspelt_setting_is_named(settings):
     assert ids("W002") == ["allauth_2fa.W002"] * 2
 
 
+def test_an_event_that_is_not_mailed_anyway_is_named(settings):
+    settings.ALLAUTH_2FA_NOTIFY_EXCEPT = ["device_renamed", "challenge_passed", "nonsense", ["x"]]
+    assert ids("W002") == ["allauth_2fa.W002"] * 3
+    settings.ALLAUTH_2FA_NOTIFY_EXCEPT = None
+    assert ids("W002") == []
+    assert ids("E008") == ["allauth_2fa.E008"]
+
+
 @pytest.mark.parametrize("factors", [["no.such.factor"], ["tests.checks.test_checks.TwinStage"], ["recovery_codes"], ["no.such.Factor"]])
 def test_factors_that_cannot_be_used_are_named(settings, factors):
     assert ids("E010") == []

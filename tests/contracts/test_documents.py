@@ -109,7 +109,7 @@ def test_every_url_says_what_it_takes():
 
 def test_every_template_is_documented_and_every_documented_template_is_there():
     there = {str(path.relative_to(FOLDER)) for path in FOLDER.rglob("*") if path.is_file()}
-    tables = ("| template | page |", "| template | part of |", "| template | when |")
+    tables = ("| template | page |", "| template | part of |", "| template | when |", "| template | mail |")
     assert sorted(name for header in tables for name in first_columns(page("templates"), header)) == sorted(there)
 
 
@@ -137,6 +137,7 @@ def contexts(client, alice, phone):
     look("two-factor-backup-tokens")
     look("two-factor-remove")
     look("two-factor-reauthenticate")
+    look("two-factor-events")
     TOTPDevice.objects.all().delete()
     look("two-factor-setup")
     return shown
@@ -144,7 +145,7 @@ def contexts(client, alice, phone):
 
 @pytest.mark.django_db
 def test_every_name_of_a_context_is_documented_and_every_documented_name_is_there(rf, contexts):
-    assert len(contexts) == 5
+    assert len(contexts) == 6
     of_allauth = set(compat.entrance_context(rf.get("/")))
     for template, context in contexts.items():
         assert set(context) - OF_OTHERS - of_allauth == documented_context(template), template

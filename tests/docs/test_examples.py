@@ -10,6 +10,8 @@ import pytest
 from django.core.checks import run_checks
 from django.urls import clear_url_caches, path, reverse
 
+from allauth_2fa import events
+from allauth_2fa.signals import two_factor_event
 from allauth_2fa.testing import login_verified
 from tests import urls as test_urls
 from tests.cast import PASSWORD, code_of, give_answer, give_password, is_logged_in
@@ -50,6 +52,7 @@ def test_each_example_is_tried_here():
     assert set(SHOP) == {
         "shop/adapter.py",
         "shop/forms.py",
+        "shop/listening.py",
         "shop/middleware.py",
         "shop/mixed_adapter.py",
         "shop/setup.py",
@@ -102,6 +105,17 @@ def test_the_test_of_the_shop_passes(client, django_user_model, shop):
     test = importlib.import_module("shop.tests").test_the_orders_page
     test(client, django_user_model)
     assert client.get("/").text == "user: alice"
+
+
+# trail.md
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_shop_listens(alice, shop, capsys):
+    listening = fresh("shop.listening")
+    events.announce("two_factor_off", alice)
+    two_factor_event.disconnect(listening.watch)
+    assert capsys.readouterr().out == "alice is without a second factor, by alice\n"
 
 
 # admin.md

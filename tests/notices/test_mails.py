@@ -52,7 +52,7 @@ def test_the_mail_says_what_when_where_and_what_to_do(committed, mails, alice, p
         assert "A device was added" in text
         assert "Work phone" in text
         assert "March 1, 2026, 1 p.m. (CET)" in text
-        assert "Firefox, Linux, from 203.0.113.7" in text
+        assert "Firefox on Linux, from 203.0.113.7" in text
         assert "If this was you, there is nothing to do." in text
         assert "If not: Sign in, look at what protects your account" in text
         assert "http://testserver/accounts/two-factor/" in text

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import pytest
+import time_machine
+from django.contrib import admin
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from allauth_2fa import events
+from allauth_2fa.admin import DeviceAdmin
 from allauth_2fa.factors import registry
 from allauth_2fa.testing import login_verified
 from allauth_2fa.trail import TrailRow
@@ -46,9 +50,10 @@ def test_a_wrong_code_is_noted_and_a_login_without_a_factor_is_not(client, alice
 
 
 def test_tries_that_came_too_early_to_be_looked_at_are_not_noted(client, alice, phone, noted):
-    give_password(client, alice)
-    for _ in range(5):
-        give_answer(client, wrong_code_of(phone))
+    with time_machine.travel(timezone.now(), tick=False):
+        give_password(client, alice)
+        for _ in range(5):
+            give_answer(client, wrong_code_of(phone))
     assert noted() == [("challenge_refused", "alice")]
 
 
@@ -75,8 +80,8 @@ def test_setting_up_and_the_first_codes_are_noted_with_the_name_that_was_typed(c
     client.post(reverse("two-factor-setup"), {"otp_token": wrong_code_of(device), "name": "Phone"})
     assert noted() == []
     client.post(reverse("two-factor-setup"), {"otp_token": code_of(device), "name": "Phone"}, follow=True)
-    assert noted() == [("device_added", "alice"), ("recovery_codes_made", "alice")]
-    added, made = TrailRow.objects.order_by("pk")
+    assert noted() == [("device_added", "alice"), ("sessions_ended", "alice"), ("recovery_codes_made", "alice")]
+    added, _ended, made = TrailRow.objects.order_by("pk")
     assert (added.device, added.facts, made.facts) == ("Phone", {"factor": "totp"}, {"number": "3"})
 
 
@@ -109,7 +114,14 @@ def test_a_device_that_is_removed_is_noted_and_the_last_one_turns_everything_off
     client.post(reverse("two-factor-remove-device", args=[phone.persistent_id]))
     assert noted() == [("device_removed", "alice")]
     client.post(reverse("two-factor-remove"), {"otp_token": code_of(phone)})
-    assert noted()[1:] == [("two_factor_off", "alice")]
+    assert noted()[1:] == [("two_factor_off", "alice"), ("sessions_ended", "alice")]
+
+
+def test_a_proof_in_the_middle_of_a_session_is_noted(client, alice, phone, noted):
+    login_verified(client, alice, phone)
+    client.post(reverse("two-factor-reauthenticate"), {"otp_token": code_of(phone)})
+    assert noted() == [("reauthenticated", "alice")]
+    assert only().facts == {"factor": "totp"}
 
 
 def test_what_the_flow_notes_costs_one_insert(client, alice, phone):
@@ -142,6 +154,22 @@ def test_staff_who_rename_a_device_are_noted_and_write_nothing_else(support, ali
 def test_saving_a_device_without_a_change_is_no_event(support, phone, noted):
     support.post(f"/admin/otp_totp/totpdevice/{phone.pk}/change/", {"name": phone.name})
     assert noted() == []
+
+
+def test_a_page_of_the_projects_own_writes_what_was_changed_and_no_more(rf, alice, phone, staff, noted):
+    class Wider(DeviceAdmin):
+        readonly_fields = ["user"]
+        fields = ["user", "name", "confirmed"]
+
+    page = Wider(TOTPDevice, admin.site)
+    request = rf.post("/")
+    request.user = staff
+    stale = TOTPDevice.objects.get(pk=phone.pk)
+    TOTPDevice.objects.filter(pk=phone.pk).update(last_t=5)
+    form = page.get_form(request, stale)({"name": phone.name}, instance=stale)
+    page.save_model(request, form.save(commit=False), form, change=True)
+    phone.refresh_from_db()
+    assert (phone.confirmed, phone.last_t, phone.name, noted()) == (False, 5, "Work phone", [])
 
 
 def test_staff_who_delete_the_last_device_turn_everything_off(support, alice, phone, noted, staff):

@@ -30,7 +30,7 @@ def test_the_page_shows_what_happened_when_and_where(verified, alice, phone):
     request = RequestFactory(headers={"user-agent": CHROME}).get("/", REMOTE_ADDR="203.0.113.7")
     events.announce("device_renamed", alice, request=request, device=phone, was="Old")
     page = verified.get(EVENTS).text
-    for text in ("A device was renamed", "Work phone", "Chrome, Windows", "203.0.113.7"):
+    for text in ("A device was renamed", "Work phone", "Chrome on Windows", "203.0.113.7"):
         assert text in page
 
 

@@ -19,13 +19,12 @@ from django.core.validators import validate_ipv46_address
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from allauth_2fa import audit
 from allauth_2fa.models import Browser
 
 from . import challenge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from django.contrib.auth.base_user import AbstractBaseUser
     from django.http import HttpRequest
 
@@ -42,28 +41,6 @@ MOST_VALUES = 5
 """Users of one browser that are known again. A sixth one takes the place of the one who verified there longest ago."""
 
 VALUE = re.compile(r"[A-Za-z0-9_-]{24}")
-
-PROGRAMS = (
-    ("Edg", "Edge"),
-    ("OPR/", "Opera"),
-    ("SamsungBrowser", "Samsung Internet"),
-    ("Firefox", "Firefox"),
-    ("FxiOS", "Firefox"),
-    ("Chrom", "Chrome"),
-    ("CriOS", "Chrome"),
-    ("Safari", "Safari"),
-)
-"""What tells browsers apart, the most particular first: most of them name others too."""
-
-SYSTEMS = (
-    ("Windows", "Windows"),
-    ("iPhone", "iPhone"),
-    ("iPad", "iPad"),
-    ("Android", "Android"),
-    ("CrOS", "ChromeOS"),
-    ("Mac OS X", "macOS"),
-    ("Linux", "Linux"),
-)
 
 
 def presented(request: HttpRequest) -> list[str]:
@@ -118,14 +95,7 @@ def give_value(request: HttpRequest, old: str) -> str:
 
 def name_of(user_agent: str) -> str:
     """Return what a person calls a browser with that User-Agent header: "Firefox on Linux"."""
-    known_as = [name for name in (_named(PROGRAMS, user_agent), _named(SYSTEMS, user_agent)) if name]
-    if len(known_as) == 2:  # noqa: PLR2004 - a program and a system
-        return _("%(browser)s on %(system)s") % {"browser": known_as[0], "system": known_as[1]}
-    return known_as[0] if known_as else _("Unknown browser")
-
-
-def _named(table: Iterable[tuple[str, str]], user_agent: str) -> str:
-    return next((name for mark, name in table if mark in user_agent), "")
+    return audit.browser(user_agent) or _("Unknown browser")
 
 
 def address_of(request: HttpRequest) -> str | None:

@@ -154,10 +154,19 @@ def _same_password(user: AbstractBaseUser, bound: object) -> bool:
 
 
 def note_proof(request: HttpRequest, user: AbstractBaseUser, device: Device, **facts: Any) -> None:
-    """Record with allauth that the user has answered by this device."""
+    """Record with allauth that the user has answered by this device, and announce it in the middle of a session.
+
+    Args:
+        request: whose session it is.
+        user: who has answered.
+        device: by which device.
+        facts: what allauth's record is to hold besides: ``reauthenticated=True`` in the middle of a session.
+    """
     factor = registry.factor_of(device)
     kind = factor.id if factor else device.model_label()
     compat.record(request, user, "mfa", id=device.pk, type=kind, **facts)
+    if facts.get("reauthenticated"):
+        events.announce("reauthenticated", user, request=request, device=device, factor=kind)
 
 
 def complete(stage: compat.LoginStage, user: AbstractBaseUser, device: Device) -> HttpResponse:
