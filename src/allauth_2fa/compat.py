@@ -49,7 +49,6 @@ __all__ = [
     "LoginStageController",
     "asks_for_our_proof",
     "clear_login",
-    "current_request",
     "end_listed_sessions",
     "entrance_context",
     "is_headless_request",
@@ -65,7 +64,6 @@ __all__ = [
     "reauthentication_timeout",
     "record",
     "records",
-    "request_context",
     "resume",
     "stash",
     "user_display",
@@ -101,15 +99,6 @@ SEND_ACTION = "allauth_2fa_send"
 """The name of our rate limit among allauth's, in ``ACCOUNT_RATE_LIMITS``."""
 
 SEND_RATE = "1/30s/key"
-
-
-request_context = context.request_context
-"""Let allauth work for a request, or for none, within a ``with`` block."""
-
-
-def current_request() -> HttpRequest | None:
-    """Return the request that is being served, as allauth's middleware has noted it, None in a command."""
-    return context.request
 
 
 def may_send_again(device_id: str) -> bool:

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from allauth.core import context
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from . import audit, compat, notices, signals
+from . import audit, notices, signals
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -94,7 +95,7 @@ def announce(
     event = EVENTS[name]
     if unknown := facts.keys() - event.facts:
         raise TypeError(f"The event {name} takes no {', '.join(sorted(unknown))}.")
-    request, actor = request or compat.current_request(), actor or user
+    request, actor = request or context.request, actor or user
     kept = {key: audit.clean(value) for key, value in facts.items()}
     row = audit.record(name, user, actor, audit.place_of(request), device=_label(device), facts=kept)
     transaction.on_commit(partial(_tell, event, row, user, actor, request), robust=True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from allauth.account.adapter import get_adapter
 from allauth.account.models import EmailAddress
 from allauth.account.utils import user_email
+from allauth.core import context as current
 from allauth.utils import build_absolute_uri
 from django.core.cache import cache
 from django.template import TemplateDoesNotExist
@@ -116,7 +117,7 @@ TOLD = "owner_told"
 def send(row: TrailRow, label: str, user: AbstractBaseUser, request: HttpRequest | None) -> None:
     """Mail the owner. What goes wrong is logged by its kind, and stops nothing."""
     try:
-        with compat.request_context(request):
+        with current.request_context(request):
             address = address_of(user)
             if address:
                 context = context_of(row, request) | {"subject": label, "account": _account(user, address)}

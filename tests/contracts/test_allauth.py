@@ -78,7 +78,10 @@ BY_NAME = {
 RELIED_ON = {
     "allauth.account.adapter.DefaultAccountAdapter.get_login_stages": "self",
     "allauth.account.adapter.DefaultAccountAdapter.get_reauthentication_methods": "self user",
+    "allauth.account.adapter.DefaultAccountAdapter.get_client_ip": "self request",
+    "allauth.account.adapter.DefaultAccountAdapter.get_http_user_agent": "self request",
     "allauth.account.adapter.DefaultAccountAdapter.login": "self request user",
+    "allauth.account.adapter.DefaultAccountAdapter.send_mail": "self template_prefix email context",
     "allauth.account.models.Login.deserialize": "data",
     "allauth.account.models.Login.serialize": "self",
     "allauth.account.stages.LoginStage.abort": "self",
