@@ -67,7 +67,7 @@ def test_a_visitor_signs_up_sets_up_an_app_logs_in_both_ways_and_turns_it_off(vi
     visitor.sees("Enter one of your recovery codes in the field above.")
     visitor.answer(person.recovery_codes[0])
     visitor.is_logged_in(person)
-    visitor.sees("You signed in with a recovery code. You have 7 left.")
+    visitor.sees("You used a recovery code. You have 7 left.")
 
     visitor.link("Turn off two-factor").click()
     visitor.field("Code").fill(person.app.next_code())

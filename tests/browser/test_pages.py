@@ -49,7 +49,7 @@ def test_the_challenge(visitor, bea):
     visitor.sees("That code is not right.")
     visitor.look_around("challenge, wrong")
     visitor.answer(bea.recovery_codes[0])
-    visitor.sees("You signed in with a recovery code.")
+    visitor.sees("You used a recovery code.")
     visitor.look_around("home, recovery code used")
 
 

@@ -43,7 +43,7 @@ def test_the_overview_lists_the_devices_and_the_codes_that_are_left(verified, al
     page = verified.get(OVERVIEW).text
     assert phone.name in page
     assert "Tablet" in page
-    assert "2 codes are left" in page
+    assert "You have 2 unused recovery codes. Make new ones" in page
     assert "Not used yet" in page
 
 
@@ -56,7 +56,7 @@ def test_the_overview_without_a_device_leads_to_the_first_one(client, alice):
 
 
 def test_the_overview_says_when_no_code_is_left(verified):
-    assert "No code is left." in verified.get(OVERVIEW).text
+    assert "You have no recovery codes." in verified.get(OVERVIEW).text
 
 
 def test_the_overview_is_for_people_who_are_logged_in(client):

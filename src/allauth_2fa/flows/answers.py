@@ -30,9 +30,13 @@ def offers(user: AbstractBaseUser, text: str = "") -> list[Any]:
     Args:
         user: whose devices they are.
         text: the answer, if there is one already. A static token may be made of digits, like the codes of an app;
-            ``device.is_static`` tells whether the answer is one, in the same query.
+            ``device.is_static`` tells whether the answer is one, and ``device.recovery_left`` how many recovery codes the
+            user has left before it is judged, in the same query.
     """
-    return registry.primary_devices(user, **({"is_static": registry.static.holds(user, text)} if text else {}))
+    if not text:
+        return registry.primary_devices(user)
+    facts = {"is_static": registry.static.holds(user, text), "recovery_left": recovery.left_expression(user)}
+    return registry.primary_devices(user, **facts)
 
 
 @sensitive_variables("text", "judged")

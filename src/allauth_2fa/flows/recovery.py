@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.db.models import Func, IntegerField, Subquery
 from django.views.decorators.debug import sensitive_variables
 
 from allauth_2fa import app_settings, events
@@ -15,8 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from django.contrib.auth.base_user import AbstractBaseUser
+    from django.db.models import QuerySet
+    from django.db.models.expressions import CombinedExpression
     from django.http import HttpRequest
     from django_otp.models import Device
+
+FEW = 3
+"""With fewer codes left than this the user is told to make new ones: one is lost, one is used, and none is left."""
 
 
 class ShownCode:
@@ -67,6 +73,24 @@ def left(user: AbstractBaseUser) -> int:
     """Return how many unused codes the user has, hashed and readable ones together (one query)."""
     readable_ones = registry.static.unused(user).order_by().values_list("pk")
     return registry.recovery.unused(user).values_list("pk").union(readable_ones, all=True).count()
+
+
+def left_expression(user: AbstractBaseUser) -> CombinedExpression:
+    """Return the same number as an expression, for a query that is made anyway."""
+    return _counted(registry.recovery.unused(user)) + _counted(registry.static.unused(user))
+
+
+def _counted(rows: QuerySet) -> Subquery:
+    # An aggregate of Django's would bring a GROUP BY, which gives no row where there is nothing to count.
+    return Subquery(rows.order_by().values(number=Func("pk", function="COUNT")), output_field=IntegerField())
+
+
+def are_few(left: int) -> bool:
+    """Tell whether so few codes are left that the user should make new ones.
+
+    Where fewer than :data:`FEW` are made at a time, that is from the first one that was used.
+    """
+    return left < min(FEW, app_settings.BACKUP_TOKENS_NUMBER)
 
 
 def is_recovery(device: Device) -> bool:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from allauth.account.adapter import get_adapter
-from django.contrib import messages
 from django.utils.decorators import method_decorator
 
 from allauth_2fa import compat
 from allauth_2fa.adapter import end_login
 from allauth_2fa.exceptions import LoginEnded
-from allauth_2fa.flows import challenge, recovery
+from allauth_2fa.flows import challenge
 from allauth_2fa.forms import TOTPAuthenticateForm
 
+from . import telling
 from .asking import AskingPage
 
 if TYPE_CHECKING:
@@ -68,8 +67,8 @@ class TwoFactorAuthenticate(AskingPage):
         if device is None or device.user_id != self.user.pk:
             return self.form_invalid(form)
         response = challenge.complete(self.stage, self.user, device)
-        if recovery.is_recovery(device) and self.request.user.is_authenticated:
-            tell_codes_left(self.request, self.user, getattr(device, "left", None))
+        if self.request.user.is_authenticated:
+            telling.tell_at_login(self.request, self.user, device)
         return response
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
@@ -79,9 +78,3 @@ class TwoFactorAuthenticate(AskingPage):
             **compat.entrance_context(self.request),
             "account": compat.user_display(self.user),
         }
-
-
-def tell_codes_left(request: HttpRequest, user: AbstractBaseUser, left: int | None) -> None:
-    """Tell somebody who has used a recovery code how many are left; None: they are counted."""
-    context = {"codes_left": recovery.left(user) if left is None else left}
-    get_adapter().add_message(request, messages.WARNING, "allauth_2fa/messages/recovery_codes_left.txt", context)

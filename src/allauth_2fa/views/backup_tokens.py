@@ -61,10 +61,11 @@ class TwoFactorBackupTokens(ProofRequiredMixin, FactorRequiredMixin, Page, Templ
     def _codes(self) -> dict[str, Any]:
         always = app_settings.ALWAYS_REVEAL_BACKUP_TOKENS if self.reveal_tokens is None else self.reveal_tokens
         if self.made is not None:
-            shown = {"backup_tokens": self.made, "codes_left": len(self.made), "reveal_tokens": True}
+            shown = {"backup_tokens": self.made, "codes_left": len(self.made), "few_codes": False, "reveal_tokens": True}
             return {**shown, "shown_once": not app_settings.ALWAYS_REVEAL_BACKUP_TOKENS}
         readable = recovery.readable(self.request.user)  # type: ignore[arg-type]
         left = recovery.left(self.request.user)  # type: ignore[arg-type]
         # Templates of 0.x tell by these whether there are any, and look at reveal_tokens before they show them.
         items = readable or [recovery.ShownCode(HIDDEN)] * left
-        return {"backup_tokens": items, "codes_left": left, "reveal_tokens": always and bool(readable), "shown_once": False}
+        shown = {"backup_tokens": items, "codes_left": left, "few_codes": recovery.are_few(left)}
+        return {**shown, "reveal_tokens": always and bool(readable), "shown_once": False}

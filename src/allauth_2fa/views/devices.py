@@ -45,12 +45,14 @@ class TwoFactorOverview(LoginRequiredMixin, Page, TemplateView):
         """
         user: AbstractBaseUser = self.request.user  # type: ignore[assignment]
         held = [_listed(device) for device in registry.primary_devices(user)]
+        left = recovery.left(user) if held else 0
         return {
             **super().get_context_data(**kwargs),
             "devices": held,
             "addable": list(_offered()) if len(held) < app_settings.MAX_DEVICES else [],
             "most_devices": app_settings.MAX_DEVICES,
-            "codes_left": recovery.left(user) if held else 0,
+            "codes_left": left,
+            "few_codes": bool(held) and recovery.are_few(left),
             "events": list(described_events(audit.recent(user, LAST_EVENTS))),
         }
 

@@ -8,9 +8,10 @@ import django_otp
 from django.contrib.auth.mixins import LoginRequiredMixin
 
 from allauth_2fa import compat
-from allauth_2fa.flows import challenge
+from allauth_2fa.flows import challenge, recovery
 from allauth_2fa.forms import TOTPAuthenticateForm
 
+from . import telling
 from .asking import AskingPage
 
 if TYPE_CHECKING:
@@ -31,4 +32,6 @@ class TwoFactorReauthenticate(LoginRequiredMixin, AskingPage, compat.BaseReauthe
         challenge.note_proof(self.request, user, device, reauthenticated=True)
         django_otp.login(self.request, device)
         self.request.session.cycle_key()
+        if recovery.is_recovery(device):
+            telling.tell_code_used(self.request, user, device)
         return super().form_valid(form)
