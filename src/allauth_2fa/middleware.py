@@ -124,10 +124,14 @@ def _is_own_page(request: HttpRequest) -> bool:
 
 
 def _has_work(request: HttpRequest) -> bool:
-    """Tell whether the response has to be changed, from what the request itself knows."""
+    """Tell whether the response has to be changed, from what the request itself knows.
+
+    A session that nobody has looked at stays unseen: where a login has given it a new key while this request was on its
+    way, a look for the old one would have Django's answer take the new cookie away.
+    """
     notes = challenge.notes(request)
     changed = notes.foreign_user is not None or notes.marked is not None or notes.browser_cookie is not None
-    return changed or PENDING_COOKIE in request.COOKIES
+    return changed or (PENDING_COOKIE in request.COOKIES and request.session.accessed)
 
 
 def _finish(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.test import Client
 from django.urls import reverse
 
 from allauth_2fa.middleware import PENDING_COOKIE
@@ -54,6 +55,17 @@ def test_a_part_of_a_page_does_not_cancel_the_login(pending, phone, headers):
     assert is_pending(pending)
     give_answer(pending, code_of(phone))
     assert is_logged_in(pending)
+
+
+@pytest.mark.parametrize(("path", "headers"), [("/plain/", {"Sec-Fetch-Dest": "image"}), ("/favicon.ico", {})])
+def test_what_a_page_loads_late_does_not_end_the_session_that_has_begun_meanwhile(pending, phone, path, headers):
+    """Browsers do not wait for the pictures of a page before they leave it, and one cookie jar takes all answers."""
+    cookies = {name: morsel.value for name, morsel in pending.cookies.items()}
+    give_answer(pending, code_of(phone))
+    late = Client()
+    for name, value in cookies.items():
+        late.cookies[name] = value
+    assert "sessionid" not in late.get(path, headers=headers).cookies
 
 
 @pytest.mark.parametrize("path", ["/favicon.ico", "/no/such/page/", "/robots.txt", "/.well-known/change-password"])
