@@ -50,7 +50,7 @@ def answer(
 ) -> Device:
     """Judge an answer, once, by the one device that it is addressed to, and return that device.
 
-    What came of it is announced. A device of recovery codes tells in ``device.left`` how many there are after this one.
+    What came of it is announced. A device of recovery codes tells in ``device.recovery_left`` how many there are after this one.
 
     Args:
         user: who has to prove something. Only this user's devices are looked at.
@@ -75,8 +75,8 @@ def answer(
         _tell_refused(user, refusal, device)
         raise
     if not _factor(device).primary:
-        device.left = recovery.left(user)
-        events.announce("recovery_code_used", user, device=device, left=device.left)
+        device.recovery_left = recovery.left(user)
+        events.announce("recovery_code_used", user, device=device, left=device.recovery_left)
     return device
 
 

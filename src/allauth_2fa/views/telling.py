@@ -23,7 +23,8 @@ USED, FEW = "allauth_2fa/messages/recovery_codes_left.txt", "allauth_2fa/message
 def tell_at_login(request: HttpRequest, user: AbstractBaseUser, device: Device) -> None:
     """Tell somebody who has just logged in by this device what there is to know of their recovery codes.
 
-    Who has used one is told how many are left, everybody else only of few. The answer's own queries have counted them.
+    Who has used one is told how many are left, everybody else only of few. It costs no query: those of the answer have
+    counted them.
     """
     left = getattr(device, "recovery_left", None)
     if recovery.is_recovery(device):
@@ -33,8 +34,8 @@ def tell_at_login(request: HttpRequest, user: AbstractBaseUser, device: Device) 
 
 
 def tell_code_used(request: HttpRequest, user: AbstractBaseUser, device: Device) -> None:
-    """Tell somebody who has used a recovery code of this device how many are left (one query, if the answer's judge is a project's)."""
-    left = getattr(device, "left", None)
+    """Tell somebody who has used a recovery code how many are left, counted here if a form of the project's own has judged it."""
+    left = getattr(device, "recovery_left", None)
     _tell(request, USED, recovery.left(user) if left is None else left)
 
 
