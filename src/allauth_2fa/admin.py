@@ -4,21 +4,16 @@ from __future__ import annotations
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 
 from django.apps import apps
 from django.contrib import admin
-from django.contrib.auth import REDIRECT_FIELD_NAME, get_user_model
+from django.contrib.auth import get_user_model
 from django.db.models.constants import LOOKUP_SEP
-from django.http import HttpResponseRedirect
-from django.shortcuts import render
-from django.urls import reverse
 from django.utils.module_loading import module_has_submodule
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.cache import never_cache
 from django_otp import device_classes
 
-from . import app_settings
+from .admin_site import TwoFactorAdminSite, secure_admin_site
 from .events import EVENTS
 from .factors import registry
 from .flows import devices
@@ -26,58 +21,10 @@ from .trail import TrailRow
 
 if TYPE_CHECKING:
     from django.contrib.admin import AdminSite
-    from django.http import HttpRequest, HttpResponse
+    from django.http import HttpRequest
     from django_otp.models import Device
 
-
-def secure_admin_site(site: AdminSite) -> AdminSite:
-    """Send logins of an admin site through allauth, and open the site to verified sessions of staff alone.
-
-    ``secure_admin_site(admin.site)`` in the project's ``urls.py`` is all that is needed. Staff who are logged in and may
-    not enter get a page that says why, and never a redirect in a circle.
-
-    Args:
-        site: the site, changed in place.
-
-    Returns:
-        The same site.
-    """
-    if getattr(site, "is_two_factor_secured", False):
-        return site
-    allows = site.has_permission
-
-    def has_permission(request: HttpRequest) -> bool:
-        return bool(allows(request)) and _is_verified(request)
-
-    @never_cache
-    def login(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        index = reverse("admin:index", current_app=site.name)
-        if has_permission(request):
-            return HttpResponseRedirect(index)
-        if request.user.is_authenticated:
-            return _refused(request, "no_factor" if allows(request) else "not_staff", index)
-        return HttpResponseRedirect(_leading_back(reverse("account_login"), request, index))
-
-    site.has_permission = has_permission  # type: ignore[method-assign]
-    site.login = login  # type: ignore[method-assign]
-    site.is_two_factor_secured = True  # type: ignore[attr-defined]
-    return site
-
-
-def _is_verified(request: HttpRequest) -> bool:
-    """Tell whether the session has answered a challenge; without django-otp's middleware nobody has."""
-    is_verified = getattr(request.user, "is_verified", None)
-    return bool(is_verified and is_verified())
-
-
-def _leading_back(url: str, request: HttpRequest, index: str) -> str:
-    """Return the URL with ``next``: where the visitor of the site was going."""
-    return f"{url}?{urlencode({REDIRECT_FIELD_NAME: request.GET.get(REDIRECT_FIELD_NAME) or index})}"
-
-
-def _refused(request: HttpRequest, reason: str, index: str) -> HttpResponse:
-    context = {"reason": reason, "setup_url": _leading_back(reverse("two-factor-setup"), request, index)}
-    return render(request, f"allauth_2fa/admin_refused.{app_settings.TEMPLATE_EXTENSION}", context, status=403)
+__all__ = ["DeviceAdmin", "RecoveryAdmin", "TrailAdmin", "TwoFactorAdminSite", "secure_admin_site"]
 
 
 class DeviceAdmin(admin.ModelAdmin):

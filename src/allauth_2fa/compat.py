@@ -10,6 +10,7 @@ from functools import partial
 from inspect import unwrap
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlencode
 
 # allauth.account.stages cannot be the first import of an interpreter (it imports itself in a circle);
 # the login flow can, and brings the stages with it.
@@ -28,6 +29,8 @@ from allauth.core import context
 from allauth.core.internal import ratelimit
 from allauth.core.internal.httpkit import is_headless_request
 from django.apps import apps
+from django.contrib.auth import REDIRECT_FIELD_NAME
+from django.http import HttpResponseRedirect
 from django.urls import NoReverseMatch, reverse
 
 if TYPE_CHECKING:
@@ -212,7 +215,11 @@ def suspend(request: HttpRequest, redirect_to: str) -> HttpResponse:
     allauth would leave an older POST to the same page in its place, and do that one after a mere look at the page.
     """
     request.session.pop(reauthentication.STATE_SESSION_KEY, None)
-    return reauthentication.suspend_request(request, redirect_to)
+    response = reauthentication.suspend_request(request, redirect_to)
+    if request.method == "POST" and request.GET:
+        # allauth looks for the POST by its path alone. The query is kept with it.
+        return HttpResponseRedirect(f"{redirect_to}?{urlencode({REDIRECT_FIELD_NAME: request.path})}")
+    return response
 
 
 def password_reauthentication_url() -> str | None:

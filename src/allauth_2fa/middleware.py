@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from . import compat
-from .flows import browsers, challenge, guard
+from .flows import browsers, challenge, guard, stepup
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -92,6 +92,7 @@ class AllauthTwoFactorMiddleware:
             return guard.admit(request, user if getattr(request, "session", None) is session else guard.user_of_session(request))
 
         request.user = cast("Any", SimpleLazyObject(look))
+        request.two_factor = stepup.TwoFactor(request)  # type: ignore[attr-defined]
         seen: list[Any] = []
 
         async def admitted() -> Any:

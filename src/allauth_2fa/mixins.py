@@ -1,4 +1,4 @@
-"""View mixins of 0.x."""
+"""View mixins: those of 0.x, and step-up for classes."""
 
 from __future__ import annotations
 
