@@ -47,7 +47,7 @@ def resolve(name):
 def test_each_python_name_is_there_with_these_arguments(name):
     found, arguments = resolve(name), documented()[name]
     if arguments is not None:
-        named = [part.strip().lstrip("*").split("=")[0] for part in arguments.split(",") if part.strip()]
+        named = [part.strip().lstrip("*").split("=")[0] for part in arguments.split(",") if part.strip(" *")]
         has = [parameter for parameter in inspect.signature(found).parameters if parameter != "self"]
         assert named == has
 
