@@ -17,6 +17,7 @@ from .admin_site import TwoFactorAdminSite, secure_admin_site
 from .events import EVENTS
 from .factors import registry
 from .flows import devices
+from .support_admin import SupportActions
 from .trail import TrailRow
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["DeviceAdmin", "RecoveryAdmin", "TrailAdmin", "TwoFactorAdminSite", "secure_admin_site"]
 
 
-class DeviceAdmin(admin.ModelAdmin):
+class DeviceAdmin(SupportActions, admin.ModelAdmin):
     """Shows who has which device and since when, lets support rename and delete it, and never shows a secret."""
 
     list_display = ["user", "name", "confirmed", "created_at", "last_used_at"]

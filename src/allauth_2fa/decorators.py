@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 from urllib.parse import urlencode
 
 from asgiref.sync import iscoroutinefunction, sync_to_async
@@ -22,6 +22,18 @@ if TYPE_CHECKING:
 
     from django.http import HttpRequest
     from django.http.response import HttpResponseBase
+
+View = TypeVar("View", bound="Callable[..., Any]")
+
+
+@overload
+def two_factor_required(view: View, *, max_age: float | None = None, factors: Collection[str] | None = None) -> View: ...
+
+
+@overload
+def two_factor_required(
+    view: None = None, *, max_age: float | None = None, factors: Collection[str] | None = None
+) -> Callable[[View], View]: ...
 
 
 def two_factor_required(
@@ -58,19 +70,19 @@ def two_factor_required(
     return decorate if view is None else decorate(view)
 
 
-def two_factor_action(max_age: float | None = 300, factors: Collection[str] | None = None) -> Any:
+def two_factor_action(max_age: float | None = 300, factors: Collection[str] | None = None) -> Callable[[View], View]:
     """Ask for a fresh answer before an action of the admin is done to the rows that were chosen.
 
     It stands next to the function: ``@admin.action(...)`` above, ``@two_factor_action()`` below. The rows that were chosen are
     posted again behind the answer. Takes what :func:`two_factor_required` takes; the default is five minutes.
     """
 
-    def decorate(action: Callable[..., Any]) -> Callable[..., Any]:
+    def decorate(action: View) -> View:
         @wraps(action)
         def do(modeladmin: Any, request: HttpRequest, queryset: Any) -> Any:
             return ask(request, max_age=max_age, factors=factors) or action(modeladmin, request, queryset)
 
-        return do
+        return cast("View", do)
 
     return decorate
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -17,6 +17,9 @@ from django.views.decorators.debug import sensitive_variables
 from django_otp.models import Device, TimestampMixin
 
 from .trail import TrailRow  # noqa: F401 - Django looks for models in this module
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 """Douglas Crockford's base 32: 5 bits a symbol, and nothing that reads like something else."""
@@ -44,6 +47,11 @@ def digest_recovery_code(code: str, salt: str, iterations: int) -> str:
     return PBKDF2PasswordHasher().encode(code, salt, iterations)
 
 
+def grouped(code: str) -> str:
+    """Return the code as it is shown."""
+    return "-".join(code[at : at + GROUP] for at in range(0, CODE_LENGTH, GROUP))
+
+
 def normalize_recovery_code(text: str) -> str:
     """Return the code as it is hashed: small letters, no dashes or blanks, look-alikes told apart."""
     kept = "".join(symbol for symbol in unicodedata.normalize("NFKC", text).lower() if symbol.isalnum())
@@ -66,6 +74,10 @@ def take_turn(user_id: Any) -> None:
     model._base_manager.filter(pk=user_id).update(**{model.USERNAME_FIELD: models.F(model.USERNAME_FIELD)})  # noqa: SLF001 - so Django names it
 
 
+def _in_time(now: datetime) -> models.Q:
+    return models.Q(expires_at=None) | models.Q(expires_at__gt=now)
+
+
 class RecoveryDevice(TimestampMixin, Device):
     """The recovery codes of one user: a salt for all of them, so that a try costs one hash run.
 
@@ -79,6 +91,10 @@ class RecoveryDevice(TimestampMixin, Device):
         verbose_name = _("recovery codes")
         verbose_name_plural = _("recovery codes")
         constraints: ClassVar = [models.UniqueConstraint(fields=["user"], name="allauth_2fa_recovery_user")]
+        permissions: ClassVar = [
+            ("support_reset", _("Can remove all factors of a user")),
+            ("support_issue_code", _("Can issue a recovery code for a user")),
+        ]
 
     @sensitive_variables("code")
     def digest(self, code: str) -> str:
@@ -97,7 +113,21 @@ class RecoveryDevice(TimestampMixin, Device):
             take_turn(user_id)
             device = cls._emptied(user_id, hashing) or cls.objects.create(user_id=user_id, name="recovery codes", **hashing)
             RecoveryCode.objects.bulk_create(RecoveryCode(device=device, digest=digest) for digest in digests)
-        return ["-".join(code[at : at + GROUP] for at in range(0, CODE_LENGTH, GROUP)) for code in codes]
+        return [grouped(code) for code in codes]
+
+    @classmethod
+    @sensitive_variables("code")
+    def issue(cls, user_id: object, expires_at: datetime) -> str:
+        """Make one more code, which counts until then, and return it, readable for the only time. The others stay."""
+        code = get_random_string(CODE_LENGTH, ALPHABET)
+        with transaction.atomic():
+            take_turn(user_id)
+            device, _is_new = cls.objects.get_or_create(
+                user_id=user_id, defaults={"name": "recovery codes", "salt": get_random_string(SALT_LENGTH), "iterations": ITERATIONS}
+            )
+            cls.objects.filter(pk=device.pk).update(confirmed=True)
+            device.codes.create(digest=device.digest(code), expires_at=expires_at)
+        return grouped(code)
 
     @classmethod
     def _emptied(cls, user_id: object, hashing: dict[str, Any]) -> RecoveryDevice | None:
@@ -117,7 +147,7 @@ class RecoveryDevice(TimestampMixin, Device):
     def spend(self, digest: str) -> bool:
         """Use up the code of that digest: one conditional UPDATE, whose row count is the verdict."""
         now = timezone.now()
-        if not self.codes.filter(digest=digest, used_at=None).update(used_at=now):
+        if not self.codes.filter(_in_time(now), digest=digest, used_at=None).update(used_at=now):
             return False
         type(self).objects.filter(pk=self.pk).update(last_used_at=now)
         self.last_used_at = now
@@ -135,7 +165,7 @@ class RecoveryDevice(TimestampMixin, Device):
 
     def codes_left(self) -> int:
         """Return how many codes have not been used (one query)."""
-        return self.codes.filter(used_at=None).count()
+        return self.codes.filter(_in_time(timezone.now()), used_at=None).count()
 
 
 class RecoveryCode(models.Model):
@@ -144,6 +174,8 @@ class RecoveryCode(models.Model):
     device = models.ForeignKey(RecoveryDevice, on_delete=models.CASCADE, related_name="codes", editable=False)
     digest = models.CharField(max_length=128, editable=False)
     used_at = models.DateTimeField(null=True, editable=False)
+    expires_at = models.DateTimeField(null=True, editable=False)
+    """Until when it counts; None for a code that its owner has made."""
 
     class Meta:
         verbose_name = _("recovery code")

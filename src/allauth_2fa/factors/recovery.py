@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
@@ -13,6 +15,8 @@ from allauth_2fa.models import RecoveryCode, RecoveryDevice, is_recovery_code
 from .base import Factor
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from django.contrib.auth.base_user import AbstractBaseUser
     from django.db.models import QuerySet
     from django_otp.models import Device
@@ -50,4 +54,9 @@ class RecoveryFactor(Factor):
 
     def unused(self, user: AbstractBaseUser) -> QuerySet[RecoveryCode]:
         """Return the user's codes that have not been spent."""
-        return RecoveryCode.objects.filter(device__user_id=user.pk, device__confirmed=True, used_at=None)
+        in_time = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
+        return RecoveryCode.objects.filter(in_time, device__user_id=user.pk, device__confirmed=True, used_at=None)
+
+    def issue(self, user: AbstractBaseUser, expires_at: datetime) -> str:
+        """Make one more code, which counts until then, and return it readable for the only time."""
+        return RecoveryDevice.issue(user.pk, expires_at)

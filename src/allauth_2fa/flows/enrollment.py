@@ -224,10 +224,14 @@ def welcome(request: HttpRequest, user: AbstractBaseUser, device: Device) -> boo
     return is_first
 
 
-def remove(user: AbstractBaseUser) -> None:
+def remove(user: AbstractBaseUser, actor: AbstractBaseUser | None = None) -> None:
     """Take the second factor away: the devices, confirmed or waiting, and what stood in for them.
 
     Every session of the user's ends; :func:`part` lets that of the request go on.
+
+    Args:
+        user: whose it is.
+        actor: who does it, if it is not the user.
     """
     with transaction.atomic():
         take_turn(user.pk)
@@ -237,7 +241,7 @@ def remove(user: AbstractBaseUser) -> None:
             factor.model.objects.filter(user_id=user.pk).update(confirmed=False)
             factor.model.objects.filter(user_id=user.pk).delete()
         setattr(user, ENDED_SESSIONS, sessions.void(user.pk))
-        events.announce("two_factor_off", user)
+        events.announce("two_factor_off", user, actor=actor)
 
 
 def part(request: HttpRequest, user: AbstractBaseUser) -> None:

@@ -180,7 +180,7 @@ def _read_codes(holdings: defaultdict[Any, Holding], rows: Callable[..., models.
 
 def _read_what_stays(holdings: defaultdict[Any, Holding], rows: Callable[..., models.QuerySet[Any]]) -> None:
     """Add the devices that cannot be copied."""
-    unused = rows(RecoveryCode, "device__user").filter(device__confirmed=True, used_at=None)
+    unused = rows(RecoveryCode, "device__user").filter(device__confirmed=True, used_at=None, expires_at=None)
     for user_id, digests in unused.order_by().values_list("device__user_id").annotate(models.Count("pk")):
         holdings[user_id].digests = digests
     for model in device_classes():

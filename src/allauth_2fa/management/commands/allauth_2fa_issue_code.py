@@ -1,0 +1,33 @@
+"""``manage.py allauth_2fa_issue_code``: one recovery code for somebody on the phone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.core.management.base import CommandError
+
+from allauth_2fa.flows import support
+from allauth_2fa.management.support import SupportCommand
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+
+
+class Command(SupportCommand):
+    """Prints one recovery code that expires, and mails the user that it was issued."""
+
+    help = "Issue one recovery code that expires. Make sure first who is on the phone: the code stands in for the user's devices."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("--hours", type=float, default=support.CODE_HOURS, help="For how long it counts (default: %(default)s).")
+
+    def act(self, user: Any, actor: Any, reason: str, **options: Any) -> None:
+        if not 0 < options["hours"] <= support.MOST_CODE_HOURS:
+            raise CommandError(f"--hours must be more than 0, and {support.MOST_CODE_HOURS} at most.")
+        try:
+            code = support.issue_code(user, actor, reason, options["hours"])
+        except LookupError:
+            raise CommandError(f"'{user.get_username()}' has no second factor, and needs no code.") from None
+        self.stdout.write(code)
+        self.stderr.write(f"It counts once, for {options['hours']:g} hours, together with the password of '{user.get_username()}'.")

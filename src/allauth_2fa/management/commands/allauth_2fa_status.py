@@ -1,0 +1,49 @@
+"""``manage.py allauth_2fa_status``: who has a second factor."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from allauth_2fa.flows import support
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+
+
+class Command(BaseCommand):
+    """Prints how many users have a second factor. Its exit code is 1 where fewer have one than was asked for."""
+
+    help = "Tell how many active users have a second factor, of which kind, and in which group."
+    requires_migrations_checks = True
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--format", choices=["text", "json"], default="text", help="Default: %(default)s.")
+        parser.add_argument("--fail-below", type=float, metavar="PERCENT", help="Exit with 1 where fewer have a factor.")
+        parser.add_argument("--of", metavar="GROUP", default="users", help="Of whom: users (default), staff, superuser, or 'group NAME'.")
+
+    def handle(self, **options: Any) -> None:
+        counts = support.counts()
+        share = _share(counts, options["of"])
+        self.stdout.write(json.dumps(counts, indent=2) if options["format"] == "json" else "\n".join(_lines(counts)))
+        if options["fail_below"] is not None and share < options["fail_below"]:
+            self.stderr.write(f"{share:.1f} % of {options['of']} have a second factor, fewer than {options['fail_below']:g} %.")
+            sys.exit(1)
+
+
+def _share(counts: dict[str, Any], of: str) -> float:
+    """Return how many percent have a factor; all, where there is nobody."""
+    pair = counts if of == "users" else counts["by_group"].get(of)
+    if pair is None:
+        raise CommandError(f"There is no '{of}'. There are: users, {', '.join(counts['by_group'])}.")
+    return 100 * pair["with_factor"] / pair["users"] if pair["users"] else 100.0
+
+
+def _lines(counts: dict[str, Any]) -> list[str]:
+    lines = [f"{counts['with_factor']} of {counts['users']} active users have a second factor.", "", "Users by factor:"]
+    lines += [f"  {name:<32} {number:>8}" for name, number in counts["by_factor"].items()]
+    lines += ["", "Users with a factor, by group:"]
+    return lines + [f"  {name:<32} {pair['with_factor']:>8} of {pair['users']}" for name, pair in counts["by_group"].items()]
