@@ -48,7 +48,12 @@ SETTINGS: Mapping[str, Setting] = {
             list,
             "Which factors there are, in their order: ids and paths of classes. Empty: all whose apps are installed.",
         ),
-        Setting("FORMS", dict, dict, "Form classes of the project: keys authenticate, setup, remove, reauthenticate, add, rename."),
+        Setting(
+            "FORMS",
+            dict,
+            dict,
+            "Form classes of the project: keys authenticate, setup, remove, reauthenticate, add, add_passkey, rename.",
+        ),
         Setting("SETUP_SUCCESS_URL", str, lambda: "two-factor-backup-tokens", "Where a finished setup leads."),
         Setting("REMOVE_SUCCESS_URL", str, lambda: "two-factor-setup", "Where a finished removal leads."),
         Setting("REQUIRE_OTP_ON_DEVICE_REMOVAL", bool, lambda: True, "Whether the removal page itself asks for a code."),
@@ -62,6 +67,7 @@ SETTINGS: Mapping[str, Setting] = {
         Setting("NOTIFY", bool, lambda: True, "Whether owners get mails about what happens to their second factor."),
         Setting("NOTIFY_EXCEPT", list, list, "Events of which they get none."),
         Setting("MAX_DEVICES", int, lambda: 10, "How many devices one user may hold, recovery codes not counted.", minimum=1),
+        Setting("PASSKEY_LOGIN", bool, lambda: False, "Whether a passkey that is enrolled for it signs in without a password."),
         Setting(
             "REAUTHENTICATION_TIMEOUT",
             int,

@@ -45,7 +45,7 @@ URL_NAMES = (
     "two-factor-overview",
 )
 OLD_HOOKS = ("stash_pending_login", "unstash_pending_login_kwargs")
-FORM_KEYS = frozenset({"authenticate", "setup", "remove", "reauthenticate", "add", "rename"})
+FORM_KEYS = frozenset({"authenticate", "setup", "remove", "reauthenticate", "add", "add_passkey", "rename"})
 
 
 @checks.register(checks.Tags.security)
@@ -188,6 +188,15 @@ def check_factors(**_kwargs: Any) -> Messages:
         hint = 'Take ids, or paths of classes. Recovery codes stand in for a factor and are none: add "totp", say.'
         return [checks.Error(f"ALLAUTH_2FA_FACTORS cannot be used: {error}.", hint=hint, id="allauth_2fa.E010")]
     return []
+
+
+@checks.register(checks.Tags.security)
+def check_passkey_login(**_kwargs: Any) -> Messages:
+    """E011: passkeys are to sign in without a password, and there are none."""
+    if app_settings.PASSKEY_LOGIN is not True or apps.is_installed("django_otp_webauthn"):
+        return []
+    hint = "Add 'django_otp_webauthn' to INSTALLED_APPS, from the package django-otp-webauthn, or take the setting away."
+    return [checks.Error("ALLAUTH_2FA_PASSKEY_LOGIN is True, and passkeys are not installed.", hint=hint, id="allauth_2fa.E011")]
 
 
 def _wrong_setting(setting: app_settings.Setting, value: object) -> checks.CheckMessage:

@@ -187,6 +187,70 @@ class NoRoom(Refused):
     sentence = _("There is no room for another device. Remove one that you no longer use.")
 
 
+class PasskeyRefused(Refused):
+    """What the browser has handed over is not an answer of one of the user's passkeys to the challenge that waits."""
+
+    sentence = _("That passkey was not accepted. Try again, or use another way.")
+
+
+class PasskeyUnknown(PasskeyRefused):
+    """The passkey is not, or no longer, one of those that may answer here."""
+
+    code = "unknown"
+    sentence = _("That passkey is not in use here, or not any more. Use another one, or another way.")
+
+
+class PasskeyExpired(PasskeyRefused):
+    """The challenge was answered before, was put too long ago, or another one has replaced it."""
+
+    code = "expired"
+    sentence = _("That took too long, or this page was open twice. Try again.")
+
+
+class PasskeyCopied(PasskeyRefused):
+    """The passkey has signed, and counts fewer signatures than it had before: there may be two of it."""
+
+    code = "copied"
+    sentence = _(
+        "This passkey was not accepted: it seems that there is a copy of it, since this site has seen more uses than it has "
+        "counted. Use another way, and remove it from your account."
+    )
+
+
+class PasskeyNotVerified(PasskeyRefused):
+    """The authenticator has not checked who is there, so that the passkey proves one factor and not both."""
+
+    code = "unverified"
+    sentence = _("Your passkey did not check that it is you, by a PIN, a fingerprint or your face. Sign in with your password.")
+
+
+class PasskeyBehindPassword(PasskeyRefused):
+    """The passkey was not enrolled for logins without a password."""
+
+    code = "password"
+    sentence = _("This passkey works behind your password only. Sign in with your password, then use it.")
+
+
+class PasskeyNotAdded(PasskeyRefused):
+    """What the browser has handed over is not a new passkey for the challenge that waits."""
+
+    sentence = _("The passkey could not be added. Try again, or choose another one.")
+
+
+class PasskeyNotMade(PasskeyNotAdded):
+    """The form came without a passkey: no script has asked the browser for one."""
+
+    code = "missing"
+    sentence = _("No passkey was added. Press the button, and do what your browser asks you to.")
+
+
+class PasskeyTaken(PasskeyNotAdded):
+    """That passkey is enrolled already, for this account or for another one."""
+
+    code = "taken"
+    sentence = _("That passkey is in use already. Choose another one.")
+
+
 class LoginEnded(TwoFactorError):
     """The half-finished login that this answer was for is over: the user, the password or the device is gone."""
 

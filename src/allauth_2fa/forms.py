@@ -10,14 +10,15 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
 from allauth_2fa import app_settings
-from allauth_2fa.exceptions import EnrollmentEnded, LoginEnded, NothingEnrolled, Refused
+from allauth_2fa.exceptions import EnrollmentEnded, LoginEnded, NothingEnrolled, PasskeyNotMade, Refused
 from allauth_2fa.factors import registry
-from allauth_2fa.flows import answers, enrollment, sending
+from allauth_2fa.flows import answers, enrollment, passkeys, sending
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
     from django.contrib.auth.base_user import AbstractBaseUser
+    from django.http import HttpRequest
     from django_otp.models import Device
     from django_otp.plugins.otp_totp.models import TOTPDevice
 
@@ -100,9 +101,12 @@ class _AnswerForm(forms.Form):
         try:
             self.device = judge()
         except LoginEnded:
-            self.add_error("otp_token", forms.ValidationError(NothingEnrolled().message, code=NothingEnrolled.code))
+            self._refuse(NothingEnrolled())
         except Refused as refusal:
-            self.add_error("otp_token", forms.ValidationError(refusal.message, code=refusal.code))
+            self._refuse(refusal)
+
+    def _refuse(self, refusal: Refused) -> None:
+        self.add_error("otp_token", forms.ValidationError(refusal.message, code=refusal.code))
 
 
 class _AskingForm(_AnswerForm):
@@ -118,15 +122,28 @@ class _AskingForm(_AnswerForm):
         self.devices = answers.offers(self.user, self.data.get(self.add_prefix("otp_token"), ""))
         # Browsers refuse to post an empty field that is required, and a code is asked for with an empty one.
         self.use_required_attribute = not any(sending.sends(device) for device in self.devices)
-        if len(self.devices) > 1:
-            choices = [(device.persistent_id, device.name or _label(device)) for device in self.devices]
+        typed = answers.typed(self.devices)
+        if len(typed) > 1:
+            choices = [(device.persistent_id, device.name or _label(device)) for device in typed]
             self.fields["device"] = forms.CharField(label=_("Device"), required=False, widget=forms.Select(choices=choices))
             self.order_fields(["device", "otp_token"])
+        if len(typed) < len(self.devices):
+            # The button of the passkey comes first. The field is looked at when something was typed into it.
+            self.fields["otp_token"].widget.attrs["autofocus"] = self.is_bound
+        if self.devices and not typed:
+            self.fields["otp_token"].label = _("Recovery code")
 
     @sensitive_variables("text")
     def _answer(self) -> Device:
         text, chosen = self.cleaned_data["otp_token"], self.cleaned_data.get("device")
         return answers.answer(self.user, text, chosen or None, devices=self.devices, place=self.place)
+
+    def _refuse(self, refusal: Refused) -> None:
+        """Put the refusal at the field, or at none if a passkey has answered: nothing was typed."""
+        if passkeys.recognizes(self.data.get(self.add_prefix("otp_token"), "")):
+            self.add_error(None, forms.ValidationError(refusal.message, code=refusal.code))
+        else:
+            super()._refuse(refusal)
 
 
 class TOTPAuthenticateForm(_AskingForm):
@@ -212,6 +229,40 @@ class AddDeviceForm(_AnswerForm):
             raise EnrollmentEnded
         enrollment.complete(self.adding, text, self.place)
         return self.adding
+
+
+class PasskeyForm(DeviceNameForm):
+    """Adds the passkey that the page's script has had made. Valid means: it is stored, as ``form.device``.
+
+    What the browser hands over comes as ``credential``, which is no field: it is never shown again.
+    """
+
+    passwordless = forms.BooleanField(
+        label=_("Sign in with it without a password"),
+        help_text=_("Your device then checks that it is you, by a PIN, a fingerprint or your face."),
+        required=False,
+    )
+
+    def __init__(self, user: AbstractBaseUser, request: HttpRequest, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.user = user
+        self.request = request
+        self.device: Device | None = None
+        if not passkeys.may_log_in():
+            del self.fields["passwordless"]
+
+    @sensitive_variables("text")
+    def clean(self) -> dict[str, Any]:
+        """Store the passkey, once."""
+        text = self.data.get("credential")
+        if not text:
+            self.add_error(None, forms.ValidationError(PasskeyNotMade().message, code=PasskeyNotMade.code))
+        elif not self.errors:
+            try:
+                self.device = passkeys.add(self.request, self.user, text)
+            except Refused as refusal:
+                self.add_error(None, forms.ValidationError(refusal.message, code=refusal.code))
+        return self.cleaned_data
 
 
 class TOTPDeviceRemoveForm(_AskingForm):

@@ -9,7 +9,8 @@ from django.http import HttpResponseRedirect
 from django.urls import reverse
 
 from . import compat
-from .flows import challenge, sending
+from .adapter import end_login
+from .flows import challenge, passwordless, sending
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
@@ -38,6 +39,9 @@ class TwoFactorStage(compat.LoginStage):
         user = self.login.user
         if user is None or not user.is_active:
             return HttpResponseRedirect(reverse("account_login")), False
+        if self.state.get("passwordless"):
+            # A passkey that has checked who is there has proved both factors.
+            return (None, True) if passwordless.holds(self.request, user, self.state) else (end_login(self.request), False)
         if challenge.is_due(user):
             challenge.hold(self.request, self.login, self.state)
             sending.send_first(user, self.state)

@@ -51,6 +51,8 @@ class Factor(ABC):
     primary: bool = True
     inputmode: str = "numeric"
     """Which keyboard a phone shows for an answer."""
+    typed: bool = True
+    """Whether answers are typed into the page's field. Others come from a button of their own."""
     icon: str = "key"
     """The word that names the factor's picture, ``allauth_2fa/icons/ICON.svg``."""
     weaker: bool = False

@@ -38,10 +38,13 @@ totp = TotpFactor()
 recovery = RecoveryFactor()
 static = StaticFactor()
 
-BUILT_IN: tuple[tuple[str, str], ...] = (("django_otp.plugins.otp_hotp", "allauth_2fa.factors.hotp.HotpFactor"),)
+BUILT_IN: tuple[tuple[str, str], ...] = (
+    ("django_otp.plugins.otp_hotp", "allauth_2fa.factors.hotp.HotpFactor"),
+    ("django_otp_webauthn", "allauth_2fa.factors.webauthn.WebAuthnFactor"),
+)
 """The app that must be installed, and the factor that then is on. Their modules import models, so they wait for it."""
 
-NOT_GENERIC = frozenset({"otp_email.emaildevice", "otp_webauthn.webauthncredential"})
+NOT_GENERIC = frozenset({"otp_email.emaildevice", "django_otp_webauthn.webauthncredential"})
 """Models whose devices cannot be answered for by a code in a field, or should not be unless the site says so."""
 
 NEVER = datetime.min.replace(tzinfo=UTC)

@@ -13,7 +13,7 @@ from allauth_2fa.factors import registry
 from allauth_2fa.factors.base import clean_answer
 from allauth_2fa.factors.static import spellings
 
-from . import recovery, sending
+from . import passkeys, recovery, sending
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -37,6 +37,11 @@ def offers(user: AbstractBaseUser, text: str = "") -> list[Any]:
         return registry.primary_devices(user)
     facts = {"is_static": registry.static.holds(user, text), "recovery_left": recovery.left_expression(user)}
     return registry.primary_devices(user, **facts)
+
+
+def typed(devices: list[Any]) -> list[Any]:
+    """Return those of the devices whose answers are typed into a field."""
+    return [device for device in devices if _factor(device).typed]
 
 
 @sensitive_variables("text", "judged")
@@ -69,7 +74,9 @@ def answer(
     sent = sending.sent_in(place)
     device: Device | None = None
     try:
-        device, judged = _addressed(user, text, device_id, devices, sent)
+        if passkeys.recognizes(text):
+            return passkeys.answer(user, text, devices, place)
+        device, judged = _addressed(user, text, device_id, typed(devices), sent)
         _judge(user, text, device, judged, place)
     except Refused as refusal:
         _tell_refused(user, refusal, device)
@@ -206,7 +213,7 @@ def _by_shape(devices: list[Any], cleaned: str, sent: dict[str, Any]) -> Any:
     """
     fitting = [device for device in devices if _factor(device).recognizes(device, cleaned)]
     if not fitting:
-        return devices[0] if _is_meant(devices[0], cleaned) else None
+        return devices[0] if devices and _is_meant(devices[0], cleaned) else None
     first = next((device for device in fitting if _pays(device, sent)), fitting[0])
     allowed, _facts = first.verify_is_allowed()
     return next((device for device in fitting if _factor(device).accepts(device, cleaned)), first) if allowed else first

@@ -101,10 +101,15 @@ def hold(request: HttpRequest, login: compat.Login, state: dict[str, Any]) -> No
     user = login.user
     if user is None:
         raise LoginEnded
-    state["due"] = True
-    state["password"] = user.get_session_auth_hash()
+    bind(user, state)
     request.session[PENDING_SESSION_KEY] = str(user.pk)
     notes(request).marked = True
+
+
+def bind(user: AbstractBaseUser, state: dict[str, Any]) -> None:
+    """Let a login with this state of our stage end without a proof, or when the password has changed."""
+    state["due"] = True
+    state["password"] = user.get_session_auth_hash()
 
 
 def release(request: HttpRequest) -> None:

@@ -5,16 +5,20 @@ from .authenticate import TwoFactorAuthenticate
 from .backup_tokens import TwoFactorBackupTokens
 from .devices import TwoFactorOverview, TwoFactorPrefer, TwoFactorRemoveDevice, TwoFactorRename
 from .events import TwoFactorEvents
+from .passkeys import RelatedOrigins, TwoFactorAddPasskey, TwoFactorPasskeyLogin
 from .reauthenticate import TwoFactorReauthenticate
 from .remove import TwoFactorRemove
 from .setup import TwoFactorSetup
 
 __all__ = [
+    "RelatedOrigins",
     "TwoFactorAdd",
+    "TwoFactorAddPasskey",
     "TwoFactorAuthenticate",
     "TwoFactorBackupTokens",
     "TwoFactorEvents",
     "TwoFactorOverview",
+    "TwoFactorPasskeyLogin",
     "TwoFactorPrefer",
     "TwoFactorReauthenticate",
     "TwoFactorRemove",

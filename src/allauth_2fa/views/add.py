@@ -4,24 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from allauth.account.adapter import get_adapter
-from django.contrib import messages
 from django.forms import ValidationError
 from django.http import Http404, HttpResponseRedirect
 from django.urls import reverse
 
-from allauth_2fa.exceptions import NoRoom, NothingEnrolled, Refused
+from allauth_2fa.exceptions import Refused
 from allauth_2fa.factors import registry
-from allauth_2fa.flows import devices, enrollment, sending
+from allauth_2fa.flows import enrollment, sending
 from allauth_2fa.forms import AddDeviceForm, DeviceFactsForm
 
-from .adding import AddingPage
+from .adding import AddingAnother, AddingPage
 from .asking import sent_notice
-from .base import with_next
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
-    from django.http.response import HttpResponseBase
     from django_otp.models import Device
 
     from allauth_2fa.factors.base import Factor
@@ -29,7 +25,7 @@ if TYPE_CHECKING:
 PAGE = "two-factor-add"
 
 
-class TwoFactorAdd(AddingPage):
+class TwoFactorAdd(AddingAnother, AddingPage):
     """Adds a device of the factor in the address: what has to be filled in first, then its first code."""
 
     page = form_key = "add"
@@ -37,18 +33,12 @@ class TwoFactorAdd(AddingPage):
     notice: str = ""
     """What became of a code that was to be sent."""
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Serve the page to those who have proved who they are and have room for a device."""
-        if not request.user.is_authenticated:
-            return self.handle_no_permission()
-        self.factor = _factor(kwargs["factor"])
-        try:
-            devices.ensure_room(request.user.pk)
-        except NoRoom as refusal:
-            messages.error(request, refusal.message)
-            return HttpResponseRedirect(reverse("two-factor-overview"))
-        ask = self.ask_for_proof(request, has_factor=registry.has_primary(request.user))
-        return ask or super().dispatch(request, *args, **kwargs)
+    def find_factor(self) -> Factor:
+        """Return the factor in the address, if users can add such devices on this page."""
+        factor = registry.by_id(self.kwargs["factor"])
+        if factor is None or factor.enroll_page != PAGE:
+            raise Http404
+        return factor
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Show what has to be filled in, or what is to be scanned, or where the code was sent."""
@@ -96,25 +86,12 @@ class TwoFactorAdd(AddingPage):
         return self.render_to_response(self.get_context_data(form=self.get_empty_form()))
 
     def form_valid(self, form: Any) -> HttpResponse:
-        """Name the device, make the session a verified one, and take away the device whose place it takes."""
+        """Name the device, and lead on."""
         device: Device | None = getattr(form, "device", None)
         if device is None or not device.confirmed or device.user_id != self.get_form_user().pk:
             return self.form_invalid(form)
         self.give_name(device)
-        is_first = enrollment.welcome(self.request, self.get_form_user(), device)
-        old = self.get_replaced()
-        if old is not None:
-            devices.remove(old)
-        context = {"device": devices.described(device), "replaced": old}
-        get_adapter().add_message(self.request, messages.SUCCESS, "allauth_2fa/messages/added.txt", context)
-        return HttpResponseRedirect(with_next(reverse("two-factor-backup-tokens" if is_first else "two-factor-overview"), self.request))
-
-    def get_replaced(self) -> Device | None:
-        """Return the device whose place the new one takes (``?replaces=ID``), None without one."""
-        try:
-            return devices.find(self.get_form_user(), self.request.GET.get("replaces", ""))
-        except NothingEnrolled:
-            return None
+        return self.finish(device)
 
     def get_form_kwargs(self) -> dict[str, Any]:
         """Return Django's keyword arguments, the user, and the device that waits for its first code."""
@@ -139,10 +116,3 @@ class TwoFactorAdd(AddingPage):
         can_send = self.device is not None and sending.sends(self.device)
         detail = self.factor.detail(self.device) if self.device is not None else ""
         return {**super().get_context_data(**kwargs), **shown, **secret, "can_send": can_send, "detail": detail}
-
-
-def _factor(factor_id: str) -> Factor:
-    factor = registry.by_id(factor_id)
-    if factor is None or factor.enroll_page != PAGE:
-        raise Http404
-    return factor

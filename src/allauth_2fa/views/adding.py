@@ -6,21 +6,30 @@ import re
 from base64 import b64encode
 from typing import TYPE_CHECKING, Any
 
+from allauth.account.adapter import get_adapter
+from django.contrib import messages
 from django.contrib.sites.shortcuts import get_current_site
 from django.forms import ValidationError
+from django.http import HttpResponseRedirect
+from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 from django.utils.safestring import mark_safe
 
 from allauth_2fa import utils
-from allauth_2fa.flows import devices
+from allauth_2fa.exceptions import NoRoom, NothingEnrolled
+from allauth_2fa.factors import registry
+from allauth_2fa.flows import devices, enrollment, passkeys
 from allauth_2fa.forms import DeviceNameForm
 
-from .base import FormPage, ProofRequiredMixin
+from .base import FormPage, ProofRequiredMixin, with_next
 
 if TYPE_CHECKING:
-    from django.http import HttpResponse
+    from django.http import HttpRequest, HttpResponse
+    from django.http.response import HttpResponseBase
+    from django_otp.models import Device
 
     from allauth_2fa.exceptions import Refused
+    from allauth_2fa.factors.base import Factor
 
 GROUP = 4
 """Characters of the secret between two gaps, for typing."""
@@ -84,3 +93,45 @@ class AddingPage(ProofRequiredMixin, FormPage):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Return the form that names the device beside the one that confirms it."""
         return {**super().get_context_data(**kwargs), "name_form": self.get_name_form()}
+
+
+class AddingAnother(ProofRequiredMixin):
+    """A page that adds a further device of ``self.factor``, in the place of another one if the address says so."""
+
+    factor: Any
+
+    def find_factor(self) -> Factor:
+        """Return the factor that the address names, or raise ``Http404``."""
+        raise NotImplementedError
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Serve the page to those who have proved who they are and have room for a device."""
+        if not request.user.is_authenticated:
+            return self.handle_no_permission()
+        self.factor = self.find_factor()
+        try:
+            devices.ensure_room(request.user.pk)
+        except NoRoom as refusal:
+            messages.error(request, refusal.message)
+            return HttpResponseRedirect(reverse("two-factor-overview"))
+        ask = self.ask_for_proof(request, has_factor=registry.has_primary(request.user))
+        return ask or super().dispatch(request, *args, **kwargs)  # type: ignore[misc]
+
+    def get_replaced(self) -> Device | None:
+        """Return the device whose place the new one takes (``?replaces=ID``), None without one."""
+        try:
+            return devices.find(self.request.user, self.request.GET.get("replaces", ""))  # type: ignore[attr-defined]
+        except NothingEnrolled:
+            return None
+
+    def finish(self, device: Device) -> HttpResponse:
+        """Make the session a verified one, take away the device whose place the new one takes, and lead on."""
+        request: HttpRequest = self.request  # type: ignore[attr-defined]
+        is_first = enrollment.welcome(request, request.user, device)  # type: ignore[arg-type]
+        old = self.get_replaced()
+        if old is not None:
+            devices.remove(old)
+            passkeys.note_change(request)
+        context = {"device": devices.described(device), "replaced": old}
+        get_adapter().add_message(request, messages.SUCCESS, "allauth_2fa/messages/added.txt", context)
+        return HttpResponseRedirect(with_next(reverse("two-factor-backup-tokens" if is_first else "two-factor-overview"), request))

@@ -1,14 +1,15 @@
-"""What the pages share that ask for a second factor: the devices on offer, and the code that some of them send."""
+"""What the pages share that ask for a second factor: the devices on offer, the code that some of them send, the passkeys."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.http import JsonResponse
 from django.utils.translation import gettext as _
 
 from allauth_2fa.exceptions import Refused
 from allauth_2fa.factors import registry
-from allauth_2fa.flows import answers, devices, sending
+from allauth_2fa.flows import answers, devices, passkeys, sending
 
 from .base import FormPage
 
@@ -23,6 +24,8 @@ class AskingPage(FormPage):
 
     notice: str = ""
     """What became of a code that was to be sent."""
+    passkey_error: str = ""
+    """Why the answer of a passkey was refused."""
 
     def get_place(self) -> MutableMapping[str, Any]:
         """Return where it is kept which code was sent for this question: a code counts only where it was asked for."""
@@ -43,16 +46,40 @@ class AskingPage(FormPage):
         return {**super().get_initial(), "device": self.request.POST.get("device", "")}
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Judge the answer, or have a code sent."""
+        """Judge the answer, have a code sent, or put a question to the passkeys."""
+        if request.POST.get("action") == "passkey":
+            return self.ask_passkey()
         return self.send() if request.POST.get("action") == "send" else super().post(request, *args, **kwargs)
+
+    def ask_passkey(self) -> HttpResponse:
+        """Return the options with which the page's script asks the browser for a passkey."""
+        try:
+            options = passkeys.ask(self.request, self.get_form_user(), self.get_place())
+        except Refused as refusal:
+            return refused_json(refusal)
+        self.keep_place()
+        return JsonResponse(options)
+
+    def form_invalid(self, form: Any) -> HttpResponse:
+        """Show the page again with what is wrong: at the field, or at the button if a passkey has answered."""
+        if not passkeys.recognizes(self.request.POST.get("otp_token", "")):
+            return super().form_invalid(form)
+        # The question that it has answered is used up.
+        self.keep_place()
+        self.passkey_error = " ".join(form.non_field_errors())
+        return self.render_to_response(self.get_context_data(form=self.get_empty_form()))
+
+    def get_empty_form(self) -> Any:
+        """Return the form with nothing in it, whatever was posted, and keep the devices that it offers at hand."""
+        form_class: Any = self.get_form_class()
+        form = form_class(user=self.get_form_user(), initial=self.get_initial())
+        self.devices = form.devices if hasattr(form, "devices") else answers.offers(self.get_form_user())
+        return form
 
     def send(self) -> HttpResponse:
         """Have the chosen device send its code, and show the page again with an empty field."""
-        user = self.get_form_user()
-        form_class: Any = self.get_form_class()
-        form = form_class(user=user, initial=self.get_initial())
-        self.devices = form.devices if hasattr(form, "devices") else answers.offers(user)
-        first = self.devices[0].persistent_id if self.devices else ""
+        user, form = self.get_form_user(), self.get_empty_form()
+        first = next((device.persistent_id for device in answers.typed(self.devices)), "")
         try:
             device = sending.send(user, self.request.POST.get("device") or first, self.get_place())
         except Refused as refusal:
@@ -63,10 +90,23 @@ class AskingPage(FormPage):
         return self.render_to_response(self.get_context_data(form=form))
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        """Return the devices that are asked for, and whether one of them can send a code."""
+        """Return the devices that are asked for a code, whether one of them can send it, and the passkeys."""
         context = super().get_context_data(**kwargs)
-        offered = [described(device) for device in self.devices]
-        return {**context, "devices": offered, "can_send": any(device["is_interactive"] for device in offered), "notice": self.notice}
+        typed = answers.typed(self.devices)
+        offered = [described(device) for device in typed]
+        return {
+            **context,
+            "devices": offered,
+            "can_send": any(device["is_interactive"] for device in offered),
+            "notice": self.notice,
+            "passkeys": [described(device) for device in self.devices if device not in typed],
+            "passkey_error": self.passkey_error,
+        }
+
+
+def refused_json(refusal: Refused) -> JsonResponse:
+    """Return the refusal as the page's script shows it."""
+    return JsonResponse({"error": refusal.message, "code": refusal.code}, status=409)
 
 
 def described(device: Any) -> dict[str, Any]:

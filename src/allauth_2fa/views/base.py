@@ -48,7 +48,7 @@ class Page:
 
         This holds around every ``dispatch``, those of subclasses among them: their redirects are not to be kept either.
         """
-        return never_cache(sensitive_post_parameters("otp_token")(super().as_view(**initkwargs)))  # type: ignore[misc]
+        return never_cache(sensitive_post_parameters("otp_token", "credential")(super().as_view(**initkwargs)))  # type: ignore[misc]
 
 
 class FormPage(Page, FormView):
@@ -101,6 +101,11 @@ class ProofRequiredMixin(AccessMixin):
         has_mfa = not has_factor and compat.mfa_enabled_for(user)
         if proof.is_fresh(request, user, has_factor=has_factor or has_mfa):
             return None
+        return self.lead_to_proof(request, has_factor=has_factor, has_mfa=has_mfa)
+
+    def lead_to_proof(self, request: HttpRequest, *, has_factor: bool, has_mfa: bool) -> HttpResponseBase:
+        """Return where the proof can be given that is too old. A POST is kept, and gone on with behind it."""
+        user: AbstractBaseUser = request.user  # type: ignore[assignment]
         if has_factor or has_mfa:
             return compat.suspend(request, reverse(compat.REAUTHENTICATION_PAGE if has_mfa else "two-factor-reauthenticate"))
         url = compat.password_reauthentication_url()

@@ -14,7 +14,7 @@ from django.views.generic import TemplateView, View
 from allauth_2fa import app_settings, audit
 from allauth_2fa.exceptions import NothingEnrolled
 from allauth_2fa.factors import registry
-from allauth_2fa.flows import devices, recovery
+from allauth_2fa.flows import devices, passkeys, recovery
 from allauth_2fa.forms import RenameForm
 
 from .base import FormPage, Page, ProofRequiredMixin
@@ -137,5 +137,6 @@ class TwoFactorRemoveDevice(DevicePage, Page, TemplateView):
         context = {"device": devices.described(self.device)}
         if not devices.remove(self.device):
             return HttpResponseRedirect(reverse("two-factor-remove"))
+        passkeys.note_change(request)
         get_adapter().add_message(request, messages.SUCCESS, "allauth_2fa/messages/device_removed.txt", context)
         return HttpResponseRedirect(reverse("two-factor-overview"))
