@@ -51,7 +51,7 @@ class Authenticator:
     id: bytes = field(default_factory=lambda: secrets.token_bytes(32))
 
     @property
-    def cose_key(self) -> bytes:
+    def public_key(self) -> bytes:
         """The public key as it is stored: RFC 9053, 7.1.1, with ES256."""
         point = self.key.public_key().public_numbers()
         return cbor2.dumps({1: 2, 3: -7, -1: 1, -2: point.x.to_bytes(32, "big"), -3: point.y.to_bytes(32, "big")})
@@ -76,7 +76,7 @@ class Authenticator:
     def create(self, options: dict[str, Any], **lies: Any) -> str:
         """Make the passkey that the site asks for, and return what the browser hands over."""
         self.user_handle = bytes_of(options["user"]["id"])
-        attested = NOBODY + len(self.id).to_bytes(2, "big") + self.id + self.cose_key
+        attested = NOBODY + len(self.id).to_bytes(2, "big") + self.id + self.public_key
         data = self._data(self._flags(lies) | ATTESTED, lies) + lies.get("attested", attested)
         statement = cbor2.dumps({"fmt": "none", "attStmt": {}, "authData": data} | lies.get("statement", {}))
         client_data = self._client_data("webauthn.create", options, lies)
@@ -98,7 +98,7 @@ class Authenticator:
         """Put the passkey on the account, past the pages."""
         self.user_handle = WebAuthnUserHandle.get_handle_for_user(user)
         device = WebAuthnCredential.objects.create(
-            user=user, credential_id=self.id, public_key=self.cose_key, sign_count=self.counter, aaguid="", **{"name": "Key", **facts}
+            user=user, credential_id=self.id, public_key=self.public_key, sign_count=self.counter, aaguid="", **{"name": "Key", **facts}
         )
         if passwordless:
             DeviceNote.write(device, passwordless=True)

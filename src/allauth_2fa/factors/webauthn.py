@@ -131,7 +131,7 @@ class WebAuthnFactor(Factor):
 
     id = "webauthn"
     label = _("passkey or security key")
-    intro = _("Your phone, your computer or a security key signs you in by a touch, a PIN, a fingerprint or your face. No false site can use it.")
+    intro = _("Your phone, computer or security key signs you in by a touch, a PIN, a fingerprint or your face. No false site can use it.")
     icon = "passkey"
     rank = 5
     typed = False
@@ -290,7 +290,8 @@ class WebAuthnFactor(Factor):
 
 
 def _handles() -> Any:
-    return apps.get_model("django_otp_webauthn", "WebAuthnUserHandle")._default_manager  # noqa: SLF001 - Django documents it
+    model: Any = apps.get_app_config("django_otp_webauthn").get_model("WebAuthnUserHandle")
+    return model.objects
 
 
 def _question(options: dict[str, Any], state: dict[str, Any]) -> Question:
@@ -301,27 +302,32 @@ def _question(options: dict[str, Any], state: dict[str, Any]) -> Question:
     return Question(state, asked_at=now, until=now + timedelta(milliseconds=options["timeout"]))
 
 
-def _judge(helper: Any, device: Device, assertion: Assertion, question: Question) -> Refused | None:
+def _judge(helper: Any, device: Any, assertion: Assertion, question: Question) -> Refused | None:
     with alone(device) as row:
         if row is None:
             return NothingEnrolled()
-        if row.last_used_at is not None and row.last_used_at >= question.asked_at:
-            return PasskeyExpired()
-        if assertion.counter > LARGEST_COUNTER:
-            return PasskeyRefused()
-        if (assertion.counter or row.sign_count) and assertion.counter <= row.sign_count:
-            return PasskeyCopied() if _has_signed(helper, row, assertion, question) else PasskeyRefused()
-        try:
-            used = helper.authenticate_complete(user=row.user, state=question.state, data=assertion.data)
-        except Error:
-            raise
-        except Exception as error:  # noqa: BLE001 - the libraries raise any, for what anybody may post
-            logger.info("The answer of a passkey was refused: %s", type(error).__name__)
-            return PasskeyRefused()
-        if used.pk != row.pk:
-            return PasskeyRefused()
-        device.last_used_at = _use_up(row, question)  # type: ignore[attr-defined]
-    return None
+        refusal = _refusal(helper, row, assertion, question)
+        if refusal is None:
+            device.last_used_at = _use_up(row, question)
+        return refusal
+
+
+def _refusal(helper: Any, row: Any, assertion: Assertion, question: Question) -> Refused | None:
+    """Return what is wrong with the answer, None if nothing is; the helper has noted the counter then."""
+    if row.last_used_at is not None and row.last_used_at >= question.asked_at:
+        return PasskeyExpired()
+    if assertion.counter > LARGEST_COUNTER:
+        return PasskeyRefused()
+    if (assertion.counter or row.sign_count) and assertion.counter <= row.sign_count:
+        return PasskeyCopied() if _has_signed(helper, row, assertion, question) else PasskeyRefused()
+    try:
+        used = helper.authenticate_complete(user=row.user, state=question.state, data=assertion.data)
+    except Error:
+        raise
+    except Exception as error:  # noqa: BLE001 - the libraries raise any, for what anybody may post
+        logger.info("The answer of a passkey was refused: %s", type(error).__name__)
+        return PasskeyRefused()
+    return None if used.pk == row.pk else PasskeyRefused()
 
 
 def _has_signed(helper: Any, row: Any, assertion: Assertion, question: Question) -> bool:

@@ -7,7 +7,6 @@ from there before the answer is judged; that it counts once even in a session th
 from __future__ import annotations
 
 import json
-import logging
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
@@ -19,8 +18,8 @@ from django.db import IntegrityError, transaction
 from django.urls import reverse
 from django.utils import timezone
 
-from allauth_2fa import app_settings, compat
-from allauth_2fa.exceptions import NothingEnrolled, PasskeyCopied, PasskeyExpired, PasskeyRefused, PasskeyTaken, PasskeyUnknown
+from allauth_2fa import app_settings, compat, events
+from allauth_2fa.exceptions import NothingEnrolled, PasskeyCopied, PasskeyExpired, PasskeyTaken, PasskeyUnknown
 from allauth_2fa.factors import registry
 from allauth_2fa.factors.base import LONGEST_ANSWER
 from allauth_2fa.models import DeviceNote, take_turn
@@ -36,13 +35,14 @@ if TYPE_CHECKING:
 
     from allauth_2fa.factors.webauthn import Question, WebAuthnFactor
 
-logger = logging.getLogger(__name__)
-
 PROVING, ADDING = "allauth_2fa_passkey", "allauth_2fa_passkey_new"
 """Where a place keeps the question that waits: for a proof, and for a new passkey."""
 
 CHANGED_SESSION_KEY = "allauth_2fa_passkeys_changed"
 """Present from a change of the user's passkeys until the browser has been told of it."""
+
+LONGEST_USER_AGENT = 200
+"""Characters of what a browser says of itself that are passed on."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -171,29 +171,28 @@ def judge_telling(request: HttpRequest | None, device: Any, assertion: Any, ques
     try:
         factor_in_use().judge_assertion(helper(request), device, assertion, question)
     except PasskeyCopied:
-        tell_of_copy(device)
+        tell_of_copy(request, device)
         raise
 
 
-def tell_of_copy(device: Any) -> None:
+def tell_of_copy(request: HttpRequest | None, device: Any) -> None:
     """Tell the owner of the passkey, and the log, that there seems to be a copy of it. The mail leaves after the commit."""
-    logger.warning("Passkey %s of user %s was refused: its counter does not grow", device.pk, device.user_id)
-    transaction.on_commit(partial(_mail_copy, device), robust=True)
+    events.announce("passkey_cloned", device.user, request=request, device=device)
+    transaction.on_commit(partial(_mail_copy, request, device), robust=True)
 
 
-def _mail_copy(device: Any) -> None:
-    adapter, request = get_adapter(), compat.current_request()
-    address = EmailAddress.objects.get_primary_email(device.user)
+def _mail_copy(request: HttpRequest | None, device: Any) -> None:
+    adapter, address = get_adapter(), EmailAddress.objects.get_primary_email(device.user)
     if address:
         context = {
             "user": device.user,
             "device": devices.described(device),
             "moment": timezone.now(),
             "ip": adapter.get_client_ip(request) if request else "",
-            "user_agent": adapter.get_http_user_agent(request) if request else "",
+            "user_agent": adapter.get_http_user_agent(request)[:LONGEST_USER_AGENT] if request else "",
             "devices_url": build_absolute_uri(request, reverse("two-factor-overview")),
         }
-        adapter.send_mail("allauth_2fa/email/passkey_copied", address, context)
+        adapter.send_mail("allauth_2fa/email/passkey_cloned", address, context)
 
 
 # Adding
@@ -206,11 +205,7 @@ def ask_for_new(request: HttpRequest, user: AbstractBaseUser, *, passwordless: b
         request: whose session keeps the question.
         user: whose passkey it will be.
         passwordless: whether it is to sign in without a password, where the site allows that.
-
-    Raises:
-        NoRoom: the user holds as many devices as there may be.
     """
-    devices.ensure_room(user.pk)
     passwordless = passwordless and may_log_in()
     options, question = factor_in_use().ask_for_new(helper(request), user, passwordless=passwordless)
     keep(request.session, ADDING, user, question, passwordless=passwordless)

@@ -56,7 +56,7 @@ class AskingPage(FormPage):
         try:
             options = passkeys.ask(self.request, self.get_form_user(), self.get_place())
         except Refused as refusal:
-            return refused_json(refusal)
+            return JsonResponse({"error": refusal.message, "code": refusal.code}, status=409)
         self.keep_place()
         return JsonResponse(options)
 
@@ -102,11 +102,6 @@ class AskingPage(FormPage):
             "passkeys": [described(device) for device in self.devices if device not in typed],
             "passkey_error": self.passkey_error,
         }
-
-
-def refused_json(refusal: Refused) -> JsonResponse:
-    """Return the refusal as the page's script shows it."""
-    return JsonResponse({"error": refusal.message, "code": refusal.code}, status=409)
 
 
 def described(device: Any) -> dict[str, Any]:

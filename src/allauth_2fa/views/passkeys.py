@@ -21,7 +21,6 @@ from allauth_2fa.flows import devices, passkeys, passwordless
 from allauth_2fa.forms import PasskeyForm
 
 from .adding import AddingAnother
-from .asking import refused_json
 from .base import FormPage, with_next
 
 if TYPE_CHECKING:
@@ -51,10 +50,7 @@ class TwoFactorAddPasskey(AddingAnother, FormPage):
         if request.POST.get("action") != "passkey":
             return super().post(request, *args, **kwargs)
         wanted = request.POST.get("passwordless") == "on"
-        try:
-            return JsonResponse(passkeys.ask_for_new(request, self.get_form_user(), passwordless=wanted))
-        except Refused as refusal:
-            return refused_json(refusal)
+        return JsonResponse(passkeys.ask_for_new(request, self.get_form_user(), passwordless=wanted))
 
     def form_valid(self, form: Any) -> HttpResponse:
         """Name the passkey, and lead on."""

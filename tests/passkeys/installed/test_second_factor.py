@@ -8,6 +8,7 @@ from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from django_otp_webauthn.models import WebAuthnCredential
 
+from allauth_2fa.exceptions import PasskeyExpired, PasskeyRefused
 from allauth_2fa.factors import registry
 from allauth_2fa.flows import answers
 from allauth_2fa.testing import login_verified
@@ -178,19 +179,11 @@ def test_a_login_whose_passkey_is_gone_ends_and_the_script_is_led_on(client, ali
 def test_the_judge_of_typed_answers_refuses_whatever_it_is_given(passkey):
     factor = registry.by_id("webauthn")
     assert not factor.recognizes(passkey, "123456")
-    with pytest.raises(factor_refusal()):
+    with pytest.raises(PasskeyRefused):
         factor.judge(passkey, "123456")
 
 
-def factor_refusal():
-    from allauth_2fa.exceptions import PasskeyRefused
-
-    return PasskeyRefused
-
-
 def test_an_answer_that_is_kept_nowhere_is_refused(alice, passkey, authenticator):
-    from allauth_2fa.exceptions import PasskeyExpired
-
     with pytest.raises(PasskeyExpired):
         answers.answer(alice, authenticator.get({"challenge": "AAAA"}))
 
