@@ -1,7 +1,7 @@
 # The front door. It needs Python 3.11 or newer and make; everything else goes into .venv, and removing that
 # folder takes everything back.
 #
-#   make demo     the demo site on 127.0.0.1:8000
+#   make demo     the demo site on localhost:8000
 #   make test     the tests on SQLite, and on the databases that TEST_POSTGRES and TEST_MYSQL name
 #   make check    lint, types, architecture, templates, spelling
 #   make matrix   the tests against the built wheel in each cell of the version matrix
@@ -62,7 +62,7 @@ help:
 .PHONY: demo
 demo: .venv/.ready
 	@.venv/bin/python demo/manage.py prepare_demo
-	@exec .venv/bin/python demo/manage.py runserver 127.0.0.1:8000
+	@exec .venv/bin/python demo/manage.py runserver localhost:8000
 
 .PHONY: bench
 bench: .venv/.ready

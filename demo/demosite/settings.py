@@ -34,6 +34,8 @@ INSTALLED_APPS = [
     "django_otp",
     "django_otp.plugins.otp_totp",
     "django_otp.plugins.otp_static",
+    # 2FA: keeps passkeys and security keys. It may be left out.
+    "django_otp_webauthn",
     "allauth_2fa",
 ]
 SITE_ID = 1
@@ -117,6 +119,15 @@ ACCOUNT_LOGIN_TIMEOUT = 600
 # 2FA: the package needs no setting of its own. The defaults are the recommendation, but for
 # the number of recovery codes, which is that of 0.x.
 ALLAUTH_2FA_BACKUP_TOKENS_NUMBER = 8
+
+# 2FA: for which domain passkeys are, and the pages that may use them. The domain cannot be
+# changed later: every passkey would have to be added anew. Browsers take "localhost" without
+# TLS, and no bare address, so passkeys work on http://localhost:8000 and not on 127.0.0.1.
+OTP_WEBAUTHN_RP_ID = "localhost"
+OTP_WEBAUTHN_RP_NAME = "Two-factor demo"
+OTP_WEBAUTHN_ALLOWED_ORIGINS = ["http://localhost:8000"]
+# Passkeys that are added for it sign in without a password.
+ALLAUTH_2FA_PASSKEY_LOGIN = True
 
 # -- Headers and cookies ---------------------------------------------------------------
 

@@ -25,7 +25,10 @@ def home(request: HttpRequest) -> HttpResponse:
         }
         for account in ACCOUNTS
     ]
-    return render(request, "demosite/home.html", {"accounts": accounts, "password": PASSWORD})
+    # Browsers have passkeys for names, and for no bare address.
+    takes_passkeys = request.get_host().split(":")[0] == settings.OTP_WEBAUTHN_RP_ID
+    context = {"accounts": accounts, "password": PASSWORD, "takes_passkeys": takes_passkeys}
+    return render(request, "demosite/home.html", context)
 
 
 @require_safe

@@ -241,7 +241,7 @@ class PasskeyNotMade(PasskeyNotAdded):
     """The form came without a passkey: no script has asked the browser for one."""
 
     code = "missing"
-    sentence = _("No passkey was added. Press the button, and do what your browser asks you to.")
+    sentence = _("No passkey was added. Press the button, and follow your browser.")
 
 
 class PasskeyTaken(PasskeyNotAdded):

@@ -67,9 +67,10 @@ def visit(demo: Demo, chromium: Browser) -> Iterator[Callable[..., Visitor]]:
     served_before = demo.log.stat().st_size
 
     def come(**options: Any) -> Visitor:
-        context = chromium.new_context(base_url=demo.url, viewport=WIDE, reduced_motion="reduce", **options)
+        options = {"base_url": demo.url, "viewport": WIDE, "reduced_motion": "reduce", **options}
+        context = chromium.new_context(**options)
         context.set_default_timeout(PATIENCE)
-        visitors.append(Visitor(context, demo.url))
+        visitors.append(Visitor(context, options["base_url"]))
         return visitors[-1]
 
     yield come

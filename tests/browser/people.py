@@ -117,6 +117,18 @@ class People:
                     StaticToken(device=sheet, token=code).save(using=alias)
         return Person(user.username, [App(app.bin_key) for app in apps], list(recovery_codes))
 
+    def lose_passkeys(self, person: Person) -> None:
+        """Take somebody's passkeys off the site, without their browser's knowing."""
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(self._lose_passkeys, person).result()
+
+    def _lose_passkeys(self, person: Person) -> None:
+        with self._open() as alias, connections[alias].cursor() as cursor:
+            owned = "user_id = (SELECT id FROM auth_user WHERE username = %s)"
+            for table in ("webauthnattestation", "webauthncredential"):
+                mine = owned if table == "webauthncredential" else "credential_id IN (SELECT id FROM django_otp_webauthn_webauthncredential)"
+                cursor.execute(f"DELETE FROM django_otp_webauthn_{table} WHERE {mine}", [person.name] if mine is owned else [])
+
     @contextmanager
     def _open(self) -> Iterator[str]:
         """Let the demo's database be there for a moment: where it stays, other tests would have it set up for themselves."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from django.apps import apps
 from django.db import Error, router
 from django.utils import timezone
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext, gettext_lazy
 from django_otp_webauthn.utils import get_credential_model
 from webauthn import verify_authentication_response
 from webauthn.helpers import base64url_to_bytes, bytes_to_base64url, parse_attestation_object
@@ -38,6 +38,7 @@ from .generic import alone
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
+    from django.db.models import QuerySet
     from django_otp.models import Device
 
 logger = logging.getLogger(__name__)
@@ -130,8 +131,8 @@ class WebAuthnFactor(Factor):
     """Passkeys and security keys. They are asked for by a button, and answered for by the browser's JSON."""
 
     id = "webauthn"
-    label = _("passkey or security key")
-    intro = _("Your phone, computer or security key signs you in by a touch, a PIN, a fingerprint or your face. No false site can use it.")
+    label = gettext_lazy("passkey or security key")
+    intro = gettext_lazy("Your phone, computer or security key signs you in by a touch, a PIN, a fingerprint or your face. No false site can use it.")
     icon = "passkey"
     rank = 5
     typed = False
@@ -149,6 +150,14 @@ class WebAuthnFactor(Factor):
     def judge(self, device: Device, answer: str) -> None:
         """Refuse whatever was typed. See :meth:`judge_assertion`."""
         raise PasskeyRefused
+
+    def devices(self, user: AbstractBaseUser) -> QuerySet[Device]:
+        """Return the user's confirmed passkeys, the last used one first, with ``is_passwordless``."""
+        return super().devices(user).annotate(is_passwordless=DeviceNote.says(self.model, passwordless=True))
+
+    def detail(self, device: Device) -> str:
+        """Return whether it works without a password, of a passkey that :meth:`devices` gave."""
+        return gettext("signs in without a password") if getattr(device, "is_passwordless", False) else ""
 
     # Asking
 

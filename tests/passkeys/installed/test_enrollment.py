@@ -172,6 +172,15 @@ def test_who_ticks_the_box_can_sign_in_without_a_password(logged_in, authenticat
     assert DeviceNote.objects.get().passwordless
 
 
+def test_the_overview_says_which_ones_do(logged_in, authenticator):
+    add(logged_in, authenticator, passwordless=True)
+    logged_in.get(reverse(CODES))
+    assert "signs in without a password" in logged_in.get(reverse(OVERVIEW)).text
+    add(logged_in, Authenticator(), name="Blue key")
+    details = {device["name"]: device["detail"] for device in logged_in.get(reverse(OVERVIEW)).context["devices"]}
+    assert details == {"Laptop": "signs in without a password", "Blue key": ""}
+
+
 def test_who_does_not_cannot(logged_in, authenticator):
     add(logged_in, authenticator)
     assert not DeviceNote.objects.filter(passwordless=True).exists()
@@ -209,7 +218,7 @@ def test_where_the_setting_was_turned_off_meanwhile_it_serves_behind_the_passwor
 
 def test_a_form_without_a_passkey_says_what_to_do(logged_in):
     page = logged_in.post(reverse(ADD), {"name": "Laptop"})
-    assert page.context["form"].non_field_errors() == ["No passkey was added. Press the button, and do what your browser asks you to."]
+    assert page.context["form"].non_field_errors() == ["No passkey was added. Press the button, and follow your browser."]
     assert 'value="Laptop"' in page.text
 
 

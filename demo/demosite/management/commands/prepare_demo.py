@@ -17,7 +17,7 @@ class Command(BaseCommand):
         call_command("migrate", verbosity=0)
         Site.objects.update_or_create(
             pk=settings.SITE_ID,
-            defaults={"domain": "127.0.0.1:8000", "name": "Two-factor demo"},
+            defaults={"domain": "localhost:8000", "name": "Two-factor demo"},
         )
         Site.objects.clear_cache()
         for account in ACCOUNTS:

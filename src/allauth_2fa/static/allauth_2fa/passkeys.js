@@ -218,7 +218,7 @@ function offerIn(field, box, form) {
     }
 
     if (field) {
-        field.autocomplete = `${field.autocomplete || "username"} webauthn`;
+        field.autocomplete = "username webauthn";
     }
     // Another tab has put a question of its own meanwhile.
     document.addEventListener("visibilitychange", renew);
