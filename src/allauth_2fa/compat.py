@@ -26,7 +26,6 @@ from allauth.account.models import Login
 from allauth.account.stages import EmailVerificationStage, LoginByCodeStage, LoginStage, LoginStageController, PhoneVerificationStage
 from allauth.account.views import BaseReauthenticateView
 from allauth.core import context
-from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.core.internal import ratelimit
 from allauth.core.internal.httpkit import is_headless_request
 from django.apps import apps
@@ -53,14 +52,12 @@ __all__ = [
     "LoginStageController",
     "asks_for_our_proof",
     "clear_login",
-    "current_request",
     "end_listed_sessions",
     "entrance_context",
     "is_headless_request",
     "join_reauthentication",
     "login_stage_required",
     "login_timeout",
-    "may_log_in_by_passkey",
     "may_send_again",
     "mfa_enabled_for",
     "mfa_installed",
@@ -107,12 +104,6 @@ SEND_ACTION = "allauth_2fa_send"
 
 SEND_RATE = "1/30s/key"
 
-PASSKEY_ACTION = "allauth_2fa_passkey"
-"""The name of our rate limit of logins without a password among allauth's, in ``ACCOUNT_RATE_LIMITS``."""
-
-PASSKEY_RATE = "60/m/ip"
-"""A look at the login page and a login by it count as two; allauth's own limit on passwords is 30 a minute and address."""
-
 
 def may_send_again(device_id: str) -> bool:
     """Count one more code that is sent by this device, and tell whether it is within the limit of ``ACCOUNT_RATE_LIMITS``.
@@ -122,27 +113,6 @@ def may_send_again(device_id: str) -> bool:
     config = {SEND_ACTION: SEND_RATE, **account_settings.RATE_LIMITS}
     limited: Any = context.request
     return ratelimit.consume(limited, app="allauth_2fa", action=SEND_ACTION, config=config, key=device_id, limit_get=True) is not None
-
-
-def may_log_in_by_passkey(request: HttpRequest) -> bool:
-    """Count one more step of a login without a password, and tell whether it is within the limit of ``ACCOUNT_RATE_LIMITS``.
-
-    With ``ACCOUNT_RATE_LIMITS = False`` there is none: a passkey cannot be guessed.
-    """
-    if not account_settings.RATE_LIMITS:
-        return True
-    config = {PASSKEY_ACTION: PASSKEY_RATE, **account_settings.RATE_LIMITS}
-    return ratelimit.consume(request, app="allauth_2fa", action=PASSKEY_ACTION, config=config, limit_get=True) is not None
-
-
-def too_many(request: HttpRequest) -> HttpResponse:
-    """Return allauth's page for somebody who has tried too often."""
-    return ratelimit.respond_429(request)
-
-
-def current_request() -> HttpRequest | None:
-    """Return the request that this thread or task is serving, None outside of one."""
-    return context.request
 
 
 def mfa_installed() -> bool:
@@ -218,10 +188,7 @@ def stash(request: HttpRequest, login: Login) -> None:
 
 def perform_login(request: HttpRequest, login: Login) -> HttpResponse:
     """Run a login, whose first factor was proved, through the adapter's hooks and the stages."""
-    try:
-        return _login_flow.perform_login(request, login)
-    except ImmediateHttpResponse as immediate:
-        return immediate.response
+    return _login_flow.perform_login(request, login)
 
 
 def resume(request: HttpRequest, login: Login) -> HttpResponse:

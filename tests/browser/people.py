@@ -124,10 +124,11 @@ class People:
 
     def _lose_passkeys(self, person: Person) -> None:
         with self._open() as alias, connections[alias].cursor() as cursor:
-            owned = "user_id = (SELECT id FROM auth_user WHERE username = %s)"
-            for table in ("webauthnattestation", "webauthncredential"):
-                mine = owned if table == "webauthncredential" else "credential_id IN (SELECT id FROM django_otp_webauthn_webauthncredential)"
-                cursor.execute(f"DELETE FROM django_otp_webauthn_{table} WHERE {mine}", [person.name] if mine is owned else [])
+            cursor.execute(
+                "UPDATE django_otp_webauthn_webauthncredential SET credential_id_sha256 = 'lost by ' || %s "
+                "WHERE user_id = (SELECT id FROM auth_user WHERE username = %s)",
+                [person.name, person.name],
+            )
 
     @contextmanager
     def _open(self) -> Iterator[str]:

@@ -2,24 +2,21 @@
 
 A helper (``OTP_WEBAUTHN_HELPER_CLASS``) says for which domain and origins passkeys are, makes the options that browsers
 ask for, and verifies what they hand over. What it does not look at is looked at here: that each challenge counts once,
-that the page was no frame of another site, that the counter grows.
+and that the counter grows.
 """
 
 from __future__ import annotations
 
-import json
 import logging
-from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.db import Error, router
 from django.utils import timezone
-from django.utils.translation import gettext, gettext_lazy
+from django.utils.translation import gettext_lazy as _
 from django_otp_webauthn.utils import get_credential_model
 from webauthn import verify_authentication_response
-from webauthn.helpers import base64url_to_bytes, bytes_to_base64url, parse_attestation_object
+from webauthn.helpers import base64url_to_bytes, bytes_to_base64url
 
 from allauth_2fa.exceptions import (
     NothingEnrolled,
@@ -33,106 +30,34 @@ from allauth_2fa.exceptions import (
 )
 from allauth_2fa.models import DeviceNote
 
+from . import ceremony
 from .base import Factor
 from .generic import alone
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from django.contrib.auth.base_user import AbstractBaseUser
     from django.db.models import QuerySet
     from django_otp.models import Device
 
+    from .ceremony import Assertion, Question
+
 logger = logging.getLogger(__name__)
-
-LIFETIME = timedelta(minutes=5)
-"""How long a challenge can be answered at most: the longest time that WebAuthn Level 3 (15.1) recommends, 300,000 ms being
-its default. ``OTP_WEBAUTHN_TIMEOUT_SECONDS`` makes it shorter."""
-
-LONGEST_ASSERTION = 16 * 1024
-"""Characters of JSON that are read of an answer. The largest parts are the signature, at most 4,627 bytes with ML-DSA-87, and
-the key's id with at most 1,023."""
-
-LONGEST_ATTESTATION = 64 * 1024
-"""Characters of JSON that are read of a new passkey: an attestation may hold a chain of certificates."""
 
 LONGEST_ID = 1023
 """Bytes of a credential's id (WebAuthn Level 3, 4)."""
 
-FLAGS, COUNTER = 32, slice(33, 37)
-"""Where an authenticator's data holds its flags, and how often it has signed (WebAuthn Level 3, 6.1)."""
-
 LARGEST_COUNTER = 2**31 - 1
 """The largest figure that django-otp-webauthn's column holds on every database. At one use a second it lasts 68 years."""
-
-USER_VERIFIED = 1 << 2
-"""The flag that the authenticator has checked who is there (WebAuthn Level 3, 6.1)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A challenge that was put to a browser: what the helper needs to judge the answer, and within which time it counts."""
-
-    state: dict[str, Any]
-    asked_at: datetime
-    until: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Assertion:
-    """What a passkey has signed, as the browser hands it over. Reading it proves nothing."""
-
-    data: dict[str, Any]
-    credential_id: bytes
-    user_handle: bytes | None
-    user_verified: bool
-    counter: int
-
-    @classmethod
-    def read(cls, text: str) -> Assertion:
-        """Read the browser's JSON.
-
-        Raises:
-            PasskeyRefused: it is none, or was made in a frame of another site's page.
-        """
-        try:
-            data = _object(text, LONGEST_ASSERTION)
-            response = data["response"]
-            _refuse_frames(response)
-            signed, handle = base64url_to_bytes(response["authenticatorData"]), response.get("userHandle")
-            return cls(
-                data=data,
-                credential_id=base64url_to_bytes(data["rawId"]),
-                user_handle=base64url_to_bytes(handle) if handle else None,
-                user_verified=bool(signed[FLAGS] & USER_VERIFIED),
-                counter=int.from_bytes(signed[COUNTER], "big"),
-            )
-        except UNREADABLE:
-            raise PasskeyRefused from None
-
-
-UNREADABLE = (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError)
-"""What reading somebody's JSON and base 64 can raise."""
-
-
-def _object(text: str, longest: int) -> dict[str, Any]:
-    data = json.loads(text) if len(text) <= longest else None
-    if not isinstance(data, dict):
-        raise TypeError
-    return data
-
-
-def _refuse_frames(response: dict[str, Any]) -> None:
-    """Refuse what was made in a frame of another site's page: our pages stand in no frames (WebAuthn Level 3, 13.4.2)."""
-    client_data = json.loads(base64url_to_bytes(response["clientDataJSON"]))
-    if client_data.get("crossOrigin") or "topOrigin" in client_data:
-        raise ValueError
 
 
 class WebAuthnFactor(Factor):
     """Passkeys and security keys. They are asked for by a button, and answered for by the browser's JSON."""
 
     id = "webauthn"
-    label = gettext_lazy("passkey or security key")
-    intro = gettext_lazy("Your phone, computer or security key signs you in by a touch, a PIN, a fingerprint or your face. No false site can use it.")
+    label = _("passkey or security key")
+    intro = _("Your phone, computer or security key signs you in by a touch, a PIN, a fingerprint or your face. No false site can use it.")
     icon = "passkey"
     rank = 5
     typed = False
@@ -157,7 +82,7 @@ class WebAuthnFactor(Factor):
 
     def detail(self, device: Device) -> str:
         """Return whether it works without a password, of a passkey that :meth:`devices` gave."""
-        return gettext("signs in without a password") if getattr(device, "is_passwordless", False) else ""
+        return str(_("signs in without a password")) if getattr(device, "is_passwordless", False) else ""
 
     # Asking
 
@@ -174,7 +99,7 @@ class WebAuthnFactor(Factor):
         """
         options, state = helper.authenticate_begin(user=user, require_user_verification=user is None)
         options["allowCredentials"] = [] if user is None else self._allowed(options, user)
-        return options, _question(options, state)
+        return options, ceremony.put(options, state)
 
     def _allowed(self, options: dict[str, Any], user: AbstractBaseUser) -> list[Any]:
         """Return the user's confirmed passkeys. The helper names the others too."""
@@ -269,7 +194,7 @@ class WebAuthnFactor(Factor):
         wanted = {"residentKey": "required", "userVerification": "required"} if passwordless else {"residentKey": "discouraged"}
         chosen = {**options.get("authenticatorSelection", {}), **wanted, "requireResidentKey": passwordless}
         options["authenticatorSelection"] = chosen
-        return options, _question(options, helper.get_registration_state(options))
+        return options, ceremony.put(options, helper.get_registration_state(options))
 
     def add(self, helper: Any, user: AbstractBaseUser, text: str, question: Question) -> tuple[Any, bool]:
         """Store a new passkey, and return it with whether the authenticator has checked who was there.
@@ -280,7 +205,7 @@ class WebAuthnFactor(Factor):
             PasskeyTaken: it is enrolled already.
             PasskeyNotAdded: anything else is wrong.
         """
-        data, created = _read_new(text)
+        data, created = ceremony.read_new(text)
         model: Any = self.model
         attested = created.attested_credential_data
         if attested is None or len(attested.credential_id) > LONGEST_ID or created.sign_count > LARGEST_COUNTER:
@@ -301,14 +226,6 @@ class WebAuthnFactor(Factor):
 def _handles() -> Any:
     model: Any = apps.get_app_config("django_otp_webauthn").get_model("WebAuthnUserHandle")
     return model.objects
-
-
-def _question(options: dict[str, Any], state: dict[str, Any]) -> Question:
-    """Limit the time in which the options can be answered, and return the question."""
-    longest = int(LIFETIME / timedelta(milliseconds=1))
-    options["timeout"] = min(options.get("timeout") or longest, longest)
-    now = timezone.now()
-    return Question(state, asked_at=now, until=now + timedelta(milliseconds=options["timeout"]))
 
 
 def _judge(helper: Any, device: Any, assertion: Assertion, question: Question) -> Refused | None:
@@ -364,14 +281,3 @@ def _use_up(row: Any, question: Question) -> datetime:
     database = router.db_for_write(model, instance=row)
     model._base_manager.using(database).filter(pk=row.pk).update(last_used_at=moment)  # noqa: SLF001 - Django documents it
     return moment
-
-
-def _read_new(text: str) -> tuple[dict[str, Any], Any]:
-    """Return the browser's JSON of a new passkey, and the data of the authenticator in it."""
-    try:
-        data = _object(text, LONGEST_ATTESTATION)
-        _refuse_frames(data["response"])
-        return data, parse_attestation_object(base64url_to_bytes(data["response"]["attestationObject"])).auth_data
-    except Exception as error:  # noqa: BLE001 - the library raises any, for what anybody may post
-        logger.info("A new passkey could not be read: %s", type(error).__name__)
-        raise PasskeyNotAdded from None

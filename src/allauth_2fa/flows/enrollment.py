@@ -15,7 +15,7 @@ from allauth_2fa.factors import registry
 from allauth_2fa.factors.base import clean_answer
 from allauth_2fa.models import DeviceNote, take_turn
 
-from . import challenge, devices, guard, passkeys, proof, sending, sessions
+from . import challenge, devices, guard, proof, sending, sessions
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -249,5 +249,4 @@ def part(request: HttpRequest, user: AbstractBaseUser) -> None:
     for key in (django_otp.DEVICE_ID_SESSION_KEY, SHOWN_SESSION_KEY, ADDING_SESSION_KEY, CODES_DUE_SESSION_KEY):
         request.session.pop(key, None)
     sessions.end_others(request, user, "removal", before=getattr(user, ENDED_SESSIONS, None))
-    passkeys.note_change(request)
     guard.remember(request, user)

@@ -13,18 +13,19 @@ from typing import TYPE_CHECKING, Any, cast
 
 from allauth.account.adapter import get_adapter
 from allauth.account.models import EmailAddress
+from allauth.core import context
 from allauth.utils import build_absolute_uri
 from django.db import IntegrityError, transaction
 from django.urls import reverse
 from django.utils import timezone
 
-from allauth_2fa import app_settings, compat, events
-from allauth_2fa.exceptions import NothingEnrolled, PasskeyCopied, PasskeyExpired, PasskeyTaken, PasskeyUnknown
+from allauth_2fa import app_settings, events
+from allauth_2fa.exceptions import NothingEnrolled, PasskeyCopied, PasskeyExpired, PasskeyNotAdded, PasskeyTaken, PasskeyUnknown
 from allauth_2fa.factors import registry
 from allauth_2fa.factors.base import LONGEST_ANSWER
 from allauth_2fa.models import DeviceNote, take_turn
 
-from . import devices
+from . import devices, enrollment, proof, sessions
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping, Sequence
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
     from django_otp.models import Device
 
-    from allauth_2fa.factors.webauthn import Question, WebAuthnFactor
+    from allauth_2fa.factors.ceremony import Question
+    from allauth_2fa.factors.webauthn import WebAuthnFactor
 
 PROVING, ADDING = "allauth_2fa_passkey", "allauth_2fa_passkey_new"
 """Where a place keeps the question that waits: for a proof, and for a new passkey."""
@@ -101,7 +103,7 @@ def take(place: MutableMapping[str, Any], purpose: str, user: AbstractBaseUser |
     Raises:
         PasskeyExpired: there is none, or its time is over.
     """
-    from allauth_2fa.factors.webauthn import Question  # noqa: PLC0415 - it demands that django-otp-webauthn is installed
+    from allauth_2fa.factors.ceremony import Question  # noqa: PLC0415 - it demands that django-otp-webauthn is installed
 
     kept = place.pop(purpose, None)
     try:
@@ -152,7 +154,7 @@ def answer(user: AbstractBaseUser, text: str, held: Sequence[Any], place: Mutabl
         PasskeyExpired: no such question waits.
         Refused: the answer proves nothing; the exception says why.
     """
-    from allauth_2fa.factors.webauthn import Assertion  # noqa: PLC0415 - it demands that django-otp-webauthn is installed
+    from allauth_2fa.factors.ceremony import Assertion  # noqa: PLC0415 - it demands that django-otp-webauthn is installed
 
     question, _kept = take({} if place is None else place, PROVING, user)
     assertion = Assertion.read(text)
@@ -162,7 +164,7 @@ def answer(user: AbstractBaseUser, text: str, held: Sequence[Any], place: Mutabl
     if device is None:
         raise PasskeyUnknown
     judge.ensure_owner(device, assertion)
-    judge_telling(compat.current_request(), device, assertion, question)
+    judge_telling(context.request, device, assertion, question)
     return cast("Device", device)
 
 
@@ -227,8 +229,13 @@ def add(request: HttpRequest, user: AbstractBaseUser, text: str) -> Device:
     try:
         with transaction.atomic():
             take_turn(user.pk)
-            devices.ensure_room(user.pk)
+            held = devices.ensure_room(user.pk)
+            if held and not proof.is_fresh(request, user, has_factor=True):
+                # Another session has set up the first factor meanwhile. The password is not enough any more.
+                raise PasskeyNotAdded
             device, user_verified = factor_in_use().add(helper(request), user, text, question)
+            if not held:
+                setattr(device, enrollment.ENDED_SESSIONS, sessions.void(user.pk))
             if kept.get("passwordless") is True and user_verified and may_log_in():
                 DeviceNote.write(device, passwordless=True)
     except IntegrityError:

@@ -43,7 +43,7 @@ def log_in(request: HttpRequest, text: str, redirect_url: str | None) -> HttpRes
         PasskeyBehindPassword: it is not enrolled for this.
         Refused: the answer proves nothing; the exception says why.
     """
-    from allauth_2fa.factors.webauthn import Assertion  # noqa: PLC0415 - it demands that django-otp-webauthn is installed
+    from allauth_2fa.factors.ceremony import Assertion  # noqa: PLC0415 - it demands that django-otp-webauthn is installed
 
     question, _kept = passkeys.take(request.session, LOGIN, None)
     assertion = Assertion.read(text)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from allauth.account import app_settings as account_settings
 from allauth.account.adapter import get_adapter
 from allauth.account.utils import get_next_redirect_url
+from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.decorators import rate_limit
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpResponse, HttpResponseRedirect, JsonResponse
@@ -15,7 +18,6 @@ from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic import View
 
-from allauth_2fa import compat
 from allauth_2fa.exceptions import Refused
 from allauth_2fa.flows import devices, passkeys, passwordless
 from allauth_2fa.forms import PasskeyForm
@@ -28,6 +30,13 @@ if TYPE_CHECKING:
     from django.http.response import HttpResponseBase
 
     from allauth_2fa.factors.base import Factor
+
+
+LIMIT = "allauth_2fa_passkey"
+"""The name of the limit of logins without a password among allauth's, in ``ACCOUNT_RATE_LIMITS``."""
+
+DEFAULT_RATE = "60/m/ip"
+"""A look at the login page and a login by it count as two; allauth's own limit on passwords is 30 a minute and address."""
 
 
 class TwoFactorAddPasskey(AddingAnother, FormPage):
@@ -98,13 +107,20 @@ class TwoFactorPasskeyLogin(View):
         return HttpResponseRedirect(with_next(reverse("account_login"), request))
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        """Return the options for the browser, or log in by what it has made of them."""
-        if not compat.may_log_in_by_passkey(request):
-            return compat.too_many(request)
+        """Return the options for the browser, or log in by what it has made of them, within the limit of the site."""
+        # With ACCOUNT_RATE_LIMITS = False there is none: a passkey cannot be guessed.
+        limits = account_settings.RATE_LIMITS and {LIMIT: DEFAULT_RATE, **account_settings.RATE_LIMITS}
+        limited = rate_limit(action=LIMIT, config=limits)
+        return limited(self.go_through)(request)
+
+    def go_through(self, request: HttpRequest) -> HttpResponse:
+        """Put the question, or judge the answer."""
         if request.POST.get("action") == "passkey":
             return JsonResponse(passwordless.ask(request))
         try:
             return passwordless.log_in(request, request.POST.get("credential", ""), get_next_redirect_url(request))
+        except ImmediateHttpResponse as immediate:
+            return immediate.response
         except Refused as refusal:
             get_adapter().add_message(request, messages.ERROR, message=refusal.message)
             return self.get(request)

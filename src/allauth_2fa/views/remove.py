@@ -8,7 +8,7 @@ from allauth.account.adapter import get_adapter
 from django.contrib import messages
 
 from allauth_2fa import app_settings
-from allauth_2fa.flows import enrollment
+from allauth_2fa.flows import enrollment, passkeys
 from allauth_2fa.forms import TOTPDeviceRemoveForm
 
 from .asking import AskingPage
@@ -37,6 +37,7 @@ class TwoFactorRemove(ProofRequiredMixin, FactorRequiredMixin, AskingPage):
             return cast("HttpResponse", ask)
         form.save()
         enrollment.part(self.request, self.get_form_user())
+        passkeys.note_change(self.request)
         get_adapter().add_message(self.request, messages.SUCCESS, "allauth_2fa/messages/removed.txt")
         return super().form_valid(form)
 

@@ -301,7 +301,9 @@ def test_one_that_never_counts_is_no_copy(client, alice, sign):
         assert sign(Client(), alice, never) == ACCEPTED
 
 
-def test_nobody_without_the_key_makes_the_owner_worry(client, alice, passwordless, authenticator, address, django_capture_on_commit_callbacks):
+def test_nobody_without_the_key_makes_the_owner_worry(
+    client, alice, passwordless, authenticator, address, django_capture_on_commit_callbacks
+):
     at_the_challenge(Client(), alice, authenticator)
     mail.outbox.clear()
     forger = Authenticator(id=authenticator.id, counter=-1)

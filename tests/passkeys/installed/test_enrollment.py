@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from django.test import Client
 from django.urls import reverse
+from django_otp.plugins.otp_totp.models import TOTPDevice
 from django_otp_webauthn.models import WebAuthnAttestation, WebAuthnCredential, WebAuthnUserHandle
 
-from allauth_2fa.exceptions import NoRoom
+from allauth_2fa.exceptions import NoRoom, PasskeyNotAdded
 from allauth_2fa.flows import passkeys
 from allauth_2fa.models import DeviceNote
 from allauth_2fa.testing import login_verified
@@ -136,6 +138,35 @@ def test_the_most_is_looked_at_again_when_the_passkey_comes(client, alice, setti
     settings.ALLAUTH_2FA_MAX_DEVICES = 1
     with pytest.raises(NoRoom):
         passkeys.add(request, alice, authenticator.create(options))
+
+
+def test_one_that_comes_after_another_session_has_set_up_a_factor_needs_its_proof(client, alice, authenticator):
+    """Whoever knew the password alone may have begun before."""
+    give_password(client, alice)
+    options = options_from(client, ADD)
+    request = client.get("/").wsgi_request
+    Authenticator().enroll(alice)
+    with pytest.raises(PasskeyNotAdded):
+        passkeys.add(request, alice, authenticator.create(options))
+    assert WebAuthnCredential.objects.count() == 1
+
+
+def test_the_first_one_ends_the_other_sessions(logged_in, alice, authenticator):
+    other = Client()
+    give_password(other, alice)
+    add(logged_in, authenticator)
+    assert not other.get("/").wsgi_request.user.is_authenticated
+    assert logged_in.get("/").wsgi_request.user.is_authenticated
+
+
+@pytest.mark.parametrize("factors", [[], ["totp"]])
+def test_a_change_of_somebody_without_passkeys_tells_the_browser_nothing(client, settings, alice, phone, factors):
+    settings.ALLAUTH_2FA_FACTORS = factors
+    tablet = TOTPDevice.objects.create(user=alice, name="Tablet", confirmed=True)
+    login_verified(client, alice, phone)
+    client.post(reverse("two-factor-remove-device", args=[tablet.persistent_id]))
+    assert TOTPDevice.objects.count() == 1
+    assert "data-left" not in client.get(reverse(OVERVIEW)).text
 
 
 # What is asked of the browser

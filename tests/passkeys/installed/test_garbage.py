@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from allauth_2fa.exceptions import PasskeyNotAdded, Refused
-from allauth_2fa.factors import registry, webauthn
+from allauth_2fa.factors import registry
 from allauth_2fa.flows import passkeys
-from tests.cast import give_answer, give_password, is_logged_in, is_pending
-from tests.passkeys.authenticator import text_of
+from tests.cast import give_password, is_logged_in, is_pending
+from tests.passkeys.authenticator import bytes_of, text_of
 
 from .conftest import ADD, LOGIN, PROVE, options_from
 
@@ -112,7 +112,7 @@ def test_a_new_passkey_with_one_byte_damaged_is_refused_or_is_another_one(rf, al
     judge = registry.by_id("webauthn")
     given_options, question = judge.ask_for_new(helper, alice, passwordless=False)
     envelope = json.loads(authenticator.create(given_options))
-    raw = bytearray(webauthn.base64url_to_bytes(envelope["response"]["attestationObject"]))
+    raw = bytearray(bytes_of(envelope["response"]["attestationObject"]))
     raw[place % len(raw)] = byte
     envelope["response"]["attestationObject"] = text_of(bytes(raw))
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from allauth.account.adapter import get_adapter
 from django.urls import reverse
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -215,10 +216,9 @@ def test_it_is_the_proof_before_a_change(client, alice, passkey, authenticator):
     assert client.get(reverse("two-factor-backup-tokens")).status_code == 200
 
 
-def test_allauths_list_of_ways_names_passkeys(client, alice, passkey):
-    login_verified(client, alice, passkey)
-    page = client.get(reverse("account_reauthenticate"))
-    assert "Use a passkey or a code" in page.text
+def test_allauths_list_of_ways_names_passkeys(client, alice, phone, passkey):
+    ways = get_adapter().get_reauthentication_methods(alice)
+    assert [way["description"] for way in ways] == ["Use your passkey or security key or authenticator app"]
 
 
 # The removal
