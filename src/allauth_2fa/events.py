@@ -53,7 +53,7 @@ EVENTS: Mapping[str, Event] = {
         Event("two_factor_off", _("Two-factor authentication was turned off"), level=logging.WARNING),
         Event("recovery_codes_made", _("New recovery codes were made"), frozenset({"number"})),
         Event("recovery_code_used", _("A recovery code was used"), frozenset({"left"}), logging.WARNING),
-        Event("passkey_cloned", _("A passkey showed a counter that it had passed before"), level=logging.ERROR),
+        Event("passkey_cloned", _("A passkey may have been copied"), level=logging.ERROR),
         Event("locked", _("Codes were locked after too many wrong tries"), frozenset({"purse", "until"}), logging.ERROR),
         Event("unlocked", _("Codes were unlocked"), frozenset({"how", "reason"})),
         Event("browser_trusted", _("A browser was trusted"), frozenset({"browser", "until"})),

@@ -259,7 +259,7 @@ class PasskeyForm(DeviceNameForm):
             self.add_error(None, forms.ValidationError(PasskeyNotMade().message, code=PasskeyNotMade.code))
         elif not self.errors:
             try:
-                self.device = passkeys.add(self.request, self.user, text)
+                self.device = passkeys.add(self.request, self.user, text, self.cleaned_data["name"])
             except Refused as refusal:
                 self.add_error(None, forms.ValidationError(refusal.message, code=refusal.code))
         return self.cleaned_data

@@ -32,6 +32,7 @@ COMPAT = {
     "allauth.account.internal.flows.login.AUTHENTICATION_METHODS_SESSION_KEY": "value",
     "allauth.account.internal.flows.login._AUTHENTICATION_METHODS_USER_SESSION_KEY": "value",
     "allauth.account.internal.flows.login.get_authentication_records": "request user",
+    "allauth.account.internal.flows.login.perform_login": "request login",
     "allauth.account.internal.flows.login.record_authentication": "request user method extra_data",
     "allauth.account.internal.flows.login.resume_login": "request login",
     "allauth.account.internal.flows.reauthentication.STATE_SESSION_KEY": "value",

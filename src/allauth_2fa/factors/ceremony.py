@@ -20,8 +20,8 @@ from allauth_2fa.exceptions import PasskeyNotAdded, PasskeyRefused
 logger = logging.getLogger(__name__)
 
 LIFETIME = timedelta(minutes=5)
-"""How long a challenge can be answered at most: the longest time that WebAuthn Level 3 (15.1) recommends, 300,000 ms being
-its default. ``OTP_WEBAUTHN_TIMEOUT_SECONDS`` makes it shorter."""
+"""How long a challenge can be answered at most: the default of WebAuthn Level 3 (15.1), and the shortest time that it
+recommends. ``OTP_WEBAUTHN_TIMEOUT_SECONDS`` makes it shorter."""
 
 LONGEST_ASSERTION = 16 * 1024
 """Characters of JSON that are read of an answer. The largest parts are the signature, at most 4,627 bytes with ML-DSA-87, and

@@ -158,7 +158,7 @@ class WebAuthnFactor(Factor):
 
         Raises:
             PasskeyBehindPassword: the passkey is not enrolled for logins without a password.
-            PasskeyRefused: the answer does not name the owner of the passkey (WebAuthn Level 3, 7.2, step 6).
+            PasskeyRefused: the answer does not name the owner of the passkey (WebAuthn Level 3, 7.2).
         """
         if not device.is_passwordless:
             raise PasskeyBehindPassword

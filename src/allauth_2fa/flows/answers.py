@@ -8,7 +8,7 @@ from django.views.decorators.debug import sensitive_variables
 from django_otp.models import Device
 
 from allauth_2fa import events
-from allauth_2fa.exceptions import LoginEnded, NothingEnrolled, NotYet, RecoveryCodeRefused, Refused
+from allauth_2fa.exceptions import LoginEnded, NothingEnrolled, NotYet, PasskeyExpired, RecoveryCodeRefused, Refused
 from allauth_2fa.factors import registry
 from allauth_2fa.factors.base import clean_answer
 from allauth_2fa.factors.static import spellings
@@ -100,11 +100,11 @@ def _judge(user: AbstractBaseUser, text: str, device: Device, judged: str, place
 
 
 def _tell_refused(user: AbstractBaseUser, refusal: Refused, device: Device | None) -> None:
-    """Announce a refusal, unless it came too early to be looked at: who waits can have a million of those for nothing.
+    """Announce a refusal, unless it came too early or too late to be looked at: a million of those can be had for nothing.
 
     It is outside of every transaction that the refusal rolls back.
     """
-    if not isinstance(refusal, NotYet):
+    if not isinstance(refusal, (NotYet, PasskeyExpired)):
         factor = registry.factor_of(device) if device else None
         events.announce("challenge_refused", user, device=device, factor=factor.id if factor else "", reason=refusal.code)
 

@@ -8,15 +8,10 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from allauth.account.adapter import get_adapter
-from allauth.account.models import EmailAddress
 from allauth.core import context
-from allauth.utils import build_absolute_uri
 from django.db import IntegrityError, transaction
-from django.urls import reverse
 from django.utils import timezone
 
 from allauth_2fa import app_settings, events
@@ -42,9 +37,6 @@ PROVING, ADDING = "allauth_2fa_passkey", "allauth_2fa_passkey_new"
 
 CHANGED_SESSION_KEY = "allauth_2fa_passkeys_changed"
 """Present from a change of the user's passkeys until the browser has been told of it."""
-
-LONGEST_USER_AGENT = 200
-"""Characters of what a browser says of itself that are passed on."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -173,28 +165,9 @@ def judge_telling(request: HttpRequest | None, device: Any, assertion: Any, ques
     try:
         factor_in_use().judge_assertion(helper(request), device, assertion, question)
     except PasskeyCopied:
-        tell_of_copy(request, device)
+        # The owner is mailed for it.
+        events.announce("passkey_cloned", device.user, request=request, device=device)
         raise
-
-
-def tell_of_copy(request: HttpRequest | None, device: Any) -> None:
-    """Tell the owner of the passkey, and the log, that there seems to be a copy of it. The mail leaves after the commit."""
-    events.announce("passkey_cloned", device.user, request=request, device=device)
-    transaction.on_commit(partial(_mail_copy, request, device), robust=True)
-
-
-def _mail_copy(request: HttpRequest | None, device: Any) -> None:
-    adapter, address = get_adapter(), EmailAddress.objects.get_primary_email(device.user)
-    if address:
-        context = {
-            "user": device.user,
-            "device": devices.described(device),
-            "moment": timezone.now(),
-            "ip": adapter.get_client_ip(request) if request else "",
-            "user_agent": adapter.get_http_user_agent(request)[:LONGEST_USER_AGENT] if request else "",
-            "devices_url": build_absolute_uri(request, reverse("two-factor-overview")),
-        }
-        adapter.send_mail("allauth_2fa/email/passkey_cloned", address, context)
 
 
 # Adding
@@ -214,10 +187,16 @@ def ask_for_new(request: HttpRequest, user: AbstractBaseUser, *, passwordless: b
     return options
 
 
-def add(request: HttpRequest, user: AbstractBaseUser, text: str) -> Device:
+def add(request: HttpRequest, user: AbstractBaseUser, text: str, name: str = "") -> Device:
     """Store the passkey that the browser has made, and return it.
 
     It signs in without a password only if that was asked for, is allowed, and the authenticator has checked who was there.
+
+    Args:
+        request: whose session keeps the question.
+        user: whose passkey it is.
+        text: the browser's JSON.
+        name: what its owner calls it.
 
     Raises:
         PasskeyExpired: no such question waits.
@@ -234,8 +213,10 @@ def add(request: HttpRequest, user: AbstractBaseUser, text: str) -> Device:
                 # Another session has set up the first factor meanwhile. The password is not enough any more.
                 raise PasskeyNotAdded
             device, user_verified = factor_in_use().add(helper(request), user, text, question)
+            devices.name(device, name)
             if not held:
                 setattr(device, enrollment.ENDED_SESSIONS, sessions.void(user.pk))
+            events.announce("device_added", user, request=request, device=device, factor=devices.factor_id(device))
             if kept.get("passwordless") is True and user_verified and may_log_in():
                 DeviceNote.write(device, passwordless=True)
     except IntegrityError:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
 
-from allauth_2fa import compat
+from allauth_2fa import compat, events
 from allauth_2fa.exceptions import PasskeyNotVerified, PasskeyUnknown
 
-from . import challenge, passkeys
+from . import challenge, devices, passkeys
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
@@ -70,6 +70,7 @@ def _perform(request: HttpRequest, device: Any, redirect_url: str | None) -> Htt
     state["device"] = device.persistent_id
     challenge.notes(request).device = device
     challenge.note_proof(request, user, device, passwordless=True)
+    events.announce("challenge_passed", user, request=request, device=device, factor=devices.factor_id(device))
     return compat.perform_login(request, login)
 
 

@@ -1,4 +1,4 @@
-"""Passkeys on pages that are not ours: ``{% load allauth_2fa %}``."""
+"""Passkeys on pages that are not ours: ``{% load allauth_2fa %}``, as ``allauth_2fa/snippets/passkey_login.html`` does."""
 
 from __future__ import annotations
 

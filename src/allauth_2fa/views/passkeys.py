@@ -19,7 +19,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic import View
 
 from allauth_2fa.exceptions import Refused
-from allauth_2fa.flows import devices, passkeys, passwordless
+from allauth_2fa.flows import passkeys, passwordless
 from allauth_2fa.forms import PasskeyForm
 
 from .adding import AddingAnother
@@ -62,11 +62,10 @@ class TwoFactorAddPasskey(AddingAnother, FormPage):
         return JsonResponse(passkeys.ask_for_new(request, self.get_form_user(), passwordless=wanted))
 
     def form_valid(self, form: Any) -> HttpResponse:
-        """Name the passkey, and lead on."""
+        """Make the session a verified one, and lead on."""
         device = getattr(form, "device", None)
         if device is None or device.user_id != self.get_form_user().pk:
             return self.form_invalid(form)
-        devices.name(device, form.cleaned_data["name"])
         return self.finish(device)
 
     def get_form_kwargs(self) -> dict[str, Any]:

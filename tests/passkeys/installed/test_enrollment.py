@@ -13,6 +13,7 @@ from allauth_2fa.flows import passkeys
 from allauth_2fa.models import DeviceNote
 from allauth_2fa.testing import login_verified
 from tests.cast import give_password
+from tests.contracts.test_documents import OF_OTHERS, documented_context
 from tests.passkeys.authenticator import PRESENT, Authenticator, bytes_of, text_of
 
 from .conftest import ADD, JSON, options_from
@@ -194,6 +195,12 @@ def test_the_options_name_the_site_the_account_and_the_passkeys_that_are_there(c
     assert options["timeout"] == 300_000
 
 
+def test_a_challenge_is_long_and_another_one_each_time(logged_in):
+    challenges = {options_from(logged_in, name)["challenge"] for name in (ADD, ADD)}
+    assert len(challenges) == 2
+    assert {len(bytes_of(challenge)) for challenge in challenges} == {64}
+
+
 # Without a password
 
 
@@ -301,3 +308,11 @@ def test_a_script_that_asks_too_late_has_the_page_loaded_and_nothing_is_gone_on_
     response = verified.post(reverse(ADD), {"action": "passkey"}, **JSON)
     assert (response.status_code, response.json()) == (409, {"reload": True})
     assert "account_reauthentication_state" not in verified.session
+
+
+# What the documentation says of the page
+
+
+def test_every_name_of_its_context_is_documented_and_every_documented_name_is_there(logged_in):
+    context = logged_in.get(reverse(ADD)).context_data
+    assert set(context) - OF_OTHERS == documented_context("add_passkey.html")
