@@ -27,6 +27,8 @@ class Setting:
     default: Callable[[], Any]
     meaning: str
     minimum: int | None = None
+    is_secret: bool = False
+    """Whether no message may show the value."""
 
     @property
     def full_name(self) -> str:
@@ -47,6 +49,13 @@ SETTINGS: Mapping[str, Setting] = {
             list,
             list,
             "Which factors there are, in their order: ids and paths of classes. Empty: all whose apps are installed.",
+        ),
+        Setting(
+            "ENCRYPTION_KEYS",
+            list,
+            list,
+            "The keys by which secrets are encrypted in the database, the newest first. Empty: secrets are stored readable.",
+            is_secret=True,
         ),
         Setting(
             "FORMS",

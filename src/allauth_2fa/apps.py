@@ -1,4 +1,7 @@
-"""The application: wires the guard to Django's login signal, and allauth's reauthentication and headless answers to our factors."""
+"""The application: wires the guard to Django's login signal, allauth's reauthentication and headless answers to our factors.
+
+The columns of secrets and codes are adopted, so that they can be encrypted.
+"""
 
 from __future__ import annotations
 
@@ -26,10 +29,11 @@ class AllauthTwoFactorConfig(AppConfig):
             message = f"allauth_2fa needs these in INSTALLED_APPS: {', '.join(missing)}"
             raise ImproperlyConfigured(message)
         # What follows imports models, which exist only now.
-        from . import checks, compat  # noqa: F401, PLC0415
+        from . import checks, columns, compat  # noqa: F401, PLC0415
         from .factors import registry  # noqa: PLC0415
         from .flows import proof  # noqa: PLC0415
 
+        columns.connect()
         user_logged_in.connect(self.on_login, dispatch_uid="allauth_2fa.guard")
         compat.on_mfa_authenticator_added(self.on_mfa_added)
         compat.answer_headless(registry.kinds)

@@ -17,7 +17,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, reverse
 from django.utils.module_loading import import_string
 
-from . import app_settings, compat
+from . import app_settings, compat, encryption
 from .adapter import LATER_STAGES, STAGE, OTPAdapter, TwoFactorAdapterMixin
 from .factors import registry
 from .middleware import AllauthTwoFactorMiddleware
@@ -199,10 +199,38 @@ def check_passkey_login(**_kwargs: Any) -> Messages:
     return [checks.Error("ALLAUTH_2FA_PASSKEY_LOGIN is True, and passkeys are not installed.", hint=hint, id="allauth_2fa.E011")]
 
 
+@checks.register(checks.Tags.security)
+def check_encryption(**_kwargs: Any) -> Messages:
+    """E012: an entry of ALLAUTH_2FA_ENCRYPTION_KEYS cannot be a key. E013: the library that encrypts is missing."""
+    keys = app_settings.ENCRYPTION_KEYS
+    if not keys or not isinstance(keys, list):
+        return []
+    hint = "Make each with: python -c 'import secrets; print(secrets.token_urlsafe(32))'"
+    wrong = encryption.weaknesses(keys)
+    if wrong:
+        return [checks.Error(f"ALLAUTH_2FA_ENCRYPTION_KEYS: {weak}.", hint=hint, id="allauth_2fa.E012") for weak in wrong]
+    try:
+        encryption.site_keys()
+    except ImproperlyConfigured as error:
+        hint = "Without it, nobody with an authenticator app logs in."
+        return [checks.Error(str(error), hint=hint, id="allauth_2fa.E013")]
+    return []
+
+
+@checks.register(checks.Tags.security, deploy=True)
+def check_secrets_at_rest(**_kwargs: Any) -> Messages:
+    """W007: secrets are readable for whoever reads the database."""
+    if app_settings.ENCRYPTION_KEYS:
+        return []
+    hint = "Set ALLAUTH_2FA_ENCRYPTION_KEYS, and run: manage.py allauth_2fa_secrets encrypt"
+    return [checks.Warning("The secrets of authenticator apps are stored readable.", hint=hint, id="allauth_2fa.W007")]
+
+
 def _wrong_setting(setting: app_settings.Setting, value: object) -> checks.CheckMessage:
     kind = getattr(setting.kind, "__name__", str(setting.kind))
     least = "" if setting.minimum is None else f", {setting.minimum} at least"
-    return checks.Error(f"{setting.full_name} is {value!r}.", hint=f"It must be of type {kind}{least}.", id="allauth_2fa.E008")
+    shown = f"of type {type(value).__name__}" if setting.is_secret else repr(value)
+    return checks.Error(f"{setting.full_name} is {shown}.", hint=f"It must be of type {kind}{least}.", id="allauth_2fa.E008")
 
 
 def _names_set() -> list[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import Error, router, transaction
 from django.views.decorators.debug import sensitive_variables
 
+from allauth_2fa import columns
 from allauth_2fa.exceptions import DeviceRefused, NothingEnrolled, NotJudged, Throttled
 
 from .base import Factor
@@ -79,6 +80,8 @@ def _judge(device: Device, answer: str) -> Exception | None:
         with alone(device) as row:
             if row is None:
                 return NothingEnrolled()
+            if columns.refuses(row):
+                return NotJudged()
             allowed, facts = row.verify_is_allowed()
             if not allowed:
                 return _throttled(facts or {})

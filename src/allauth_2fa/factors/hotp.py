@@ -9,6 +9,7 @@ from django.views.decorators.debug import sensitive_variables
 from django_otp import oath
 from django_otp.plugins.otp_hotp.models import HOTPDevice
 
+from allauth_2fa import columns
 from allauth_2fa.exceptions import CounterOff, DeviceRefused
 
 from .base import Factor
@@ -48,7 +49,7 @@ class HotpFactor(Factor):
     def accepts(self, device: Device, answer: str) -> bool:
         """Tell whether the answer is one of the next codes of the device, or two in a row. Nothing is written."""
         row = cast("HOTPDevice", device)
-        if not self.recognizes(row, answer):
+        if not self.recognizes(row, answer) or columns.is_shut(row):
             return False
         if len(answer) == 2 * row.digits:
             return _resynchronized(row, answer) is not None

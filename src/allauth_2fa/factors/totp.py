@@ -13,7 +13,8 @@ from django.views.decorators.debug import sensitive_variables
 from django_otp import oath
 from django_otp.plugins.otp_totp.models import TOTPDevice, default_key
 
-from allauth_2fa.exceptions import AlreadyUsed, ClockWrong, LateCode, NothingEnrolled, Refused, Throttled
+from allauth_2fa import columns
+from allauth_2fa.exceptions import AlreadyUsed, ClockWrong, LateCode, NothingEnrolled, NotJudged, Refused, Throttled
 
 from .base import Factor
 
@@ -61,13 +62,17 @@ class TotpFactor(Factor):
 
     def accepts(self, device: Device, answer: str) -> bool:
         """Tell whether the device would take the answer now. Nothing is written."""
-        return self.recognizes(device, answer) and read(device, answer, device.tolerance, device.last_t + 1) is not None
+        if not self.recognizes(device, answer) or columns.is_shut(device):
+            return False
+        return read(device, answer, device.tolerance, device.last_t + 1) is not None
 
     @sensitive_variables("answer")
     def judge(self, device: Device, answer: str) -> None:
         """Accept the answer, once, or raise what it is instead. See :meth:`Factor.judge`."""
         row = cast("TOTPDevice", device)
         for _round in range(ROUNDS):
+            if columns.refuses(row):
+                raise NotJudged
             self._refuse_while_throttled(row)
             reading = self._read(row, answer)
             refusal = self._refusal(row, answer) if reading is None else None
@@ -133,7 +138,7 @@ class TotpFactor(Factor):
     @sensitive_variables("changes")
     def replace_secret(self, device: TOTPDevice) -> None:
         """Give an unconfirmed device a new secret."""
-        changes = {"key": default_key(), "last_t": -1, "drift": 0}
+        changes = {"key": columns.sealed_for(device, default_key()), "last_t": -1, "drift": 0}
         if not _write(device, TOTPDevice.objects.filter(pk=device.pk, confirmed=False).update(**changes), changes):
             raise NothingEnrolled
 
@@ -143,10 +148,13 @@ class TotpFactor(Factor):
 
         Raises:
             ClockWrong: the code is right for another moment within :data:`CLOCK_SECONDS`.
+            NothingEnrolled: the secret cannot be read, so that no code belongs to it.
             Refused: the code does not belong to the secret.
         """
         if not self.recognizes(device, answer):
             raise Refused
+        if columns.refuses(device):
+            raise NothingEnrolled
         reading = read(device, answer, device.tolerance, 0)
         if reading is not None:
             return reading
@@ -159,7 +167,7 @@ class TotpFactor(Factor):
         row = cast("TOTPDevice", device)
         changes = accepted(row, self.check(row, answer)) | {"confirmed": True}
         # The secret is part of the condition: what was scanned is what gets confirmed.
-        waiting = TOTPDevice.objects.filter(pk=row.pk, user_id=row.user_id, confirmed=False, key=row.key)
+        waiting = TOTPDevice.objects.filter(pk=row.pk, user_id=row.user_id, confirmed=False, key__in=columns.spellings_of(row))
         if not _write(row, waiting.update(**changes), changes):
             raise NothingEnrolled
 

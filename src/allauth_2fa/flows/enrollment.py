@@ -140,14 +140,17 @@ def check(user: AbstractBaseUser, text: str) -> TOTPDevice:
     """Return the waiting app if the code belongs to its secret. Nothing is written.
 
     Raises:
-        EnrollmentEnded: no device is waiting.
+        EnrollmentEnded: no device is waiting, or its secret cannot be read.
         ClockWrong: the code is right for another moment.
         Refused: the code does not belong to the secret.
     """
     device = waiting(user)
     if device is None:
         raise EnrollmentEnded
-    registry.totp.check(device, clean_answer(text))
+    try:
+        registry.totp.check(device, clean_answer(text))
+    except NothingEnrolled:
+        raise EnrollmentEnded from None
     return device
 
 

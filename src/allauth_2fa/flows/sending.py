@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from django.utils.crypto import constant_time_compare, salted_hmac
 from django_otp.models import Device
 
-from allauth_2fa import compat
+from allauth_2fa import compat, kept
 from allauth_2fa.exceptions import NotDelivered, NothingEnrolled, NotSent, Refused, TooSoon
 from allauth_2fa.factors import registry
 from allauth_2fa.factors.generic import alone
@@ -132,4 +132,5 @@ def was_sent(device: Device, sent: dict[str, Any]) -> bool:
 
 def _fingerprint(device: Device) -> str:
     """Return what tells one code that was sent from the next, without telling the code."""
-    return salted_hmac("allauth_2fa.sent", f"{device.persistent_id} {getattr(device, 'token', None)}", algorithm="sha256").hexdigest()
+    code = kept.at_rest(getattr(device, "token", None))
+    return salted_hmac("allauth_2fa.sent", f"{device.persistent_id} {code}", algorithm="sha256").hexdigest()
