@@ -60,9 +60,9 @@ def is_pending(client: Client) -> bool:
     return "allauth_2fa_user_id" in client.session and "account_login" in client.session
 
 
-def run_with(settings: str, folder: str) -> None:
-    """Run a folder of tests with other settings, in a process of its own: apps cannot be installed half-way through a run."""
-    command = [sys.executable, "-m", "pytest", f"--ds={settings}", "-p", "no:cacheprovider", folder]
+def run_with(settings: str, *folders: str) -> None:
+    """Run folders of tests with other settings, in a process of its own: apps cannot be installed half-way through a run."""
+    command = [sys.executable, "-m", "pytest", f"--ds={settings}", "-p", "no:cacheprovider", *folders]
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     root = Path(__file__).parents[1]
     run = subprocess.run(command, cwd=root, env=inherited, capture_output=True, text=True, check=False)  # noqa: S603 - our own tests

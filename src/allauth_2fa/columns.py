@@ -34,8 +34,11 @@ logger = logging.getLogger(__name__)
 SECRETS = {"otp_totp.totpdevice": "key", "otp_hotp.hotpdevice": "key"}
 """Which column of which model holds a secret."""
 
-WAITING = "_allauth_2fa_waiting_"
-"""Under which name an instance that was loaded without its owner keeps a sealed text until somebody asks for it."""
+
+class Waiting(str):
+    """A sealed text that was loaded without its owner, until somebody asks for it. It is no hexadecimal number either."""
+
+    __slots__ = ()
 
 
 class AtRest(models.CharField):
@@ -100,18 +103,13 @@ class AtRest(models.CharField):
         if not isinstance(text, str) or isinstance(text, Kept) or not self.concerns(text):
             return
         if "user_id" in data:
-            self._take(instance, text)
+            self.take(instance, text)
         else:
             # Django would load the owner now, and does not know yet from which database.
-            data[WAITING + self.attname] = data.pop(self.attname)
+            data[self.attname] = Waiting(text)
 
-    def wake(self, instance: models.Model) -> None:
-        """Take over the text that was loaded without its owner, who costs one query now."""
-        data = vars(instance)
-        if self.attname not in data and WAITING + self.attname in data:
-            self._take(instance, data.pop(WAITING + self.attname))
-
-    def _take(self, instance: models.Model, text: str) -> None:
+    def take(self, instance: models.Model, text: str) -> None:
+        """Put into the instance what the text is in memory."""
         data = vars(instance)
         data[self.attname] = self.taken(instance, text)
         if isinstance(data[self.attname], Shut):
@@ -173,22 +171,28 @@ class CodeField(AtRest):
         return Digested(text, text, *self.bound(instance))
 
 
-class WakingAttribute(DeferredAttribute):
-    """What a model has in the place of a column that an instance has not loaded, or not opened yet."""
+class ColumnAttribute(DeferredAttribute):
+    """What a model has in the place of the column. It asks for the owner of a secret that was loaded without."""
 
     field: Any
 
+    @sensitive_variables("value")
     def __get__(self, instance: Any, cls: Any = None) -> Any:
-        if instance is not None:
-            self.field.wake(instance)
-        return super().__get__(instance, cls)
+        value = super().__get__(instance, cls)
+        if isinstance(value, Waiting):
+            self.field.take(instance, str(value))
+            return vars(instance)[self.field.attname]
+        return value
+
+    @sensitive_variables("value")
+    def __set__(self, instance: Any, value: Any) -> None:
+        vars(instance)[self.field.attname] = value
 
     def fetch_many(self, instances: Any) -> None:
-        """Open what Django 6.1 has fetched for all instances of a query at once."""
+        """Take over what Django 6.1 has fetched for all instances of a query at once."""
         super().fetch_many(instances)
         for instance in instances:
             self.field.load(instance)
-            self.field.wake(instance)
 
 
 # Which columns
@@ -212,7 +216,7 @@ def _adopt(field: Any) -> None:
     if needed is not None and not isinstance(field, AtRest):
         own = type(field)
         field.__class__ = type(own.__name__, (needed, own), {"__module__": own.__module__, "__qualname__": own.__qualname__})
-        setattr(field.model, field.attname, WakingAttribute(field))
+        setattr(field.model, field.attname, ColumnAttribute(field))
 
 
 def _class_for(field: Any) -> type[AtRest] | None:

@@ -53,8 +53,8 @@ LEAST_LENGTH = 32
 """Characters of the shortest key. Its 192 bits, if they are base 64 as from ``secrets.token_urlsafe``, are more than enough."""
 
 LEAST_BITS = 100
-"""What a key must have if each of its characters were drawn from those that occur in it. It catches what was typed, not what
-was generated: 32 random decimal digits have 106."""
+"""What a key must have if each of its characters were drawn from those that occur in it. It catches what was typed, and not
+what was generated: 32 random hexadecimal digits have more, since nine or more different ones occur."""
 
 
 class CannotOpenError(ValueError):
@@ -78,6 +78,7 @@ class Key:
 # The keys
 
 
+@sensitive_variables("key")
 def weakness(key: object) -> str:
     """Say why an entry of the setting cannot be a key, without showing it; an empty string if it can."""
     if not isinstance(key, str):
@@ -91,6 +92,7 @@ def weakness(key: object) -> str:
     return ""
 
 
+@sensitive_variables("entries")
 def weaknesses(entries: object) -> list[str]:
     """Say what is wrong with the setting, without showing any of it; an empty list if nothing is."""
     if not isinstance(entries, list | tuple):
@@ -101,6 +103,7 @@ def weaknesses(entries: object) -> list[str]:
     return found
 
 
+@sensitive_variables("entries")
 def site_keys() -> tuple[Key, ...]:
     """Return the site's keys, the newest first; none if the setting is empty.
 
@@ -116,6 +119,7 @@ def site_keys() -> tuple[Key, ...]:
     return _derived(tuple(entries))
 
 
+@sensitive_variables("entries")
 def _unusable(entries: object) -> ImproperlyConfigured:
     return ImproperlyConfigured(f"ALLAUTH_2FA_ENCRYPTION_KEYS cannot be used: {'; '.join(weaknesses(entries))}.")
 
@@ -133,6 +137,7 @@ def _derived(entries: tuple[str, ...]) -> tuple[Key, ...]:
         message = "ALLAUTH_2FA_ENCRYPTION_KEYS is set, and cryptography is not installed: pip install 'django-allauth-2fa[encryption]'."
         raise ImproperlyConfigured(message) from None
 
+    @sensitive_variables("entry")
     def derive(entry: str, use: bytes, size: int) -> bytes:
         return HKDF(SHA256(), size, salt=None, info=b"allauth_2fa 1 " + use).derive(entry.encode())
 

@@ -24,6 +24,10 @@ class Kept(str):
         kept.stored, kept.place, kept.owner = stored, place, owner
         return kept
 
+    def __repr__(self) -> str:
+        # Error reports and shells show the representations of whatever is at hand.
+        return f"<{type(self).__name__} of {self.place}>"
+
 
 class Secret(Kept):
     """A secret that is sealed in the database; in a pickle too, since a cache is a place where things are left."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.views import LoginView as AllauthLoginView
@@ -23,6 +25,7 @@ pytestmark = pytest.mark.django_db
 
 OURS = "allauth_2fa.middleware.AllauthTwoFactorMiddleware"
 OTP = "django_otp.middleware.OTPMiddleware"
+KEY = "a key of the checks alone, 0246813579"
 
 
 class StrangerAdapter(DefaultAccountAdapter):
@@ -166,6 +169,7 @@ def test_missing_urls_are_named(settings):
         ("ALLAUTH_2FA_FORMS", []),
         ("ALLAUTH_2FA_REQUIRE_OTP_ON_DEVICE_REMOVAL", "no"),
         ("ALLAUTH_2FA_GUARD_RECHECK", -1),
+        ("ALLAUTH_2FA_ENCRYPTION_KEYS", KEY),
     ],
 )
 def test_a_setting_that_holds_what_it_cannot_is_named(settings, name, value):
@@ -196,6 +200,31 @@ def test_factors_that_cannot_be_used_are_named(settings, factors):
     assert ids("E010") == ["allauth_2fa.E010"]
     settings.ALLAUTH_2FA_FACTORS = ["recovery_codes", "totp"]
     assert ids("E010") == []
+
+
+@pytest.mark.parametrize(("keys", "number"), [(["short"], 1), ([KEY, "a" * 50, None], 2), ([KEY, KEY], 1)])
+def test_keys_that_cannot_be_used_are_named(settings, keys, number):
+    assert ids("E012") == []
+    settings.ALLAUTH_2FA_ENCRYPTION_KEYS = keys
+    assert ids("E012") == ["allauth_2fa.E012"] * number
+    settings.ALLAUTH_2FA_ENCRYPTION_KEYS = [KEY]
+    assert ids("E012") == ids("E013") == []
+
+
+def test_keys_without_the_library_are_named(settings, monkeypatch):
+    monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives.ciphers.aead", None)
+    settings.ALLAUTH_2FA_ENCRYPTION_KEYS = [f"{KEY}, and nobody has used it yet"]
+    assert ids("E013") == ["allauth_2fa.E013"]
+
+
+def test_readable_secrets_are_named_when_the_site_is_deployed(settings):
+    def found():
+        return [message.id for message in run_checks(include_deployment_checks=True) if message.id == "allauth_2fa.W007"]
+
+    assert ids("W007") == []
+    assert found() == ["allauth_2fa.W007"]
+    settings.ALLAUTH_2FA_ENCRYPTION_KEYS = [KEY]
+    assert found() == []
 
 
 def test_sessions_in_signed_cookies_are_named(settings):

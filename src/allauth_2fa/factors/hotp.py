@@ -41,15 +41,15 @@ class HotpFactor(Factor):
         return HOTPDevice
 
     def recognizes(self, device: Device, answer: str) -> bool:
-        """Tell whether the answer has the shape of one code, or of two in a row."""
+        """Tell whether the answer has the shape of one code, or of two in a row. A token whose secret cannot be read has none."""
         digits = cast("HOTPDevice", device).digits
-        return answer.isascii() and answer.isdigit() and len(answer) in {digits, 2 * digits}
+        return answer.isascii() and answer.isdigit() and len(answer) in {digits, 2 * digits} and not columns.is_shut(device)
 
     @sensitive_variables("answer")
     def accepts(self, device: Device, answer: str) -> bool:
         """Tell whether the answer is one of the next codes of the device, or two in a row. Nothing is written."""
         row = cast("HOTPDevice", device)
-        if not self.recognizes(row, answer) or columns.is_shut(row):
+        if not self.recognizes(row, answer):
             return False
         if len(answer) == 2 * row.digits:
             return _resynchronized(row, answer) is not None

@@ -57,14 +57,12 @@ class TotpFactor(Factor):
         return TOTPDevice
 
     def recognizes(self, device: Device, answer: str) -> bool:
-        """Tell whether the answer has the shape of this device's codes."""
-        return answer.isascii() and answer.isdigit() and len(answer) == device.digits
+        """Tell whether the answer has the shape of this device's codes. One whose secret cannot be read has none."""
+        return answer.isascii() and answer.isdigit() and len(answer) == device.digits and not columns.is_shut(device)
 
     def accepts(self, device: Device, answer: str) -> bool:
         """Tell whether the device would take the answer now. Nothing is written."""
-        if not self.recognizes(device, answer) or columns.is_shut(device):
-            return False
-        return read(device, answer, device.tolerance, device.last_t + 1) is not None
+        return self.recognizes(device, answer) and read(device, answer, device.tolerance, device.last_t + 1) is not None
 
     @sensitive_variables("answer")
     def judge(self, device: Device, answer: str) -> None:
@@ -151,10 +149,10 @@ class TotpFactor(Factor):
             NothingEnrolled: the secret cannot be read, so that no code belongs to it.
             Refused: the code does not belong to the secret.
         """
-        if not self.recognizes(device, answer):
-            raise Refused
         if columns.refuses(device):
             raise NothingEnrolled
+        if not self.recognizes(device, answer):
+            raise Refused
         reading = read(device, answer, device.tolerance, 0)
         if reading is not None:
             return reading

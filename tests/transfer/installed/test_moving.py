@@ -34,6 +34,24 @@ def test_an_app_and_its_recovery_codes_become_two_authenticators(migrate, alice,
     assert sorted(there(alice)["recovery_codes"].data["migrated_codes"]) == codes
 
 
+def test_a_secret_that_is_encrypted_here_arrives_readable_and_what_cannot_be_read_is_reported(
+    migrate, switch, client, alice, bob, settings, there
+):
+    settings.ALLAUTH_2FA_ENCRYPTION_KEYS = ["a key that the site has lost, 24681012141618"]
+    TOTPDevice.objects.create(user=bob)
+    settings.ALLAUTH_2FA_ENCRYPTION_KEYS = ["the key that the site has, 13579111315171921"]
+    phone = TOTPDevice.objects.create(user=alice)
+    printed = migrate()
+    assert there(alice)["totp"].data == {"secret": b32encode(bytes.fromhex(phone.key)).decode()}
+    assert there(bob) == {}
+    assert "its secret cannot be read" in printed
+    code = code_of(phone)
+    switch()
+    give_password(client, alice)
+    assert answer_there(client, code).status_code == 302
+    assert is_logged_in(client)
+
+
 def test_nothing_is_removed_here(migrate, alice, phone, codes):
     migrate()
     assert TOTPDevice.objects.get(user=alice).key == phone.key

@@ -69,7 +69,7 @@ class Command(BaseCommand):
 
     def _sweep_all(self) -> dict[str, Tally]:
         try:
-            if self.action is not Action.STATUS and not encryption.site_keys():
+            if not encryption.site_keys() and self.action is not Action.STATUS:
                 raise CommandError(f"ALLAUTH_2FA_ENCRYPTION_KEYS is empty: there is no key to {self.action.value} with.")
             return {column.place: self._sweep(column) for column in columns()}
         except ImproperlyConfigured as error:
