@@ -12,6 +12,7 @@ A field's class, and not signals alone: a save that fails leaves no sealed text 
 from __future__ import annotations
 
 import logging
+from abc import abstractmethod
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -58,21 +59,21 @@ class AtRest(models.CharField):
         """Return what the texts of this instance are bound to: place and owner."""
         return self.place, self.owner(instance.user_id)
 
+    @abstractmethod
     def kept(self, instance: models.Model, value: Any) -> Any:
         """Return the value with the text that is to be kept of it for the owner of the instance."""
-        raise NotImplementedError
 
     def renewed(self, value: Kept) -> Any:
         """Return what is to be written of a value that may have been loaded a while ago."""
         return value
 
+    @abstractmethod
     def concerns(self, text: str) -> bool:
         """Tell whether a loaded text stands for something else in memory."""
-        raise NotImplementedError
 
+    @abstractmethod
     def taken(self, instance: models.Model, text: str) -> str:
         """Return what such a text is in memory."""
-        raise NotImplementedError
 
     # What Django asks a field for
 

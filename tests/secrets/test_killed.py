@@ -6,11 +6,15 @@ import os
 import signal
 import subprocess
 import sys
+from io import StringIO
 from pathlib import Path
+from threading import Event
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.db import connection, transaction
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from allauth_2fa import columns, encryption, kept
@@ -127,6 +131,34 @@ def test_people_enroll_and_log_in_while_keys_are_rotated(alice, devices, use):  
     mine = TOTPDevice.objects.filter(pk__in=devices)
     assert {encryption.key_id(text) for text in mine.values_list("key", flat=True)} == {newest.id}
     User.objects.filter(pk__in=[user.pk for user in users]).delete()
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite locks no rows")
+def test_a_row_that_somebody_holds_is_not_waited_for(devices, use):
+    use(NEW, OLD)
+    first, last = min(devices), max(devices)
+    held_now, done = Event(), Event()
+
+    def hold():
+        with transaction.atomic():
+            TOTPDevice.objects.select_for_update().get(pk=last)
+            held_now.set()
+            assert done.wait(30)
+
+    def encrypt():
+        assert held_now.wait(30)
+        try:
+            call_command("allauth_2fa_secrets", "encrypt", verbosity=0, stdout=StringIO())
+        except CommandError as error:
+            return str(error)
+        finally:
+            done.set()
+
+    assert at_once(hold, encrypt) == [None, "1 rows were busy. Run it again."]
+    assert held(TOTPDevice.objects.get(pk=first)).startswith("siv1:")
+    assert not held(TOTPDevice.objects.get(pk=last)).startswith("siv1:")
+    call_command("allauth_2fa_secrets", "encrypt", verbosity=0, stdout=StringIO())
+    assert held(TOTPDevice.objects.get(pk=last)).startswith("siv1:")
 
 
 def test_of_many_who_replace_and_confirm_one_setup_one_secret_is_confirmed(alice, use):  # noqa: F811 - the same

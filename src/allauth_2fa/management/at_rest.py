@@ -198,29 +198,27 @@ def _work_off(column: AtRest, action: Action, changes: Sequence[Change], tally: 
 
 
 def _write(column: AtRest, changes: Sequence[Change], using: str) -> int:
-    """Write those changes whose rows are still as they were read and nobody else holds; return how many that were."""
+    """Write those changes whose rows nobody else holds and are still as they were read; return how many that were."""
     with transaction.atomic(using=using):
-        free = _lock(column, changes, using)
-        return _update(column, [change for change in changes if free is None or change.row.pk in free], using)
+        free = _lock(column, [change.row.pk for change in changes], using)
+        mine = [change for change in changes if change.row.pk in free]
+        return _update(column, mine, using) if mine else 0
 
 
-def _lock(column: AtRest, changes: Sequence[Change], using: str) -> set[Any] | None:
-    """Lock the rows that nobody holds, and return their keys; None where rows are not locked.
+def _lock(column: AtRest, pks: list[Any], using: str) -> set[Any]:
+    """Lock the rows that nobody else holds, and return their keys.
 
-    Nobody is waited for: a batch that waits for one row while it holds others would stop the others' logins, and in the
-    worst case one of them would be broken off.
+    Nobody is waited for: a batch that waits for one row while it holds others would hold up logins, and in the worst case
+    one of them would be broken off. SQLite locks no rows, and a transaction there must not begin with a question.
     """
     features = connections[using].features
-    if not features.has_select_for_update:
-        return None
-    rows = column.model._base_manager.using(using).filter(pk__in=[change.row.pk for change in changes])  # noqa: SLF001 - documented
-    return set(rows.select_for_update(skip_locked=features.has_select_for_update_skip_locked).values_list("pk", flat=True))
+    rows = column.model._base_manager.using(using).filter(pk__in=pks)  # noqa: SLF001 - Django documents it
+    free = rows.select_for_update(skip_locked=features.has_select_for_update_skip_locked).values_list("pk", flat=True)
+    return set(free if features.has_select_for_update else pks)
 
 
 def _update(column: AtRest, changes: Sequence[Change], using: str) -> int:
     """Run one conditional UPDATE a row, all in one go: an optimisation, ten times as fast as ``update()`` for each."""
-    if not changes:
-        return 0
     connection, meta = connections[using], cast("Any", column.model)._meta  # noqa: SLF001 - Django documents it
     quote = connection.ops.quote_name
     key, owner = meta.pk, meta.get_field("user")
