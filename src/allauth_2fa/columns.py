@@ -139,7 +139,7 @@ class SecretField(AtRest):
         return sealed(value, value.place, value.owner) if isinstance(value, Secret) else value
 
     def concerns(self, text: str) -> bool:
-        return bool(text) and not bytes_of(text)
+        return encryption.is_sealed(text) or (bool(text) and not bytes_of(text))
 
     def taken(self, instance: models.Model, text: str) -> str:
         return opened(text, *self.bound(instance))

@@ -1,9 +1,9 @@
 """Secrets and codes as the database keeps them: sealed by the keys in ``ALLAUTH_2FA_ENCRYPTION_KEYS``, the newest first.
 
-A sealed secret is ``siv1:``, then base 85 of four bytes that name the key, sixteen that authenticate (AES-SIV, RFC 5297)
-and as many as the secret has: 80 characters for the 40 bytes that django-otp's column can hold at most, so that every
-secret fits. It is bound to its column and its owner, and means nothing elsewhere. A secret is a hexadecimal number, which
-has neither ``:`` nor ``s``: nobody takes one for the other, and code that knows nothing of this module cannot make codes of
+A sealed secret is ``~``, which says how it was made, then base 64 of three bytes that name the key, sixteen that authenticate
+(AES-SIV, RFC 5297) and as many as the secret has: 80 characters for the 40 bytes that django-otp's column can hold at most,
+so that every secret fits. It is bound to its column and its owner, and means nothing elsewhere. A secret is a hexadecimal
+number, which has no ``~``: nobody takes one for the other, and code that knows nothing of this module cannot make codes of
 what is sealed.
 
 The same secret of the same owner gives the same text under the same key. So a column can be compared with what it must
@@ -18,7 +18,8 @@ from __future__ import annotations
 
 import json
 import math
-from base64 import b85decode, b85encode
+from base64 import b85encode
+from binascii import a2b_base64, b2a_base64
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -33,13 +34,13 @@ from . import app_settings
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
-SEALED = "siv1:"
-"""How a sealed secret begins."""
+SEALED = "~"
+"""How a sealed secret begins. What is made in another way, one day, begins in another way."""
 
 LONGEST = 40
 """Bytes of the longest secret: django-otp's column has 80 hexadecimal digits."""
 
-NAME_SIZE, TAG_SIZE = 4, 16
+NAME_SIZE, TAG_SIZE = 3, 16
 
 DIGESTED = ":"
 """How the digest of a code begins."""
@@ -68,10 +69,12 @@ class Key:
     name: bytes
     siv: AESSIV
     digesting: bytes
+    mismatch: type[Exception]
+    """What ``siv`` raises where it is not the right key, owner, column or text."""
 
     @property
     def id(self) -> str:
-        """The name by which logs and the command call the key: eight hexadecimal digits that tell nothing of it."""
+        """The name by which logs and the command call the key: six hexadecimal digits that tell nothing of it."""
         return self.name.hex()
 
 
@@ -130,7 +133,8 @@ def _derived(entries: tuple[str, ...]) -> tuple[Key, ...]:
     if weaknesses(entries):
         raise _unusable(entries)
     try:
-        from cryptography.hazmat.primitives.ciphers.aead import AESSIV  # noqa: PLC0415 - an optional library
+        from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - an optional library
+        from cryptography.hazmat.primitives.ciphers.aead import AESSIV  # noqa: PLC0415 - the same
         from cryptography.hazmat.primitives.hashes import SHA256  # noqa: PLC0415 - the same
         from cryptography.hazmat.primitives.kdf.hkdf import HKDF  # noqa: PLC0415 - the same
     except ImportError:
@@ -146,6 +150,7 @@ def _derived(entries: tuple[str, ...]) -> tuple[Key, ...]:
             name=derive(entry, b"name", NAME_SIZE),
             siv=AESSIV(derive(entry, b"secrets", 64)),
             digesting=derive(entry, b"codes", 32),
+            mismatch=InvalidTag,
         )
         for entry in entries
     )
@@ -178,7 +183,7 @@ def seal(secret: bytes, key: Key, place: str, owner: str) -> str:
         place: the name of the column, which must not change.
         owner: the primary key of the user, as text.
     """
-    return SEALED + b85encode(key.name + key.siv.encrypt(secret, _bound(place, owner))).decode("ascii")
+    return SEALED + _as_text(key.name + key.siv.encrypt(secret, _bound(place, owner)))
 
 
 @sensitive_variables("secret")
@@ -192,12 +197,10 @@ def unseal(text: str, place: str, owner: str) -> bytes:
     named = [key for key in site_keys() if key.name == packed[:NAME_SIZE]]
     if not named:
         raise CannotOpenError(f"ALLAUTH_2FA_ENCRYPTION_KEYS has no key {packed[:NAME_SIZE].hex()}")
-    from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - an optional library; where there is a key, it is there
-
     for key in named:
         try:
             return key.siv.decrypt(packed[NAME_SIZE:], _bound(place, owner))
-        except InvalidTag:
+        except key.mismatch:
             continue
     raise CannotOpenError("it was changed, or it belongs to another user")
 
@@ -210,12 +213,16 @@ def _unpacked(text: str) -> bytes:
     """Return the bytes of a sealed text. There is one way to write them: all others are refused."""
     packed = text.removeprefix(SEALED)
     try:
-        found = b85decode(packed)
+        found = a2b_base64(packed + "=" * (-len(packed) % 4))
     except ValueError:
         found = b""
-    if len(found) <= NAME_SIZE + TAG_SIZE or b85encode(found).decode("ascii") != packed:
+    if len(found) <= NAME_SIZE + TAG_SIZE or _as_text(found) != packed:
         raise CannotOpenError("it is damaged")
     return found
+
+
+def _as_text(packed: bytes) -> str:
+    return b2a_base64(packed, newline=False).decode("ascii").rstrip("=")
 
 
 # Codes that were sent

@@ -305,7 +305,7 @@ def test_stopped_from_the_keyboard_it_says_so_and_goes_on_the_next_time(phones, 
     with before_each("UPDATE", TABLE, act):
         assert "run it again" in run("encrypt", batch_size=2, code=INTERRUPTED)
     assert usable(phones)
-    assert sum(text.startswith("siv1:") for text in texts(phones)) == 4
+    assert sum(text.startswith("~") for text in texts(phones)) == 4
     assert "now encrypted: 3" in run("encrypt")
 
 

@@ -52,7 +52,7 @@ def test_no_code_is_accepted_by_django_otp(lost, caplog):
 def test_no_code_made_of_what_is_stored_is_accepted(lost):
     device, _codes = lost
     text = held(device)
-    guesses = [text.encode(), text.removeprefix("siv1:").encode(), b"", bytes(20)]
+    guesses = [text.encode(), text.removeprefix("~").encode(), b"", bytes(20)]
     assert [code for guess in guesses for code in codes_of(guess) if device.verify_token(code)] == []
     with pytest.raises(Error):
         _ = device.bin_key
@@ -151,7 +151,7 @@ def test_a_new_secret_makes_the_same_instance_usable_again(lost):
     assert TOTPDevice.objects.get().key == "ab" * 20
 
 
-@pytest.mark.parametrize("text", ["no secret", "abc", "siv1:", "siv2:abcdef", "00" * 20 + "g0", " " * 40])
+@pytest.mark.parametrize("text", ["no secret", "abc", "~", "!abcdef", "00" * 20 + "g0", " " * 40])
 def test_what_is_no_secret_at_all_refuses_as_well_with_keys_and_without(client, alice, phone, use, text):
     put(phone, text)
     for keys in ([NEW], []):
