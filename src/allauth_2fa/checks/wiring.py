@@ -1,4 +1,4 @@
-"""System checks: each way in which the wiring can be wrong, by a stable id.
+"""Whether everything is wired: adapter, stage, middleware, URLs, settings, factors, stores.
 
 An error means that somebody may get in without a proof, or nobody at all; a warning, that something is weaker than it
 looks. ``docs/checks.md`` lists them.
@@ -9,24 +9,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from allauth.account.adapter import get_adapter
-from django.apps import apps
 from django.conf import settings
-from django.contrib.auth.views import LoginView
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
-from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, reverse
+from django.urls import NoReverseMatch, reverse
 from django.utils.module_loading import import_string
 
-from . import app_settings, compat, encryption
-from .adapter import LATER_STAGES, STAGE, OTPAdapter, TwoFactorAdapterMixin
-from .factors import registry
-from .middleware import AllauthTwoFactorMiddleware
-from .notices import NOTICES
+from allauth_2fa import app_settings, compat, encryption
+from allauth_2fa.adapter import LATER_STAGES, STAGE, OTPAdapter, TwoFactorAdapterMixin
+from allauth_2fa.factors import registry
+from allauth_2fa.middleware import AllauthTwoFactorMiddleware
+from allauth_2fa.notices import NOTICES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from django.contrib.admin import AdminSite
 
 Messages = list[checks.CheckMessage]
 
@@ -253,57 +249,3 @@ def check_cache(**_kwargs: Any) -> Messages:
         return []
     hint = "allauth's limits on passwords and reauthentications count in the default cache. Use one that keeps what it is given."
     return [checks.Warning("The default cache keeps nothing, so that allauth limits nothing.", hint=hint, id="allauth_2fa.W004")]
-
-
-@checks.register(checks.Tags.security)
-def check_admin_sites(**_kwargs: Any) -> Messages:
-    """W005: an admin site shows a login form of its own."""
-    if not apps.is_installed("django.contrib.admin"):
-        return []
-    return [
-        checks.Warning(
-            f"The admin site '{site.name}' shows a login form of its own.",
-            hint="The guard asks those who log in there for their second factor. allauth_2fa.admin.secure_admin_site(site) "
-            "sends them through allauth and lets nobody in without one.",
-            id="allauth_2fa.W005",
-        )
-        for site in sorted(_admin_sites(), key=lambda site: site.name)
-        # Whoever sends the login elsewhere, as secure_admin_site() and the snippet of 0.x do, replaces it on the site itself.
-        if "login" not in vars(site)
-    ]
-
-
-def _admin_sites() -> list[AdminSite]:
-    """Return the admin sites that the URLconf serves."""
-    found = {}
-    for pattern in _patterns():
-        site = getattr(pattern.callback, "admin_site", None)
-        if site is not None:
-            found[id(site)] = site
-    return list(found.values())
-
-
-@checks.register(checks.Tags.security)
-def check_foreign_logins(**_kwargs: Any) -> Messages:
-    """W006: a view of Django's logs in. E009: django-otp-webauthn's own login is open."""
-    messages: Messages = []
-    for pattern in _patterns():
-        view = getattr(pattern.callback, "view_class", None)
-        where = f"{pattern.pattern}"
-        if isinstance(view, type) and issubclass(view, LoginView):
-            hint = "The guard asks those who log in there for their second factor. allauth's login does so with e-mail verification too."
-            messages.append(checks.Warning(f"'{where}' is a login view that is not allauth's.", hint=hint, id="allauth_2fa.W006"))
-        if isinstance(view, type) and view.__module__ == "django_otp_webauthn.views" and "Authentication" in view.__name__:
-            hint = "It logs in by itself, passwordless by default. Do not include django_otp_webauthn.urls."
-            messages.append(checks.Error(f"'{where}' is django-otp-webauthn's own login.", hint=hint, id="allauth_2fa.E009"))
-    return messages
-
-
-def _patterns(resolver: URLResolver | None = None) -> Iterator[URLPattern]:
-    if not settings.ROOT_URLCONF:
-        return
-    for entry in (resolver or get_resolver()).url_patterns:
-        if isinstance(entry, URLResolver):
-            yield from _patterns(entry)
-        else:
-            yield entry

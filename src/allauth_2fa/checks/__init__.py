@@ -1,0 +1,7 @@
+"""System checks: each way in which the installation can be wrong, by a stable id. ``docs/checks.md`` lists them."""
+
+from __future__ import annotations
+
+from . import doors, wiring
+
+__all__ = ["doors", "wiring"]

@@ -1,0 +1,200 @@
+"""Each view that lets somebody in and is not allauth's is named, with whether the guard covers it; no other view is."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import pytest
+from allauth.account.views import LoginView as AllauthLoginView
+from django.conf.urls.i18n import i18n_patterns
+from django.contrib import admin
+from django.contrib.auth.views import PasswordResetConfirmView
+from django.core.checks import run_checks
+from django.test import override_settings
+from django.urls import include, path, re_path
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+
+from allauth_2fa.admin import secure_admin_site
+from allauth_2fa.checks import scan
+from allauth_2fa.checks.recognize import KNOWN, Kind
+
+from . import views
+from .test_checks import middleware, urls
+
+pytestmark = pytest.mark.django_db
+
+OURS = "allauth_2fa.middleware.AllauthTwoFactorMiddleware"
+
+
+def doors(*patterns):
+    """Return the doors of a URLconf."""
+    with override_settings(ROOT_URLCONF=urls(*patterns)):
+        return [(door.route, door.view, door.kind) for door in scan.doors()]
+
+
+def kind_of(view):
+    """Return what a view is taken for, None if it is no door."""
+    found = doors(path("door/", view))
+    return found[0][2] if found else None
+
+
+def messages(*patterns):
+    with override_settings(ROOT_URLCONF=urls(*patterns)):
+        found = [message for message in run_checks() if str(message.id).startswith("allauth_2fa.")]
+    return {message.id.removeprefix("allauth_2fa."): message.msg for message in found}
+
+
+# Views that log in by a session
+
+
+DOORS = {
+    "by another name": views.by_name,
+    "by the module": views.by_module,
+    "by the whole path": views.by_whole_path,
+    "by a late import": views.by_late_import,
+    "the async way": views.by_async,
+    "in a function inside": views.by_inner,
+    "in a helper": views.by_helper,
+    "derived from Django's": views.Own.as_view(),
+    "in a method": views.HomeMade.as_view(),
+    "in a static method": views.Static.as_view(),
+    "behind a reset": views.ResetThatLogsIn.as_view(),
+    "behind a reset, as an argument": PasswordResetConfirmView.as_view(post_reset_login=True),
+    "a callable object": views.CallableView(),
+    "a partial": views.logs_in,
+    "a decorated function": never_cache(csrf_exempt(views.by_name)),
+    "a decorated class": never_cache(views.Own.as_view()),
+    "a silently decorated function": views.silent(views.by_name),
+    "a silently decorated class": views.silent(views.Own.as_view()),
+    "a bound method": views.Own().dispatch,
+    "one of Django Ninja's": views.PathView(views.Operation(views.plain), views.Operation(views.by_name)).get_view(),
+    "one of an old Django Ninja's": views.PathView(views.Operation(views.by_name)).serve,
+}
+
+
+@pytest.mark.parametrize("view", DOORS.values(), ids=DOORS)
+def test_a_view_that_logs_in_is_found_however_it_is_wrapped(view):
+    assert kind_of(view) is Kind.SESSION
+
+
+NO_DOORS = {
+    "plain": views.plain,
+    "a method of that name": views.by_impostor,
+    "the module for something else": views.by_logout,
+    "silently decorated": views.silent(views.plain),
+    "a circle": views.circle,
+    "an unfilled closure": views.unfilled(),
+    "allauth's": AllauthLoginView.as_view(),
+    "a reset that logs nobody in": PasswordResetConfirmView.as_view(),
+    "one of Django Ninja's": views.PathView(views.Operation(views.plain, views.Session())).get_view(),
+    "sessions of REST framework's": views.viewset(views.named("shop.api.Orders", authentication_classes=[views.Session])),
+    "decided later": views.viewset(views.named("shop.api.Odd", authentication_classes=property(lambda _self: []))),
+}
+
+
+@pytest.mark.parametrize("view", NO_DOORS.values(), ids=NO_DOORS)
+def test_a_view_that_logs_nobody_in_is_not(view):
+    assert kind_of(view) is None
+
+
+def test_no_page_of_this_package_or_of_allauth_is_a_door():
+    assert doors() == []
+
+
+def test_a_door_is_named_with_its_whole_route_and_its_class():
+    nested = include(([path("in/", include([re_path(r"^(?P<shop>\w+)/login$", views.Own.as_view())]))], "shop"), namespace="one")
+    assert doors(path("shops/", nested)) == [(r"shops/in/^(?P<shop>\w+)/login$", "tests.checks.views.Own", Kind.SESSION)]
+
+
+def test_a_door_behind_a_language_is_found():
+    found = doors(*i18n_patterns(path("door/", views.by_name)))
+    assert [(view, kind) for _route, view, kind in found] == [("tests.checks.views.by_name", Kind.SESSION)]
+
+
+def test_the_function_behind_a_view_without_a_name_is_named():
+    view = views.PathView(views.Operation(views.plain), views.Operation(views.plain, views.NinjaBasic())).get_view()
+    assert doors(path("door/", view)) == [("door/", "tests.checks.views.plain", Kind.PASSWORD)]
+
+
+# Views of other packages
+
+
+OF_PACKAGES = {
+    "authtoken": (views.ObtainAuthToken.as_view(), Kind.TOKEN),
+    "Simple JWT": (views.TokenObtainPairView.as_view(), Kind.TOKEN),
+    "dj-rest-auth": (views.DjRestAuthLogin.as_view(), Kind.TOKEN),
+    "derived from dj-rest-auth's": (csrf_exempt(views.SocialLogin.as_view()), Kind.TOKEN),
+    "knox": (views.viewset(views.named("knox.views.LoginView")), Kind.TOKEN),
+    "Basic among others": (views.viewset(views.named("shop.a.A", authentication_classes=[views.Session, views.Basic])), Kind.PASSWORD),
+    "derived from Basic": (views.viewset(views.named("shop.a.A", authentication_classes=(views.OwnBasic,))), Kind.PASSWORD),
+    "Basic of Django Ninja's": (views.PathView(views.Operation(views.plain, views.NinjaBasic())).get_view(), Kind.PASSWORD),
+}
+
+
+@pytest.mark.parametrize(("view", "kind"), OF_PACKAGES.values(), ids=OF_PACKAGES)
+def test_a_view_of_a_package_is_known_by_its_name(view, kind):
+    assert kind_of(view) is kind
+
+
+def test_the_names_of_what_is_installed_here_are_still_theirs():
+    installed = [name for name in KNOWN if importlib.util.find_spec(name.partition(".")[0])]
+    assert "django_otp_webauthn.views.CompleteCredentialAuthenticationView" in installed
+    for name in installed:
+        module, _dot, view = name.rpartition(".")
+        spec = importlib.util.find_spec(module)
+        assert f"class {view}(" in spec.loader.get_source(module)
+
+
+# What the checks say
+
+
+def test_the_checks_say_of_each_door_whether_it_is_covered(settings):
+    found = messages(
+        path("door/", views.by_name),
+        path("token/", views.ObtainAuthToken.as_view()),
+        path("admin/", admin.AdminSite("own").urls),
+        path("orders/", views.viewset(views.named("shop.api.Orders", authentication_classes=[views.Basic]))),
+        path("passkey/", views.named("django_otp_webauthn.views.BeginCredentialAuthenticationView").as_view()),
+    )
+    assert {"W005", "W006", "W030", "W031", "E009"} <= set(found)
+    assert "'door/'" in found["W006"]
+    assert "tests.checks.views.by_name" in found["W006"]
+    assert "The guard asks" in found["W006"]
+    assert "The guard asks" in found["W005"]
+    assert "'admin/login/'" in found["W005"]
+    assert "The guard does not watch" in found["W030"]
+    assert "The guard does not watch" in found["W031"]
+    assert "shop.api.Orders" in found["W031"]
+
+
+def test_without_the_guard_no_door_is_covered(settings):
+    settings.MIDDLEWARE = middleware(settings, without=[OURS])
+    found = messages(path("door/", views.by_name), path("admin/", admin.AdminSite("own").urls))
+    assert "the guard is missing" in found["W006"]
+    assert "the guard is missing" in found["W005"]
+
+
+def test_a_subclass_of_the_guard_covers_as_well(settings):
+    settings.MIDDLEWARE = [entry.replace(OURS, "tests.checks.test_checks.GuardOfTheProject") for entry in settings.MIDDLEWARE]
+    assert scan.guard_is_on()
+
+
+def test_many_views_that_take_passwords_are_one_message_that_names_some():
+    many = [
+        path(f"{number}/{part}/", views.viewset(views.named(f"shop.api.View{number}", authentication_classes=[views.Basic])))
+        for number in range(8)
+        for part in ("list", "detail")
+    ]
+    found = messages(*many)
+    assert "shop.api.View0, shop.api.View1, shop.api.View2, shop.api.View3, shop.api.View4 and 3 more" in found["W031"]
+
+
+def test_a_secured_admin_site_is_no_door():
+    site = secure_admin_site(admin.AdminSite("secured"))
+    assert doors(path("admin/", site.urls)) == []
+
+
+def test_without_a_urlconf_there_are_no_doors(settings):
+    settings.ROOT_URLCONF = ""
+    assert scan.doors() == []
