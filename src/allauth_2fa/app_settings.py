@@ -28,7 +28,7 @@ class Setting:
     meaning: str
     minimum: int | None = None
     is_secret: bool = False
-    """Whether no message may show the value."""
+    """Whether the value is nobody's business: no check, no report and no message shows it."""
 
     @property
     def full_name(self) -> str:

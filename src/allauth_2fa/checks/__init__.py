@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from . import doors, wiring
+from . import doors, factors, wiring
 
-__all__ = ["doors", "wiring"]
+__all__ = ["doors", "factors", "wiring"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dis
 import inspect
 from enum import Enum
+from functools import lru_cache
 from types import CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -118,21 +119,17 @@ def _takes_passwords(layer: Any) -> Kind | None:
 
 def _calls_login(layer: Any) -> Kind | None:
     """Recognize a view that calls Django's ``login()``."""
-    return Kind.SESSION if any(_logs_in(function, DEEPEST) for function in _functions(layer)) else None
+    if isinstance(layer, type):
+        return Kind.SESSION if any(_class_logs_in(base) for base in inspect.getmro(layer) if not _is_of_others(base)) else None
+    return Kind.SESSION if isinstance(layer, FunctionType) and not _is_of_others(layer) and _logs_in(layer, DEEPEST) else None
 
 
-def _functions(layer: Any) -> list[FunctionType]:
-    """Return the code of a view: a function, or the methods of a class, without those of :data:`OF_OTHERS`."""
-    found = [inner for method in _methods(layer) for inner in layers(method)] if isinstance(layer, type) else [layer]
-    return [function for function in found if isinstance(function, FunctionType) and not _is_of_others(function)]
-
-
-def _methods(view: type) -> Iterator[FunctionType]:
-    for base in inspect.getmro(view):
-        for member in vars(base).values():
-            plain = getattr(member, "__func__", member)
-            if isinstance(plain, FunctionType) and not _is_of_others(base):
-                yield plain
+@lru_cache(maxsize=1024)  # views share their bases
+def _class_logs_in(base: type) -> bool:
+    """Tell whether a method of the class itself, whatever decorates it, logs in."""
+    plain = (getattr(member, "__func__", member) for member in vars(base).values())
+    found = (inner for member in plain if isinstance(member, FunctionType) for inner in layers(member))
+    return any(isinstance(inner, FunctionType) and not _is_of_others(inner) and _logs_in(inner, DEEPEST) for inner in found)
 
 
 def _is_of_others(found: Any) -> bool:

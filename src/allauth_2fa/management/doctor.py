@@ -1,0 +1,214 @@
+"""The whole wiring, as a page that can be pasted into a bug report: names, versions and order, and nothing that is secret.
+
+Each part is read by itself. One that cannot be read says so by the kind of its error, whose words may hold an address or
+a password, and the others are there all the same.
+"""
+
+from __future__ import annotations
+
+import platform
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+from allauth.account.adapter import get_adapter
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core import checks
+from django.db import connections
+from django.urls import NoReverseMatch, reverse
+
+from allauth_2fa import app_settings, urls
+from allauth_2fa.checks import scan
+from allauth_2fa.factors import registry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Part = dict[str, Any] | list[Any]
+
+PACKAGES = ("django-allauth-2fa", "django", "django-allauth", "django-otp")
+
+BESIDE = ("segno", "cryptography", "webauthn", "djangorestframework", "django-ninja")
+"""Packages that matter where they are installed, beside those that the factors come from."""
+
+RELATED_APPS = ("allauth", "django_otp", "otp_", "django.contrib.sessions", "django.contrib.sites", "django.contrib.admin")
+"""How the names of the apps begin that have to do with logins."""
+
+COOKIE = ("AGE", "SECURE", "HTTPONLY", "SAMESITE", "PATH")
+
+OURS = "allauth_2fa."
+
+LONGEST_VALUE = 200
+"""Characters of the longest setting that is shown."""
+
+
+def report(*, counts: bool = False) -> dict[str, Part]:
+    """Return every part of the report by its name.
+
+    Args:
+        counts: also count the users that hold a factor, for two queries and one a factor.
+    """
+    parts: dict[str, Callable[[], Part]] = {
+        "versions": versions,
+        "databases": databases,
+        "settings": changed_settings,
+        "apps": _related_apps,
+        "middleware": lambda: list(settings.MIDDLEWARE),
+        "login": login,
+        "factors": factors,
+        "urls": url_names,
+        "sessions": sessions,
+        "caches": lambda: {alias: config.get("BACKEND", "") for alias, config in settings.CACHES.items()},
+        "doors": doors,
+        **({"users": users} if counts else {}),
+        "checks": findings,
+    }
+    return {name: _read(part) for name, part in parts.items()}
+
+
+def _read(part: Callable[[], Part]) -> Part:
+    try:
+        return part()
+    except Exception as error:  # noqa: BLE001 - a broken site is what this is for
+        return {UNREADABLE: type(error).__name__}
+
+
+UNREADABLE = "could not be read"
+
+
+def count(parts: dict[str, Part], level: str) -> int:
+    """Return how many findings of our checks have that level. Checks that cannot be run are an error."""
+    found = parts["checks"]
+    return sum(entry["level"] == level for entry in found) if isinstance(found, list) else int(level == "error")
+
+
+# The parts
+
+
+def versions() -> Part:
+    """Return the versions of Python, of the packages that matter, and of those that the factors come from."""
+    theirs = metadata.packages_distributions()
+    packages = [factor.model.__module__.partition(".")[0] for factor in registry.factors()]
+    plugins = sorted({name for package in packages for name in theirs.get(package, ())} - {*PACKAGES})
+    named = [*PACKAGES, *plugins, *(name for name in BESIDE if name not in plugins)]
+    found = {name: installed_version(name) for name in named}
+    return {"python": platform.python_version(), **{name: version for name, version in found.items() if version}}
+
+
+def installed_version(package: str) -> str:
+    """Return the version of a package, an empty text if it is not installed."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def databases() -> Part:
+    """Return the kind and the version of each database, and nothing of where it is."""
+    return {alias: f"{connections[alias].display_name} {server_version(connections[alias])}" for alias in connections}
+
+
+def server_version(connection: Any) -> str:
+    """Return the version of a database, or by which error it could not be asked."""
+    try:
+        return ".".join(str(part) for part in connection.get_database_version())
+    except Exception as error:  # noqa: BLE001 - each driver has errors of its own, whose words tell addresses
+        return f"({UNREADABLE}: {type(error).__name__})"
+
+
+def changed_settings() -> Part:
+    """Return our settings that differ from their defaults. Secret ones are counted, unknown ones named."""
+    rows = app_settings.SETTINGS.values()
+    changed = {row.full_name: shown(row) for row in rows if hasattr(settings, row.full_name) and row.read() != row.default()}
+    known = {row.full_name for row in rows}
+    unknown = [name for name in dir(settings) if name.startswith(app_settings.PREFIX) and name not in known]
+    return {**changed, **dict.fromkeys(unknown, "(not a setting of this package)")}
+
+
+def shown(setting: app_settings.Setting) -> str:
+    """Return what may be shown of a setting's value."""
+    value = setting.read()
+    if setting.is_secret:
+        return f"({len(value)} entries, not shown)" if isinstance(value, list | tuple) else "(not shown)"
+    if callable(value):
+        return f"{getattr(value, '__module__', '')}.{getattr(value, '__qualname__', type(value).__name__)}"
+    return f"{value!r}"[:LONGEST_VALUE]
+
+
+def _related_apps() -> Part:
+    return [app for app in settings.INSTALLED_APPS if app.startswith(RELATED_APPS)]
+
+
+def login() -> Part:
+    """Return what allauth's login is made of."""
+    adapter = get_adapter()
+    return {
+        "adapter": f"{type(adapter).__module__}.{type(adapter).__qualname__}",
+        "stages": adapter.get_login_stages(),
+        "back ends": list(settings.AUTHENTICATION_BACKENDS),
+    }
+
+
+def factors() -> Part:
+    """Return the factors in their order, each with its model and whether a login waits for it."""
+    return [
+        {
+            "factor": factor.id,
+            "model": f"{factor.model.__module__}.{factor.model.__qualname__}",
+            "role": "a login waits for it" if factor.primary else "stands in for one",
+        }
+        for factor in registry.factors()
+    ]
+
+
+def url_names() -> Part:
+    """Return where our pages are, by their names. Pages about one device have no address without one."""
+    names = [pattern.name for pattern in urls.urlpatterns if "<" not in str(pattern.pattern)]
+    return {str(name): _address(str(name)) for name in names}
+
+
+def _address(name: str) -> str:
+    try:
+        return reverse(name)
+    except NoReverseMatch:
+        return "(no URL)"
+
+
+def sessions() -> Part:
+    """Return where sessions are kept, and what their cookie is like."""
+    return {
+        "engine": settings.SESSION_ENGINE,
+        "cache": settings.SESSION_CACHE_ALIAS,
+        **{f"cookie {name.lower()}": getattr(settings, f"SESSION_COOKIE_{name}") for name in COOKIE},
+        "cookie domain": "(set)" if settings.SESSION_COOKIE_DOMAIN else "(not set)",
+    }
+
+
+def doors() -> Part:
+    """Return the views that let somebody in and are not allauth's, and whether the guard covers them."""
+    return [
+        {"route": door.route, "view": door.view, "does": door.kind.value, "guard": "covered" if door.is_covered else "NOT covered"}
+        for door in scan.doors()
+    ]
+
+
+def users() -> Part:
+    """Return how many users hold each factor, and how many hold one that a login waits for."""
+    held = {factor.id: _holders(factor).count() for factor in registry.factors()}
+    first, *others = [_holders(factor) for factor in registry.primaries()]
+    return {"all": get_user_model()._base_manager.count(), "with a factor": first.union(*others).count(), **held}  # noqa: SLF001 - Django documents it
+
+
+def _holders(factor: Any) -> Any:
+    return factor.model._default_manager.filter(confirmed=True).order_by().values_list("user_id").distinct()  # noqa: SLF001 - Django documents it
+
+
+def findings() -> Part:
+    """Return what our checks say, those of ``check --deploy`` too."""
+    found = checks.run_checks(include_deployment_checks=True)
+    return [_finding(message) for message in found if str(message.id).startswith(OURS)]
+
+
+def _finding(message: checks.CheckMessage) -> dict[str, str]:
+    level = "silenced" if message.is_silenced() else "error" if message.level >= checks.ERROR else "warning"
+    return {"id": str(message.id).removeprefix(OURS), "level": level, "says": str(message.msg), "hint": str(message.hint or "")}
