@@ -8,16 +8,22 @@ import pytest
 from allauth.account.views import LoginView as AllauthLoginView
 from django.conf.urls.i18n import i18n_patterns
 from django.contrib import admin
+from django.contrib.auth import login
 from django.contrib.auth.views import PasswordResetConfirmView
 from django.core.checks import run_checks
 from django.test import override_settings
 from django.urls import include, path, re_path
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
+from ninja import NinjaAPI
+from ninja.security import HttpBasicAuth
+from rest_framework.decorators import api_view
+from rest_framework.views import APIView
 
 from allauth_2fa.admin import secure_admin_site
 from allauth_2fa.checks import scan
-from allauth_2fa.checks.recognize import KNOWN, Kind
+from allauth_2fa.checks.recognize import KNOWN, OUR_PERMISSION, Kind
+from allauth_2fa.contrib.rest_framework import TwoFactorRequired
 
 from . import views
 from .test_checks import middleware, urls
@@ -137,7 +143,64 @@ def test_a_view_of_a_package_is_known_by_its_name(view, kind):
     assert kind_of(view) is kind
 
 
+class Orders(APIView):
+    """A view of REST framework's, as it is without a setting: sessions, and passwords."""
+
+
+class Careful(Orders):
+    """Asks for the second factor itself."""
+
+    permission_classes = (TwoFactorRequired,)
+
+
+@api_view(["GET"])
+def stock(request):
+    """Answer."""
+
+
+api = NinjaAPI(urls_namespace="of the doors", docs_url=None, openapi_url=None)
+
+
+class Basic(HttpBasicAuth):
+    """Takes passwords."""
+
+    def authenticate(self, request, username, password):
+        """Let nobody in."""
+
+
+@api.get("/open")
+def open_to_all(request):
+    """Answer."""
+
+
+@api.get("/closed", auth=Basic())
+def closed(request):
+    """Answer."""
+
+
+@api.post("/enter")
+def enter(request):
+    """Log in."""
+    login(request, None)
+
+
+def test_views_of_the_real_rest_framework_and_of_the_real_django_ninja_are_known():
+    rest = [path("orders/", Orders.as_view()), path("careful/", Careful.as_view()), path("stock/", stock)]
+    assert doors(*rest, path("ninja/", api.urls)) == [
+        ("orders/", "tests.checks.test_doors.Orders", Kind.PASSWORD),
+        ("stock/", "tests.checks.test_doors.stock", Kind.PASSWORD),
+        ("ninja/closed", "tests.checks.test_doors.closed", Kind.PASSWORD),
+        ("ninja/enter", "tests.checks.test_doors.enter", Kind.SESSION),
+    ]
+
+
+def test_a_token_that_is_given_to_verified_sessions_alone_is_no_door():
+    view = views.named("shop.views.Token", views.ObtainAuthToken, permission_classes=[TwoFactorRequired])
+    assert kind_of(view.as_view()) is None
+
+
 def test_the_names_of_what_is_installed_here_are_still_theirs():
+    assert f"{TwoFactorRequired.__module__}.{TwoFactorRequired.__name__}" == OUR_PERMISSION
     installed = [name for name in KNOWN if importlib.util.find_spec(name.partition(".")[0])]
     assert "django_otp_webauthn.views.CompleteCredentialAuthenticationView" in installed
     for name in installed:

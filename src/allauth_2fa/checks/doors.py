@@ -50,7 +50,7 @@ def _passkey(door: scan.Door) -> checks.CheckMessage:
 
 def _token(door: scan.Door) -> checks.CheckMessage:
     message = f"'{door.route}' gives out a token without a second factor: {door.view}. {NOT_COVERED}"
-    hint = "Give tokens out to verified sessions, or use allauth's headless API, whose login asks for the second factor."
+    hint = "Give tokens out to verified sessions (docs: step-up), or use allauth's headless API, whose login asks for the second factor."
     return checks.Warning(message, hint=hint, id="allauth_2fa.W030")
 
 

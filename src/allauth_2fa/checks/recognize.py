@@ -56,6 +56,8 @@ KNOWN = {
 PASSWORD_TAKERS = frozenset({"rest_framework.authentication.BasicAuthentication", "ninja.security.http.HttpBasicAuth"})
 """Classes by which a view takes user name and password from the header of each request (HTTP Basic authentication)."""
 
+OUR_PERMISSION = "allauth_2fa.contrib.rest_framework.TwoFactorRequired"
+
 OF_OTHERS = ("django.", "allauth.", "allauth_2fa.")
 """Packages whose code is not looked into: allauth's logins ask for the factor, and Django's views stand above."""
 
@@ -73,6 +75,8 @@ def recognize(callback: Any) -> tuple[str, Kind] | None:
         callback: what the URLconf calls.
     """
     found = list(layers(callback))
+    if any(_asks_itself(layer) for layer in found):
+        return None
     for look in (_known, _resets, _calls_login, _takes_passwords):
         for layer in found:
             kind = look(layer)
@@ -107,6 +111,13 @@ def _resets(layer: Any) -> Kind | None:
     """Recognize Django's reset of passwords where it logs in behind it, which it does on request."""
     told = getattr(layer, "view_initkwargs", {}).get("post_reset_login", getattr(layer, "post_reset_login", False))
     return Kind.SESSION if told is True else None
+
+
+def _asks_itself(layer: Any) -> bool:
+    """Tell whether a view of REST framework's demands a verified session by our permission class."""
+    listed = getattr(layer, "permission_classes", ())
+    classes = [one for one in listed if isinstance(one, type)] if isinstance(listed, list | tuple) else []
+    return any(name_of(base) == OUR_PERMISSION for one in classes for base in inspect.getmro(one))
 
 
 def _takes_passwords(layer: Any) -> Kind | None:
