@@ -45,7 +45,7 @@ class Notes:
     announced: bool = False
     """That login was caught at Django's signal, in the view that made it, and not in a later request."""
     ended: Any = None
-    """The key of the user whose session was over and has been emptied."""
+    """The session that was over and has been emptied. allauth's headless API may put another one in its place."""
     page: str = PAGE
     """The name of the page on which that login is gone on with."""
     device: Device | None = None

@@ -113,7 +113,7 @@ def admit(request: HttpRequest, user: Any) -> Any:
     if passes_at_once(request, user):
         return user
     if _was_ended(request, user) and not _is_exempt(request, user):
-        _end(request, user)
+        _end(request)
         return nobody()
     if not owes(request, user):
         return user
@@ -124,12 +124,12 @@ def admit(request: HttpRequest, user: Any) -> Any:
 
 def _was_ended(request: HttpRequest, user: AbstractBaseUser) -> bool:
     # Who asked for the user before the session was emptied, within this request, may still hold them.
-    return challenge.notes(request).ended == user.pk or sessions.is_over(request.session, user)
+    return challenge.notes(request).ended is request.session or sessions.is_over(request.session, user)
 
 
-def _end(request: HttpRequest, user: AbstractBaseUser) -> None:
+def _end(request: HttpRequest) -> None:
     """Empty a session that is over, as a logout does."""
-    challenge.notes(request).ended = user.pk
+    challenge.notes(request).ended = request.session
     request.session.flush()
     _forget_cached(request)
 

@@ -12,9 +12,10 @@ from django.urls import reverse
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from allauth_2fa.factors import registry
+from allauth_2fa.flows import sessions
 from allauth_2fa.testing import login_verified
 from tests.attacks.test_doors import NOBODY, who
-from tests.cast import PASSWORD, code_of, give_answer, is_logged_in, log_in
+from tests.cast import PASSWORD, code_of, give_answer, give_password, is_logged_in, log_in
 
 pytestmark = pytest.mark.django_db
 
@@ -94,6 +95,27 @@ def test_an_apps_session_that_became_owing_is_stopped(client, alice):
     session.save()
     assert not is_inside(Client(), APP, **{"X-Session-Token": token})
     assert "_auth_user_id" not in SessionStore(token)
+
+
+@pytest.mark.parametrize("headers", [{}, EARLY])
+def test_an_apps_session_is_ended_by_the_first_factor(client, alice, headers):
+    token = log_in_by_api(client, APP).json()["meta"]["session_token"]
+    assert is_inside(Client(), APP, **{"X-Session-Token": token, **headers})
+    give_password(client, alice)
+    client.get(reverse("two-factor-setup"))
+    client.post(reverse("two-factor-setup"), {"otp_token": code_of(TOTPDevice.objects.get())})
+    assert not is_inside(Client(), APP, **{"X-Session-Token": token, **headers})
+    assert "_auth_user_id" not in SessionStore(token)
+
+
+def test_a_cookie_of_an_ended_session_does_not_end_that_of_a_token(client, alice):
+    browser = Client()
+    give_password(browser, alice)
+    sessions.end_all(alice)
+    token = log_in_by_api(client, APP).json()["meta"]["session_token"]
+    assert is_inside(browser, APP, **{"X-Session-Token": token, **EARLY})
+    assert is_inside(Client(), APP, **{"X-Session-Token": token})
+    assert not is_inside(browser, BROWSER)
 
 
 def test_a_foreign_door_and_the_api_share_no_loophole(client, alice, phone):
