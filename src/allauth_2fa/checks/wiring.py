@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING, Any
 from allauth.account.adapter import get_adapter
 from django.conf import settings
 from django.core import checks
-from django.core.exceptions import ImproperlyConfigured
 from django.urls import NoReverseMatch, reverse
 from django.utils.module_loading import import_string
 
 from allauth_2fa import app_settings, compat
 from allauth_2fa.adapter import LATER_STAGES, STAGE, OTPAdapter, TwoFactorAdapterMixin
-from allauth_2fa.factors import registry
 from allauth_2fa.middleware import AllauthTwoFactorMiddleware
 from allauth_2fa.notices import NOTICES
 
