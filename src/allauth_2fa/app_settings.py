@@ -27,13 +27,16 @@ class Setting:
     default: Callable[[], Any]
     meaning: str
     minimum: int | None = None
-    is_secret: bool = False
-    """Whether the value is nobody's business: no check, no report and no message shows it."""
 
     @property
     def full_name(self) -> str:
         """The name as it stands in a project's settings."""
         return PREFIX + self.name
+
+    @property
+    def is_secret(self) -> bool:
+        """Whether the value is nobody's business: no check, no report and no message shows it."""
+        return "KEY" in self.name or "SECRET" in self.name
 
     def read(self) -> Any:
         """Return the project's value, or the default."""
@@ -55,7 +58,6 @@ SETTINGS: Mapping[str, Setting] = {
             list,
             list,
             "The keys by which secrets are encrypted in the database, the newest first. Empty: secrets are stored readable.",
-            is_secret=True,
         ),
         Setting(
             "FORMS",
