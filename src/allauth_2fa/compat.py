@@ -64,7 +64,6 @@ __all__ = [
     "mfa_stage",
     "pending_login",
     "pending_stage_key",
-    "perform_login",
     "reauthentication_timeout",
     "record",
     "records",
@@ -186,18 +185,13 @@ def stash(request: HttpRequest, login: Login) -> None:
     stagekit.stash_login(request, login)
 
 
-def perform_login(request: HttpRequest, login: Login) -> HttpResponse:
-    """Run a login, whose first factor was proved, through the adapter's hooks and the stages."""
-    return _login_flow.perform_login(request, login)
-
-
-def resume(request: HttpRequest, login: Login) -> HttpResponse:
-    """Run the login through the stages that are left, and finish it behind the last one.
+def resume(request: HttpRequest, login: Login, *, anew: bool = False) -> HttpResponse:
+    """Run the login through the stages that are left, ``anew`` through the adapter's hook first, and finish it behind the last one.
 
     allauth finds the request in a context variable, which its middleware sets; ours may stand outside of that.
     """
     with context.request_context(request):
-        return _login_flow.resume_login(request, login)
+        return (_login_flow.perform_login if anew else _login_flow.resume_login)(request, login)
 
 
 def record(request: HttpRequest, user: AbstractBaseUser, method: str, **facts: Any) -> None:

@@ -71,7 +71,7 @@ def _perform(request: HttpRequest, device: Any, redirect_url: str | None) -> Htt
     challenge.notes(request).device = device
     challenge.note_proof(request, user, device, passwordless=True)
     events.announce("challenge_passed", user, request=request, device=device, factor=devices.factor_id(device))
-    return compat.perform_login(request, login)
+    return compat.resume(request, login, anew=True)
 
 
 def holds(request: HttpRequest, user: AbstractBaseUser, state: dict[str, Any]) -> bool:
