@@ -106,7 +106,6 @@ class TrailAdmin(admin.ModelAdmin):
     list_display = ["at", "event", "user_label", "actor_label", "device", "address"]
     list_filter = [EventFilter, "at"]
     search_fields = ["user_label", "actor_label", "device", "address__startswith"]
-    search_help_text = _("User, device, or the beginning of an address")
     fields = ["at", "event", "user_label", "actor_label", "device", "address", "user_agent", "facts"]
     show_full_result_count = False
     list_per_page = 50

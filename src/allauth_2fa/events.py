@@ -63,7 +63,7 @@ EVENTS: Mapping[str, Event] = {
         Event("sessions_ended", _("Other sessions were ended"), frozenset({"number", "how"})),
         Event("reset_by_support", _("Support removed all factors"), frozenset({"reason"}), logging.WARNING),
         Event("code_issued_by_support", _("Support issued a recovery code"), frozenset({"reason", "until"}), logging.WARNING),
-        Event(notices.TOLD, _("The owner was told by mail"), frozenset({"about"})),
+        Event(notices.TOLD, _("A mail about it was sent"), frozenset({"about"})),
     )
 }
 

@@ -40,9 +40,11 @@ COMMON = "allauth_2fa/email/notice"
 
 OVERVIEW, PASSWORD_RESET = "two-factor-overview", "account_reset_password"
 
-CHANGED = _("Sign in, look at what protects your account, remove what is not yours, and change your password.")
-KNOWS_PASSWORD = _("Somebody knows your password: choose a new one now.")
-ASK_SITE = _("Sign in, look at what protects your account, and write to the people who run the site.")
+CHANGED = _("sign in, look at what protects your account, remove what is not yours, and change your password.")
+KNOWS_PASSWORD = _("choose a new password now, for somebody knows the one that you have.")
+KNOWS_BOTH = _("choose a new password now, then make new recovery codes: somebody has the old ones, or some of them.")
+COPIED = _("sign in, remove that passkey, and add a new one: it may have been copied.")
+ASK_SITE = _("sign in, look at what protects your account, and write to the people who run the site.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +53,13 @@ class Notice:
 
     event: str
     otherwise: _StrPromise
-    """What to do, if it was not the owner."""
+    """What to do, if it was not the owner: the rest of a sentence that begins with "If not:"."""
     page: str = OVERVIEW
     """The name of the page that the one link leads to."""
     pause: timedelta | None = None
     """The time in which the owner is told once, however often it happens; None: each time."""
+    even_so: bool = False
+    """It is to be done by the owner too, whoever it was."""
 
 
 NOTICES: Mapping[str, Notice] = {
@@ -67,12 +71,8 @@ NOTICES: Mapping[str, Notice] = {
         Notice("device_removed", CHANGED),
         Notice("two_factor_off", CHANGED),
         Notice("recovery_codes_made", CHANGED),
-        Notice(
-            "recovery_code_used",
-            _("Somebody knows your password and one of your recovery codes: choose a new password now, then make new codes."),
-            PASSWORD_RESET,
-        ),
-        Notice("passkey_cloned", _("Somebody may have copied your passkey: sign in, remove it, and add a new one.")),
+        Notice("recovery_code_used", KNOWS_BOTH, PASSWORD_RESET),
+        Notice("passkey_cloned", COPIED, even_so=True),
         Notice("locked", KNOWS_PASSWORD, PASSWORD_RESET),
         Notice("unlocked", KNOWS_PASSWORD, PASSWORD_RESET),
         Notice("browser_trusted", CHANGED),
@@ -164,6 +164,7 @@ def context_of(row: TrailRow, request: HttpRequest | None) -> dict[str, Any]:
         "address": row.address if by_owner else "",
         "browser": audit.browser(row.user_agent) if by_owner else "",
         "otherwise": notice.otherwise,
+        "even_so": notice.even_so,
         "url": _url(notice.page, request) or _url(OVERVIEW, request),
     }
 

@@ -19,7 +19,7 @@ def to_the_overview(visitor: Visitor) -> None:
 
 
 def row_of(visitor: Visitor, name: str):
-    return visitor.page.get_by_role("listitem").filter(has_text=name)
+    return visitor.page.locator(".two-factor-devices > li").filter(has_text=name)
 
 
 def test_the_overview_of_somebody_without_a_device(visitor, alice):

@@ -54,7 +54,7 @@ def test_the_mail_says_what_when_where_and_what_to_do(committed, mails, alice, p
         assert "March 1, 2026, 1 p.m. (CET)" in text
         assert "Firefox on Linux, from 203.0.113.7" in text
         assert "If this was you, there is nothing to do." in text
-        assert "If not: Sign in, look at what protects your account" in text
+        assert "If not: sign in, look at what protects your account" in text
         assert "http://testserver/accounts/two-factor/" in text
         assert "Account: alice" in text
 
@@ -90,6 +90,14 @@ def test_a_mail_about_a_recovery_code_says_how_many_are_left(committed, mails, c
     for text in (message.body, html_of(message)):
         assert "Recovery codes left: 2." in text
         assert codes[0] not in text
+
+
+def test_a_copied_passkey_is_something_to_do_whoever_it_was(committed, mails, alice):
+    with committed():
+        events.announce("passkey_cloned", alice)
+    for text in (mails[0].body, html_of(mails[0])):
+        assert "What to do: sign in, remove that passkey" in text
+        assert "nothing to do" not in text
 
 
 def test_a_mail_about_a_new_name_says_the_old_one(committed, mails, alice, phone):

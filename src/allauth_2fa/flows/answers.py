@@ -83,7 +83,7 @@ def answer(
         raise
     if not _factor(device).primary:
         device.recovery_left = recovery.left(user)
-        events.announce("recovery_code_used", user, device=device, left=device.recovery_left)
+        events.announce("recovery_code_used", user, left=device.recovery_left)
     return device
 
 
