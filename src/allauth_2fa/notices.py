@@ -47,10 +47,6 @@ COPIED = _("sign in, remove that passkey, and add a new one: it may have been co
 ASK_SITE = _("sign in, look at what protects your account, and write to the people who run the site.")
 
 
-FEW = 3
-"""Recovery codes from which down the owner is reminded to make new ones."""
-
-
 @dataclass(frozen=True, slots=True)
 class Notice:
     """What the owner is told of one event."""
@@ -167,7 +163,6 @@ def context_of(row: TrailRow, request: HttpRequest | None) -> dict[str, Any]:
         "by_owner": by_owner,
         "address": row.address if by_owner else "",
         "browser": audit.browser(row.user_agent) if by_owner else "",
-        "few_left": int(row.facts.get("left", FEW + 1)) <= FEW,
         "otherwise": notice.otherwise,
         "even_so": notice.even_so,
         "url": _url(notice.page, request) or _url(OVERVIEW, request),

@@ -89,7 +89,7 @@ def test_a_mail_about_a_recovery_code_says_how_many_are_left(committed, mails, c
     (message,) = mails
     for text in (message.body, html_of(message)):
         assert "Recovery codes left: 2." in text
-        assert "Make new ones before you need them." in text
+        assert "If this was you, make new recovery codes before you need them." in text
         assert codes[0] not in text
 
 
@@ -98,7 +98,7 @@ def test_many_codes_that_are_left_are_nothing_to_do(committed, mails, alice):
         events.announce("recovery_code_used", alice, left=4)
     for text in (mails[0].body, html_of(mails[0])):
         assert "Recovery codes left: 4." in text
-        assert "Make new ones" not in text
+        assert "make new recovery codes before" not in text
 
 
 def test_a_copied_passkey_is_something_to_do_whoever_it_was(committed, mails, alice):
