@@ -45,7 +45,7 @@ EVENTS: Mapping[str, Event] = {
     row.name: row
     for row in (
         Event("challenge_passed", _("Signed in with a second factor"), frozenset({"factor"})),
-        Event("challenge_refused", _("A wrong code after a correct password"), frozenset({"factor", "reason"}), logging.WARNING),
+        Event("challenge_refused", _("The second step failed after a correct password"), frozenset({"factor", "reason"}), logging.WARNING),
         Event("reauthenticated", _("Confirmed with a second factor"), frozenset({"factor"})),
         Event("device_added", _("A device was added"), frozenset({"factor"})),
         Event("device_renamed", _("A device was renamed"), frozenset({"factor", "was"})),

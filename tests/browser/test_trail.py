@@ -8,17 +8,22 @@ def test_somebody_reads_what_happened_and_the_mail_about_it(visitor, bea):
     visitor.answer(bea.app.wrong_code())
     visitor.sees("That code is not right.")
     visitor.answer(bea.recovery_codes[0])
-    visitor.sees("You signed in with a recovery code.")
+    visitor.sees("You used a recovery code.")
     visitor.link("Two-factor").click()
     visitor.sees("What happened last")
     visitor.look_around("overview, what happened")
     visitor.link("Everything that happened").click()
     visitor.is_at("What happened")
-    for text in ("A wrong code after a correct password", "A recovery code was used", "Signed in with a second factor", "Chrome on Linux"):
+    for text in (
+        "The second step failed after a correct password",
+        "A recovery code was used",
+        "Signed in with a second factor",
+        "Chrome on Linux",
+    ):
         visitor.sees(text)
     visitor.look_around("events")
     visitor.open("/outbox/")
-    visitor.sees("A wrong code after a correct password")
+    visitor.sees("The second step failed after a correct password")
     visitor.look_around("outbox, what happened")
 
 

@@ -77,7 +77,7 @@ def test_who_knows_the_password_is_answered_by_a_new_one(committed, mails, clien
     with committed():
         give_answer(client, wrong_code_of(phone))
     (message,) = mails
-    assert message.subject == "[example.com] A wrong code after a correct password"
+    assert message.subject == "[example.com] The second step failed after a correct password"
     assert "http://testserver/accounts/password/reset/" in message.body
 
 
