@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from . import compat
 from .factors import registry
-from .flows import browsers, challenge, guard, proof
+from .flows import challenge, guard, lockout, proof
 from .utils import get_next_query_string
 
 if TYPE_CHECKING:
@@ -97,10 +97,11 @@ class TwoFactorAdapterMixin:
 def _remember_what_was_proved(request: HttpRequest, user: AbstractBaseUser, state: dict[str, Any]) -> None:
     if compat.mfa_installed() and (state.get("mfa") or guard.mfa_is_proved(request, user)):
         guard.remember_mfa(request, user)
-    if state.get("due"):
-        browsers.remember(request, user)
-    else:
+    device = getattr(user, "otp_device", None)
+    if not state.get("due"):
         guard.remember(request, user)
+    elif device is not None:
+        lockout.verified(request, user, device)
     login = challenge.notes(request).login
     if login is not None and login.signup and user.has_usable_password() and not compat.records(request, user):
         # Whoever has just chosen the password knows it. allauth records logins and no signups, and would ask for it

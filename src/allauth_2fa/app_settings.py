@@ -75,6 +75,12 @@ SETTINGS: Mapping[str, Setting] = {
             lambda: False,
             "Store new recovery codes readable and show them on every visit, as 0.x did.",
         ),
+        Setting(
+            "FAILURE_LIMITS",
+            dict,
+            lambda: {"unknown": ["5/5m", "10/h", "20/d", "33/365d"], "known": ["5/5m", "20/h", "50/d", "100/row"]},
+            "How many codes may be wrong: in the browsers that a user has not verified in, and in each one that he has.",
+        ),
         Setting("NOTIFY", bool, lambda: True, "Whether owners get mails about what happens to their second factor."),
         Setting("NOTIFY_EXCEPT", list, list, "Events of which they get none."),
         Setting("MAX_DEVICES", int, lambda: 10, "How many devices one user may hold, recovery codes not counted.", minimum=1),

@@ -15,10 +15,15 @@ if TYPE_CHECKING:
 
 
 def _clock_time(moment: datetime) -> str:
-    """Return the moment as a clock time in the visitor's time zone, with seconds when it is less than a minute away."""
+    """Return the moment as a clock time in the visitor's time zone.
+
+    It has seconds when it is less than a minute away, and a date when it is not today.
+    """
     near = moment - timezone.now() < timedelta(minutes=1)
     local = timezone.localtime(moment) if timezone.is_aware(moment) else moment
-    return date_format(local, "H:i:s" if near else "TIME_FORMAT")
+    today = timezone.localtime().date() if timezone.is_aware(moment) else timezone.now().date()
+    far = "TIME_FORMAT" if local.date() == today else "SHORT_DATETIME_FORMAT"
+    return date_format(local, "H:i:s" if near else far)
 
 
 class TwoFactorError(Exception):
@@ -31,6 +36,8 @@ class Refused(TwoFactorError):
     code: ClassVar[str] = "refused"
     sentence: ClassVar[_StrPromise] = _("That code is not right. Codes change every 30 seconds: enter the one that is showing now.")
     """What happened, then what to do."""
+    judged: ClassVar[bool] = True
+    """Whether a guesser has learnt that the answer is wrong: it then counts as a failure."""
 
     @property
     def message(self) -> str:
@@ -48,6 +55,7 @@ class AlreadyUsed(Refused):
     """The answer was right once, and an answer counts once."""
 
     code = "used"
+    judged = False
     sentence = _("That code has been used. Wait for the next one.")
 
 
@@ -105,6 +113,7 @@ class NotYet(Refused):
         until: when it can be tried again; None when that is not known.
     """
 
+    judged = False
     sentence_with_time: ClassVar[_StrPromise]
 
     def __init__(self, until: datetime | None = None) -> None:
@@ -125,6 +134,29 @@ class Throttled(NotYet):
     sentence_with_time = _("Too many tries. You can try again at %(time)s.")
 
 
+class Locked(NotYet):
+    """So many codes were wrong, in the browsers that the user has not verified in, that none is judged there any more.
+
+    Args:
+        until: when the lock ends by itself, None when it does not.
+    """
+
+    code = "locked"
+    sentence = sentence_with_time = _(
+        "Codes are locked for new browsers after too many wrong tries. Use a recovery code or a passkey, or prove your app with "
+        "three codes in a row: type each one behind the last, into the same field."
+    )
+
+
+class LockedHere(Locked):
+    """So many codes in a row were wrong, in a browser in which the user has verified before, that none is judged there."""
+
+    sentence = sentence_with_time = _(
+        "Codes are locked in this browser after too many wrong tries. Use a recovery code or a passkey, or prove your app with "
+        "three codes in a row: type each one behind the last, into the same field."
+    )
+
+
 class TooSoon(NotYet):
     """A code was sent a short while ago, and another one is not sent before ``until``."""
 
@@ -140,10 +172,19 @@ class DeviceRefused(Refused):
 
 
 class NotJudged(Refused):
-    """A device could not tell whether the answer is right: a server that it asks did not reply, for example."""
+    """A device could not tell whether the answer is right: a server that it asks did not reply, for example.
+
+    It counts as a failure: the server may have looked at the answer, and a model may raise for each wrong one.
+    """
 
     code = "unjudged"
     sentence = _("The code could not be checked. Try again in a moment, or use another way.")
+
+
+class Unreadable(NotJudged):
+    """The secret of the device cannot be read, so that nobody has looked at the answer."""
+
+    judged = False
 
 
 class CounterOff(DeviceRefused):
@@ -156,6 +197,7 @@ class NotSent(Refused):
     """The answer is for a code that this login has not been sent, or that another one has replaced."""
 
     code = "expired"
+    judged = False
     sentence = _("That code has expired. Have a new one sent.")
 
 
@@ -163,6 +205,7 @@ class NotDelivered(Refused):
     """The code could not be sent."""
 
     code = "undelivered"
+    judged = False
     sentence = _("The code could not be sent. Try again in a moment, or use another way.")
 
 
@@ -170,6 +213,7 @@ class NothingEnrolled(Refused):
     """The user has no device that could judge this answer."""
 
     code = "nothing"
+    judged = False
     sentence = _("There is no such device on this account. Choose another way to sign in.")
 
 
@@ -177,6 +221,7 @@ class EnrollmentEnded(Refused):
     """Another page, or another session, has replaced, confirmed or removed the device that was being set up."""
 
     code = "ended"
+    judged = False
     sentence = _("This setup has been replaced by a newer one. Scan the code that is shown now.")
 
 
@@ -184,6 +229,7 @@ class NoRoom(Refused):
     """The user holds as many devices as ``ALLAUTH_2FA_MAX_DEVICES`` permits."""
 
     code = "room"
+    judged = False
     sentence = _("There is no room for another device. Remove one that you no longer use.")
 
 

@@ -79,7 +79,7 @@ def test_a_wrong_code_costs_the_same_with_one_device_as_with_ten(client, alice, 
     give_password(client, alice)
     with count:
         give_answer(client, wrong_code_of(phone))
-    assert (count.total, count.writes) == (5, 2), count.statements  # the device's count, and the trail
+    assert (count.total, count.writes) == (6, 3), count.statements  # the budget, the device's count, and the trail
 
 
 @pytest.mark.parametrize("phones", [1, 10])

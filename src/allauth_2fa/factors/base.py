@@ -99,6 +99,18 @@ class Factor(ABC):
         """Tell whether the device would take the answer now, as far as that can be known without writing anything."""
         return False
 
+    def is_guess(self, answer: str) -> bool:
+        """Tell whether such an answer could be right by chance. Wrong ones are counted then, over all factors together."""
+        return True
+
+    def odds(self, device: Device) -> float:
+        """Return the chance that an answer made at random is accepted. Where nothing is known: one code of six digits."""
+        return 1e-6
+
+    def is_row(self, device: Device, answer: str) -> bool:
+        """Tell whether the answer has the shape of three codes in a row: nobody guesses those, so no budget limits them."""
+        return False
+
     def is_interactive(self, device: Device) -> bool:
         """Tell whether a code has to be sent before the device can be answered for."""
         return False

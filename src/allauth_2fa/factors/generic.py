@@ -10,7 +10,7 @@ from django.db import Error, router, transaction
 from django.views.decorators.debug import sensitive_variables
 
 from allauth_2fa import columns
-from allauth_2fa.exceptions import DeviceRefused, NothingEnrolled, NotJudged, Throttled
+from allauth_2fa.exceptions import DeviceRefused, NothingEnrolled, NotJudged, Throttled, Unreadable
 
 from .base import Factor
 
@@ -81,7 +81,7 @@ def _judge(device: Device, answer: str) -> Exception | None:
             if row is None:
                 return NothingEnrolled()
             if columns.refuses(row):
-                return NotJudged()
+                return Unreadable()
             allowed, facts = row.verify_is_allowed()
             if not allowed:
                 return _throttled(facts or {})

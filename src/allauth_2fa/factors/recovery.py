@@ -36,6 +36,10 @@ class RecoveryFactor(Factor):
         """The django-otp model of this factor's devices."""
         return RecoveryDevice
 
+    def is_guess(self, answer: str) -> bool:
+        """Tell that nobody guesses 80 bits: recovery codes stay usable when nothing else is."""
+        return False
+
     def recognizes_text(self, answer: str) -> bool:
         """Tell whether the answer has the shape of a recovery code."""
         return is_recovery_code(answer)

@@ -19,6 +19,7 @@ from django.dispatch import receiver
 from django.utils.module_loading import import_string
 
 from allauth_2fa import app_settings
+from allauth_2fa.exceptions import NothingEnrolled
 from allauth_2fa.models import DeviceNote
 
 from .base import Factor
@@ -177,6 +178,18 @@ def by_id(factor_id: str) -> Factor | None:
 def factor_of(device: Device) -> Factor | None:
     """Return the factor whose device this is."""
     return next((factor for factor in factors() if isinstance(device, factor.model)), None)
+
+
+def factor_in_use(device: Device) -> Factor:
+    """Return the factor whose device this is.
+
+    Raises:
+        NothingEnrolled: it is off.
+    """
+    factor = factor_of(device)
+    if factor is None:
+        raise NothingEnrolled
+    return factor
 
 
 def load(persistent_id: str | None, user: AbstractBaseUser) -> Device | None:

@@ -53,6 +53,14 @@ class StaticFactor(Factor):
         """The django-otp model of this factor's devices."""
         return StaticDevice
 
+    @sensitive_variables("answer")
+    def is_guess(self, answer: str) -> bool:
+        """Tell whether the answer is made of digits: whoever tries it is guessing at an app too.
+
+        Those of django-otp have letters and 40 bits. Their own throttling is enough, and no budget limits them.
+        """
+        return clean_answer(answer).isdigit()
+
     @sensitive_variables("answer", "mine")
     def holds(self, user: AbstractBaseUser, answer: str) -> Exists | Value:
         """Return the condition that one of the user's tokens reads like the answer."""

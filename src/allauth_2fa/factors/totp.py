@@ -14,7 +14,7 @@ from django_otp import oath
 from django_otp.plugins.otp_totp.models import TOTPDevice, default_key
 
 from allauth_2fa import columns
-from allauth_2fa.exceptions import AlreadyUsed, ClockWrong, LateCode, NothingEnrolled, NotJudged, Refused, Throttled
+from allauth_2fa.exceptions import AlreadyUsed, ClockWrong, LateCode, NothingEnrolled, Refused, Throttled, Unreadable
 
 from .base import Factor
 
@@ -26,6 +26,9 @@ LATE_SECONDS = 15 * 60
 
 CLOCK_SECONDS = 60 * 60
 """How far off a phone's clock is recognized at the setup, both ways. Clocks further off are set by hand or wrong by hours."""
+
+ROW = 3
+"""Codes in a row that prove an app while no single one is judged: once in 300,000,000,000,000,000 tries by chance."""
 
 ROUNDS = 8
 """How often a verdict is begun again because another process wrote to the device meanwhile. Each loss means that
@@ -57,20 +60,35 @@ class TotpFactor(Factor):
         return TOTPDevice
 
     def recognizes(self, device: Device, answer: str) -> bool:
-        """Tell whether the answer has the shape of this device's codes. One whose secret cannot be read has none."""
-        return answer.isascii() and answer.isdigit() and len(answer) == device.digits and not columns.is_shut(device)
+        """Tell whether the answer has the shape of this device's codes, of one or of several in a row.
+
+        One whose secret cannot be read has none.
+        """
+        return answer.isascii() and answer.isdigit() and len(answer) in {device.digits, ROW * device.digits} and not columns.is_shut(device)
+
+    def odds(self, device: Device) -> float:
+        """Return the chance of a guess: the codes of the steps around now, among all of that length."""
+        row = cast("TOTPDevice", device)
+        return (2 * row.tolerance + 1) / 10.0**row.digits
+
+    def is_row(self, device: Device, answer: str) -> bool:
+        """Tell whether the answer has the shape of three codes in a row."""
+        return self.recognizes(device, answer) and len(answer) == ROW * cast("TOTPDevice", device).digits
 
     def accepts(self, device: Device, answer: str) -> bool:
         """Tell whether the device would take the answer now. Nothing is written."""
-        return self.recognizes(device, answer) and read(device, answer, device.tolerance, device.last_t + 1) is not None
+        return self._read(cast("TOTPDevice", device), answer) is not None
 
     @sensitive_variables("answer")
     def judge(self, device: Device, answer: str) -> None:
         """Accept the answer, once, or raise what it is instead. See :meth:`Factor.judge`."""
         row = cast("TOTPDevice", device)
+        if self.is_row(row, answer):
+            self._judge_row(row, answer)
+            return
         for _round in range(ROUNDS):
             if columns.refuses(row):
-                raise NotJudged
+                raise Unreadable
             self._refuse_while_throttled(row)
             reading = self._read(row, answer)
             refusal = self._refusal(row, answer) if reading is None else None
@@ -84,7 +102,22 @@ class TotpFactor(Factor):
             self._reload(row)
         raise Throttled
 
+    @sensitive_variables("answer")
+    def _judge_row(self, row: TOTPDevice, answer: str) -> None:
+        """Accept several codes in a row, whether the device is throttled or not. A wrong row costs it nothing."""
+        for _round in range(ROUNDS):
+            reading = self._read(row, answer)
+            if reading is None:
+                raise Refused
+            if self._accept(row, reading):
+                return
+            self._reload(row)
+        raise Throttled
+
+    @sensitive_variables("answer")
     def _read(self, row: TOTPDevice, answer: str) -> Reading | None:
+        if self.is_row(row, answer):
+            return read_row(row, answer)
         return read(row, answer, row.tolerance, row.last_t + 1) if self.recognizes(row, answer) else None
 
     def _refuse_while_throttled(self, row: TOTPDevice) -> None:
@@ -191,6 +224,21 @@ def read(device: TOTPDevice, answer: str, tolerance: int, first_step: int) -> Re
     if not totp.verify(int(answer), tolerance, first_step):
         return None
     return Reading(step=totp.t(), offset=totp.drift - device.drift)
+
+
+@sensitive_variables("answer", "codes")
+def read_row(device: TOTPDevice, answer: str) -> Reading | None:
+    """Look for codes of steps that follow one another, the last of them around now, and none of them used up.
+
+    Returns:
+        What the last of them turned out to be.
+    """
+    codes = [int(answer[at : at + device.digits]) for at in range(0, len(answer), device.digits)]
+    for offset in range(-device.tolerance, device.tolerance + 1):
+        first = _step_now(device) + offset - len(codes) + 1
+        if first > device.last_t and codes == [oath.hotp(device.bin_key, first + at, device.digits) for at in range(len(codes))]:
+            return Reading(step=first + len(codes) - 1, offset=offset)
+    return None
 
 
 def accepted(device: TOTPDevice, reading: Reading) -> dict[str, object]:

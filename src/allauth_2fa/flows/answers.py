@@ -13,14 +13,14 @@ from allauth_2fa.factors import registry
 from allauth_2fa.factors.base import clean_answer
 from allauth_2fa.factors.static import spellings
 
-from . import passkeys, recovery, sending
+from . import challenge, counting, lockout, passkeys, recovery, sending
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
     from django.contrib.auth.base_user import AbstractBaseUser
 
-    from allauth_2fa.factors.base import Factor
+    from .purse import Purse
 
 
 @sensitive_variables("text")
@@ -31,11 +31,12 @@ def offers(user: AbstractBaseUser, text: str = "") -> list[Any]:
         user: whose devices they are.
         text: the answer, if there is one already. A static token may be made of digits, like the codes of an app;
             ``device.is_static`` tells whether the answer is one, and ``device.recovery_left`` how many recovery codes the
-            user has left before it is judged, in the same query.
+            user has left before it is judged, in the same query. So does ``device.purse`` what wrong answers are taken out
+            of in this browser.
     """
-    if not text:
-        return registry.primary_devices(user)
-    facts = {"is_static": registry.static.holds(user, text), "recovery_left": recovery.left_expression(user)}
+    facts = counting.annotation(user, compat.current_request())
+    if text:
+        facts |= {"is_static": registry.static.holds(user, text), "recovery_left": recovery.left_expression(user)}
     return registry.primary_devices(user, **facts)
 
 
@@ -65,19 +66,20 @@ def answer(
         place: what :func:`.sending.send` wrote to; a code that was sent counts only where it was asked for.
 
     Raises:
-        Refused: the answer proves nothing; the exception says why.
+        Refused: the answer proves nothing, or is not judged now; the exception says why.
         LoginEnded: the user has no device left to prove anything with.
     """
     devices = offers(user, text) if devices is None else devices
     if not devices:
         raise LoginEnded
-    sent = sending.sent_in(place)
+    sent, purse = sending.sent_in(place), _purse(user, devices)
     device: Device | None = None
     try:
         if passkeys.recognizes(text):
             return passkeys.answer(user, text, devices, place)
         device, judged = _addressed(user, text, device_id, typed(devices), sent)
-        _judge(user, text, device, judged, place)
+        compared = [device] if device_id else [other for other in typed(devices) if _factor(other).recognizes(other, judged)]
+        _judge(user, text, lockout.Answer(purse, device, judged, compared), place)
     except Refused as refusal:
         _tell_refused(user, refusal, device)
         raise
@@ -87,14 +89,13 @@ def answer(
     return device
 
 
-@sensitive_variables("text", "judged")
-def _judge(user: AbstractBaseUser, text: str, device: Device, judged: str, place: MutableMapping[str, Any] | None) -> None:
-    factor = _factor(device)
+@sensitive_variables("text", "given")
+def _judge(user: AbstractBaseUser, text: str, given: lockout.Answer, place: MutableMapping[str, Any] | None) -> None:
     try:
-        sending.ensure_sent(device, place)
-        factor.judge(device, judged)
+        sending.ensure_sent(given.device, place)
+        lockout.judge_answer(user, compat.current_request(), given)
     except Refused:
-        if factor.primary and _tokens_pay(device, judged, sending.sent_in(place)):
+        if _factor(given.device).primary and _tokens_pay(given.device, given.text, sending.sent_in(place)):
             _charge_tokens(user, text)
         raise
 
@@ -109,11 +110,17 @@ def _tell_refused(user: AbstractBaseUser, refusal: Refused, device: Device | Non
         events.announce("challenge_refused", user, device=device, factor=factor.id if factor else "", reason=refusal.code)
 
 
-def _factor(device: Device) -> Factor:
-    factor = registry.factor_of(device)
-    if factor is None:
-        raise NothingEnrolled
-    return factor
+def _purse(user: AbstractBaseUser, devices: list[Any]) -> Purse:
+    """Return what wrong answers are taken out of here, and note it for what comes behind the answer."""
+    request = compat.current_request()
+    purse = counting.purse_of(user, request, devices)
+    if request is not None:
+        challenge.notes(request).purse = purse
+    lockout.lift(purse, devices)
+    return purse
+
+
+_factor = registry.factor_in_use
 
 
 # Whom an answer is for

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from allauth.account.adapter import get_adapter
@@ -44,8 +45,9 @@ VALUE = re.compile(r"[A-Za-z0-9_-]{24}")
 
 
 def presented(request: HttpRequest) -> list[str]:
-    """Return the values of the cookie, the oldest first. What has another shape is none."""
-    values = request.COOKIES.get(COOKIE, "").split(".")
+    """Return the values of the cookie, the oldest first, as they will be behind this request. What has another shape is none."""
+    given_out = challenge.notes(request).browser_cookie
+    values = (request.COOKIES.get(COOKIE, "") if given_out is None else given_out).split(".")
     return [value for value in values if VALUE.fullmatch(value)] if len(values) <= MOST_VALUES else []
 
 
@@ -63,34 +65,66 @@ def known(request: HttpRequest, user: AbstractBaseUser) -> Browser | None:
 def remember(request: HttpRequest, user: AbstractBaseUser) -> Browser:
     """Know this browser again, now that the user has verified in it, and return its row.
 
-    The cookie goes out with the response. A second call in one request writes nothing.
+    The cookie goes out with the response. In a request in which that has been done already, nothing is written.
     """
     notes = challenge.notes(request)
     if notes.browser is None or notes.browser.user_id != user.pk:
-        notes.browser = _renewed(request, known(request, user), user)
+        noted = (
+            Browser.objects.filter(user_id=user.pk, digest=notes.known_as[1]).first()
+            if was_noted(request, user) and notes.known_as
+            else None
+        )
+        notes.browser = noted or _renewed(request, known(request, user), user)
     return notes.browser
 
 
 def _renewed(request: HttpRequest, browser: Browser | None, user: AbstractBaseUser) -> Browser:
-    changes = {**facts_of(request), "digest": give_value(request, browser.digest if browser else "")}
-    if browser is None or not Browser.objects.filter(pk=browser.pk, digest=browser.digest).update(**changes):
+    entry, old = Entry.made(request), browser.digest if browser else ""
+    entry.hand_out(request, user.pk, old)
+    if browser is None or not Browser.objects.filter(pk=browser.pk, digest=old).update(**entry.columns):
         # It was never there, or is not any more: what a row said that was revoked meanwhile is not carried over.
-        return Browser.objects.create(user_id=user.pk, **changes)
-    vars(browser).update(changes)
+        return Browser.objects.create(user_id=user.pk, **entry.columns)
+    vars(browser).update(entry.columns)
     return browser
 
 
-def facts_of(request: HttpRequest) -> dict[str, Any]:
-    """Return what a row says of the browser and of now."""
-    return {"name": name_of(request.headers.get("User-Agent", "")), "address": address_of(request), "last_seen_at": timezone.now()}
+def was_noted(request: HttpRequest, user: AbstractBaseUser) -> bool:
+    """Tell whether this request has made this browser known, as one in which the user has verified."""
+    known_as = challenge.notes(request).known_as
+    return known_as is not None and known_as[0] == user.pk
 
 
-def give_value(request: HttpRequest, old: str) -> str:
-    """Put a new value into the cookie, in the place of the one with the digest ``old``, and return its digest."""
-    value = secrets.token_urlsafe(VALUE_BYTES)
-    kept = [other for other in presented(request) if digest(other) != old]
-    challenge.notes(request).browser_cookie = ".".join([*kept, value][-MOST_VALUES:])
-    return digest(value)
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is known of a browser in which somebody verifies now, with a new value for its cookie."""
+
+    value: str
+    columns: dict[str, Any]
+    """What its row says from now on."""
+
+    @classmethod
+    def made(cls, request: HttpRequest) -> Entry:
+        """Make a new value for the browser that the request comes from."""
+        value = secrets.token_urlsafe(VALUE_BYTES)
+        name, address = name_of(request.headers.get("User-Agent", "")), address_of(request)
+        return cls(value, {"digest": digest(value), "name": name, "address": address, "last_seen_at": timezone.now()})
+
+    @classmethod
+    def of(cls, request: HttpRequest | None) -> Entry | None:
+        """Make a new value, unless there is no request: then there is no browser either."""
+        return None if request is None else cls.made(request)
+
+    @property
+    def digest(self) -> str:
+        """What is stored of the value."""
+        return str(self.columns["digest"])
+
+    def hand_out(self, request: HttpRequest, user_id: Any, old: str) -> None:
+        """Let the cookie that goes out have the value, in the place of the one with the digest ``old``."""
+        kept = [other for other in presented(request) if digest(other) != old]
+        notes = challenge.notes(request)
+        notes.browser_cookie = ".".join([*kept, self.value][-MOST_VALUES:])
+        notes.known_as = (user_id, self.digest)
 
 
 def name_of(user_agent: str) -> str:

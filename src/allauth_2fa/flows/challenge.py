@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from allauth_2fa.models import Browser
 
+    from .purse import Purse
+
 STOPPED_SESSION_KEY = "allauth_2fa_stopped"
 """Whose logged-in session the guard has stopped. What that user left in it is for nobody else."""
 
@@ -52,8 +54,12 @@ class Notes:
     """The device that has just accepted the answer."""
     marked: bool | None = None
     """Whether the marker cookie has to be set (True) or taken away (False) with the response."""
+    purse: Purse | None = None
+    """What answers in this browser are taken from, as it was when the answer came."""
     browser: Browser | None = None
-    """The row of this browser, if its user has verified in this request."""
+    """The row of this browser, if its user has verified in this request and somebody has asked for it."""
+    known_as: tuple[Any, str] | None = None
+    """The user that has verified in this browser in this request, and the digest by which it is known from now on."""
     browser_cookie: str | None = None
     """What the cookie of this browser has to be from now on."""
 

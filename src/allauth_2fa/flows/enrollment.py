@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import django_otp
@@ -9,13 +10,13 @@ from django.db import transaction
 from django.utils.crypto import constant_time_compare, salted_hmac
 from django.views.decorators.debug import sensitive_variables
 
-from allauth_2fa import events
+from allauth_2fa import compat, events
 from allauth_2fa.exceptions import EnrollmentEnded, NothingEnrolled, Refused
 from allauth_2fa.factors import registry
 from allauth_2fa.factors.base import clean_answer
 from allauth_2fa.models import DeviceNote, take_turn
 
-from . import challenge, devices, guard, proof, sending, sessions
+from . import challenge, counting, devices, guard, lockout, proof, sending, sessions
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -154,7 +155,7 @@ def check(user: AbstractBaseUser, text: str) -> TOTPDevice:
     return device
 
 
-@sensitive_variables("text")
+@sensitive_variables("text", "guess")
 def complete(device: Device, text: str, place: MutableMapping[str, Any] | None = None) -> None:
     """Confirm the device by the code, which counts as used. With the user's first factor, every session of theirs ends.
 
@@ -168,7 +169,18 @@ def complete(device: Device, text: str, place: MutableMapping[str, Any] | None =
         NoRoom: the user holds as many devices as there may be.
         Refused: the code does not belong to the device.
     """
-    refusal = _complete(device, text, place)
+    if not sending.sends(device):
+        _complete(device, text, place)
+        return
+    # Whoever adds a device that is sent its codes may be guessing at one that was sent to somebody else.
+    request = compat.current_request()
+    guess = lockout.Guess(partial(_complete, device, text, place))
+    lockout.judge(device.user, request, counting.purse_of(device.user, request), guess)
+
+
+@sensitive_variables("text")
+def _complete(device: Device, text: str, place: MutableMapping[str, Any] | None) -> None:
+    refusal = _tried(device, text, place)
     # Outside of the transaction: inside, the refusal would take back the throttling that it has just caused.
     if isinstance(refusal, NothingEnrolled):
         raise EnrollmentEnded from None
@@ -177,7 +189,7 @@ def complete(device: Device, text: str, place: MutableMapping[str, Any] | None =
 
 
 @sensitive_variables("text")
-def _complete(device: Device, text: str, place: MutableMapping[str, Any] | None) -> Refused | None:
+def _tried(device: Device, text: str, place: MutableMapping[str, Any] | None) -> Refused | None:
     factor = registry.factor_of(device)
     if factor is None:
         return NothingEnrolled()
@@ -224,6 +236,7 @@ def welcome(request: HttpRequest, user: AbstractBaseUser, device: Device) -> boo
         request.session.cycle_key()
     django_otp.login(request, device)
     challenge.note_proof(request, user, device)
+    lockout.verified(request, user, device)
     return is_first
 
 

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from allauth_2fa.exceptions import Refused
 from allauth_2fa.factors import registry
-from allauth_2fa.flows import answers, devices, passkeys, sending
+from allauth_2fa.flows import answers, counting, devices, passkeys, sending
 
 from .base import FormPage
 
@@ -98,10 +98,17 @@ class AskingPage(FormPage):
             **context,
             "devices": offered,
             "can_send": any(device["is_interactive"] for device in offered),
-            "notice": self.notice,
+            "notice": self.notice or self.get_standing(),
             "passkeys": [described(device) for device in self.devices if device not in typed],
             "passkey_error": self.passkey_error,
         }
+
+    def get_standing(self) -> str:
+        """Return what a page says that is shown while no code is judged: when one is, or what opens the lock."""
+        if self.request.method != "GET" or not self.devices:
+            return ""
+        refusal = counting.purse_of(self.get_form_user(), self.request, self.devices).refusal()
+        return refusal.message if refusal else ""
 
 
 def described(device: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import django_otp
 from django.contrib.auth.mixins import LoginRequiredMixin
 
 from allauth_2fa import compat
-from allauth_2fa.flows import challenge, recovery
+from allauth_2fa.flows import challenge, lockout, recovery
 from allauth_2fa.forms import TOTPAuthenticateForm
 
 from . import telling
@@ -30,6 +30,7 @@ class TwoFactorReauthenticate(LoginRequiredMixin, AskingPage, compat.BaseReauthe
         if device is None or device.user_id != user.pk or not device.confirmed:
             return self.form_invalid(form)
         challenge.note_proof(self.request, user, device, reauthenticated=True)
+        lockout.verified(self.request, user, device)
         django_otp.login(self.request, device)
         self.request.session.cycle_key()
         if recovery.is_recovery(device):

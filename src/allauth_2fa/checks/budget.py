@@ -1,0 +1,40 @@
+"""System checks of the failure budget: whether its limits can be read, and what they leave to chance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core import checks
+from django.core.exceptions import ImproperlyConfigured
+
+from allauth_2fa import app_settings
+from allauth_2fa.flows import limits
+
+BOUND = 1e-4
+"""The chance that one of the codes that are judged in a year is right: 1 in 10,000 at most."""
+
+MOST_IN_A_ROW = 100
+"""NIST SP 800-63B-4 (3.2.2): consecutive failures after which an authenticator is not judged any more."""
+
+NAME = f"{app_settings.PREFIX}FAILURE_LIMITS"
+
+
+@checks.register(checks.Tags.security)
+def check_limits(**_kwargs: Any) -> list[checks.CheckMessage]:
+    """E040: the limits cannot be read. W040: they leave too much to chance. W041: too many failures in a row."""
+    try:
+        unknown, known = (limits.limits(kind) for kind in limits.KINDS)
+    except ImproperlyConfigured as error:
+        hint = 'Take lists of limits like "5/5m" and "100/row", by the keys "unknown" and "known".'
+        return [checks.Error(f"{NAME} cannot be used: {error}.", hint=hint, id="allauth_2fa.E040")]
+    messages: list[checks.CheckMessage] = []
+    chance = limits.chance(limits.most_a_year(unknown.windows))
+    if chance > BOUND:
+        hint = "Whoever knows a password can guess so often in browsers that are new to the user. The default leaves 1 in 10,000."
+        text = f"{NAME} leaves a guesser a chance of 1 in {max(1, round(1 / chance)):,} a year."
+        messages.append(checks.Warning(text, hint=hint, id="allauth_2fa.W040"))
+    if known.in_a_row is None or known.in_a_row > MOST_IN_A_ROW:
+        hint = f'Let one of the limits of "known" be "{MOST_IN_A_ROW}/row" or less.'
+        text = f"{NAME} lets more than {MOST_IN_A_ROW} codes in a row be wrong in one browser."
+        messages.append(checks.Warning(text, hint=hint, id="allauth_2fa.W041"))
+    return messages
