@@ -52,7 +52,6 @@ __all__ = [
     "LoginStageController",
     "asks_for_our_proof",
     "clear_login",
-    "current_request",
     "end_listed_sessions",
     "entrance_context",
     "is_headless_request",
@@ -103,11 +102,6 @@ SEND_ACTION = "allauth_2fa_send"
 """The name of our rate limit among allauth's, in ``ACCOUNT_RATE_LIMITS``."""
 
 SEND_RATE = "1/30s/key"
-
-
-def current_request() -> HttpRequest | None:
-    """Return the request that is being served, as allauth's middleware has noted it, None in a command."""
-    return context.request
 
 
 def may_send_again(device_id: str) -> bool:

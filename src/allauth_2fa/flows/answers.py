@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from allauth.core import context
 from django.views.decorators.debug import sensitive_variables
 from django_otp.models import Device
 
@@ -34,7 +35,7 @@ def offers(user: AbstractBaseUser, text: str = "") -> list[Any]:
             user has left before it is judged, in the same query. So does ``device.purse`` what wrong answers are taken out
             of in this browser.
     """
-    facts = counting.annotation(user, compat.current_request())
+    facts: dict[str, Any] = counting.annotation(user, context.request)
     if text:
         facts |= {"is_static": registry.static.holds(user, text), "recovery_left": recovery.left_expression(user)}
     return registry.primary_devices(user, **facts)
@@ -93,7 +94,7 @@ def answer(
 def _judge(user: AbstractBaseUser, text: str, given: lockout.Answer, place: MutableMapping[str, Any] | None) -> None:
     try:
         sending.ensure_sent(given.device, place)
-        lockout.judge_answer(user, compat.current_request(), given)
+        lockout.judge_answer(user, context.request, given)
     except Refused:
         if _factor(given.device).primary and _tokens_pay(given.device, given.text, sending.sent_in(place)):
             _charge_tokens(user, text)
@@ -112,7 +113,7 @@ def _tell_refused(user: AbstractBaseUser, refusal: Refused, device: Device | Non
 
 def _purse(user: AbstractBaseUser, devices: list[Any]) -> Purse:
     """Return what wrong answers are taken out of here, and note it for what comes behind the answer."""
-    request = compat.current_request()
+    request = context.request
     purse = counting.purse_of(user, request, devices)
     if request is not None:
         challenge.notes(request).purse = purse

@@ -6,11 +6,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import django_otp
+from allauth.core import context
 from django.db import transaction
 from django.utils.crypto import constant_time_compare, salted_hmac
 from django.views.decorators.debug import sensitive_variables
 
-from allauth_2fa import compat, events
+from allauth_2fa import events
 from allauth_2fa.exceptions import EnrollmentEnded, NothingEnrolled, Refused
 from allauth_2fa.factors import registry
 from allauth_2fa.factors.base import clean_answer
@@ -173,7 +174,7 @@ def complete(device: Device, text: str, place: MutableMapping[str, Any] | None =
         _complete(device, text, place)
         return
     # Whoever adds a device that is sent its codes may be guessing at one that was sent to somebody else.
-    request = compat.current_request()
+    request = context.request
     guess = lockout.Guess(partial(_complete, device, text, place))
     lockout.judge(device.user, request, counting.purse_of(device.user, request), guess)
 
