@@ -23,10 +23,13 @@ def test_an_answer_is_never_tried_against_every_device():
     assert [path.name for path in SOURCE.rglob("*.py") if "match_token" in path.read_text()] == []
 
 
+LISTS = {"compat.py", "exceptions.py"}
+
+
 def test_modules_stay_small():
     lengths = {str(path.relative_to(SOURCE)): len(path.read_text().splitlines()) for path in SOURCE.rglob("*.py")}
-    # The one door to allauth's internals grows with what is asked of allauth, and is one list of small functions.
-    assert {name: length for name, length in lengths.items() if length > (400 if name == "compat.py" else 300)} == {}
+    # Lists of small things, which grow with what there is: what is asked of allauth, and how an answer fails.
+    assert {name: length for name, length in lengths.items() if length > (400 if name in LISTS else 300)} == {}
 
 
 @pytest.mark.parametrize("path", sorted(REQUIREMENTS.glob("*.txt")), ids=lambda path: path.stem)
