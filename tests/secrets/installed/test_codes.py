@@ -15,7 +15,7 @@ from otp_twilio.models import TwilioSMSDevice
 from allauth_2fa import columns, encryption, kept
 from allauth_2fa.exceptions import DeviceRefused, NotJudged
 from allauth_2fa.factors import registry
-from allauth_2fa.flows import answers
+from allauth_2fa.flows import sending
 from tests.cast import give_answer, give_password, is_logged_in
 from tests.pager.models import LoudPager, Pager, QuietPager
 from tests.secrets.keys import NEW, OLD, STRANGE, held, put
@@ -142,25 +142,25 @@ def test_a_login_by_a_code_that_is_sent(client, alice, pager):
 
 def test_the_fingerprint_of_what_was_sent_is_the_same_before_and_after_a_reload(alice, pager, use):
     place = {}
-    sent = answers.send(alice, pager.persistent_id, place)
-    before = answers._fingerprint(sent)
+    sent = sending.send(alice, pager.persistent_id, place)
+    before = sending._fingerprint(sent)
     loaded = Pager.objects.get()
-    assert answers._fingerprint(loaded) == before == place[answers.SENT][pager.persistent_id]
+    assert sending._fingerprint(loaded) == before == place[sending.SENT][pager.persistent_id]
     loaded.throttle_increment()
-    assert answers._fingerprint(Pager.objects.get()) == before
-    assert answers._fingerprint(pickle.loads(pickle.dumps(sent))) == before  # noqa: S301 - our own
+    assert sending._fingerprint(Pager.objects.get()) == before
+    assert sending._fingerprint(pickle.loads(pickle.dumps(sent))) == before  # noqa: S301 - our own
     use(STRANGE, NEW)
     Pager.objects.get().throttle_reset()
-    assert answers._fingerprint(Pager.objects.get()) == before
+    assert sending._fingerprint(Pager.objects.get()) == before
 
 
 def test_the_fingerprint_of_the_next_code_is_another_one(alice, pager):
     place = {}
-    answers.send(alice, pager.persistent_id, place)
-    before = answers._fingerprint(Pager.objects.get())
+    sending.send(alice, pager.persistent_id, place)
+    before = sending._fingerprint(Pager.objects.get())
     Pager.objects.update(last_generated_timestamp=None)
-    answers.send(alice, pager.persistent_id, place)
-    assert answers._fingerprint(Pager.objects.get()) != before
+    sending.send(alice, pager.persistent_id, place)
+    assert sending._fingerprint(Pager.objects.get()) != before
 
 
 def test_a_code_counts_for_the_login_that_asked_for_it(client, alice, pager):
