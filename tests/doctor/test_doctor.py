@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from io import StringIO
 
 import pytest
@@ -12,7 +13,7 @@ from django.test import override_settings
 from django.urls import include, path
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from allauth_2fa import app_settings
+from allauth_2fa import app_settings, encryption
 from allauth_2fa.checks import wiring
 from allauth_2fa.factors import registry
 from allauth_2fa.management import doctor
@@ -135,6 +136,14 @@ def test_settings_are_shown_where_they_differ(settings):
 def test_a_secret_setting_is_counted_and_a_function_is_named(settings, name, value, expected):
     setattr(settings, f"ALLAUTH_2FA_{name}", value)
     assert doctor.shown(app_settings.Setting(name, list, list, "")) == expected
+
+
+def test_encryption_keys_are_counted_and_called_by_their_ids(settings):
+    settings.ALLAUTH_2FA_ENCRYPTION_KEYS = [secrets.token_urlsafe(32), secrets.token_urlsafe(32)]
+    first, second = (key.id for key in encryption.site_keys())
+    assert examine_as_json()["settings"] == {"ALLAUTH_2FA_ENCRYPTION_KEYS": f"(2 entries, not shown: {first}, {second})"}
+    settings.ALLAUTH_2FA_ENCRYPTION_KEYS = ["weak"]
+    assert examine_as_json()["settings"] == {"ALLAUTH_2FA_ENCRYPTION_KEYS": "(1 entries, not shown)"}
 
 
 @pytest.mark.parametrize("option", ["--json", "--counts"])

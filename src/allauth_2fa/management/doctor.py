@@ -14,10 +14,11 @@ from allauth.account.adapter import get_adapter
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core import checks
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 from django.urls import NoReverseMatch, reverse
 
-from allauth_2fa import app_settings, urls
+from allauth_2fa import app_settings, encryption, urls
 from allauth_2fa.checks import scan
 from allauth_2fa.factors import registry
 
@@ -129,10 +130,18 @@ def shown(setting: app_settings.Setting) -> str:
     """Return what may be shown of a setting's value."""
     value = setting.read()
     if setting.is_secret:
-        return f"({len(value)} entries, not shown)" if isinstance(value, list | tuple) else "(not shown)"
+        return f"({len(value)} entries, not shown{_ids_of(value)})" if isinstance(value, list | tuple) else "(not shown)"
     if callable(value):
         return f"{getattr(value, '__module__', '')}.{getattr(value, '__qualname__', type(value).__name__)}"
     return f"{value!r}"[:LONGEST_VALUE]
+
+
+def _ids_of(keys: Any) -> str:
+    """Return the ids of our encryption keys, by which logs and the command call them; an empty text for anything else."""
+    try:
+        return ": " + ", ".join(key.id for key in encryption.site_keys()) if keys is app_settings.ENCRYPTION_KEYS else ""
+    except ImproperlyConfigured:
+        return ""
 
 
 def _related_apps() -> Part:
