@@ -248,6 +248,19 @@ def test_support_ends_every_session_of_one_user(alice, bob, staff, phone, told, 
     assert told == [("sessions_ended", {"how": "support"})]
 
 
+def test_the_last_device_that_support_deletes_in_the_admin_ends_the_sessions_and_no_other_device_does(client, alice, staff, phone):
+    tablet = TOTPDevice.objects.create(user=alice, name="Tablet", confirmed=True)
+    mine = verified_browser(alice, phone)
+    login_verified(client, staff)
+    client.post(f"/admin/otp_totp/totpdevice/{tablet.pk}/delete/", {"post": "yes"})
+    assert not TOTPDevice.objects.filter(pk=tablet.pk).exists()
+    assert who(mine)["user"] == "alice"
+    client.post(f"/admin/otp_totp/totpdevice/{phone.pk}/delete/", {"post": "yes"})
+    assert not TOTPDevice.objects.filter(user=alice).exists()
+    assert who(mine) == NOBODY
+    assert who(client)["user"] == "staff"
+
+
 def test_the_session_that_ends_the_others_goes_on_when_nothing_was_done_before(rf, client, alice, bob):
     mine, other = browser(alice), browser(alice)
     request = rf.get("/")

@@ -174,7 +174,7 @@ def test_a_page_of_the_projects_own_writes_what_was_changed_and_no_more(rf, alic
 
 def test_staff_who_delete_the_last_device_turn_everything_off(support, alice, phone, noted, staff):
     support.post(f"/admin/otp_totp/totpdevice/{phone.pk}/delete/", {"post": "yes"})
-    assert noted() == [("device_removed", "alice"), ("two_factor_off", "alice")]
+    assert noted() == [("device_removed", "alice"), ("two_factor_off", "alice"), ("sessions_ended", "alice")]
     assert {row.actor for row in TrailRow.objects.all()} == {staff}
 
 
@@ -183,7 +183,7 @@ def test_staff_who_delete_several_devices_are_noted_for_each(support, alice, pho
     waiting = TOTPDevice.objects.create(user=alice, name="Waiting", confirmed=False)
     keys = [str(phone.pk), str(tablet.pk), str(waiting.pk)]
     support.post("/admin/otp_totp/totpdevice/", {"action": "delete_selected", "_selected_action": keys, "post": "yes"})
-    assert sorted(noted()) == [("device_removed", "alice"), ("device_removed", "alice"), ("two_factor_off", "alice")]
+    assert sorted(noted()) == [(event, "alice") for event in ("device_removed", "device_removed", "sessions_ended", "two_factor_off")]
     assert not TOTPDevice.objects.filter(user=alice).exists()
 
 

@@ -11,6 +11,8 @@ from allauth_2fa.exceptions import NoRoom, NothingEnrolled
 from allauth_2fa.factors import registry
 from allauth_2fa.models import DeviceNote, take_turn
 
+from . import sessions
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -89,13 +91,17 @@ def remove(device: Device) -> bool:
 
 
 def withdraw(device: Device, actor: AbstractBaseUser) -> None:
-    """Remove whichever device of a user's, the last one and one of recovery codes too, as support does."""
+    """Remove whichever device of a user's, the last one and one of recovery codes too, as support does.
+
+    With the last one, every session of the user's ends.
+    """
     with transaction.atomic():
         take_turn(device.user_id)
         had_factor = registry.count_primary(device.user_id) > 0
         _delete(device, actor)
         if had_factor and not registry.count_primary(device.user_id):
             events.announce("two_factor_off", device.user, actor=actor)
+            sessions.end_all(device.user, "support", actor=actor)
 
 
 def _delete(device: Device, actor: AbstractBaseUser | None) -> None:
