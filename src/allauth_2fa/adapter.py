@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from . import compat
 from .factors import registry
-from .flows import challenge, guard, lockout, proof
+from .flows import challenge, demand, entry, guard, lockout, policy, proof
 from .utils import get_next_query_string
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
 STAGE = "allauth_2fa.stages.TwoFactorStage"
+
+ENROLLMENT_STAGE = "allauth_2fa.stages.EnrollmentStage"
 
 LATER_STAGES = ("allauth.mfa.stages.TrustStage", "allauth.mfa.webauthn.stages.PasskeySignupStage")
 """Stages of ``allauth.mfa`` that must find the second factor answered."""
@@ -50,11 +52,15 @@ class TwoFactorAdapterMixin:
         return False
 
     def get_login_stages(self) -> list[str]:
-        """Return allauth's stages with ours behind its verification, in the place of ``allauth.mfa``'s."""
-        stages = [stage for stage in super().get_login_stages() if stage not in {compat.MFA_STAGE, STAGE}]  # type: ignore[misc]
+        """Return allauth's stages with ours behind its verification, in the place of ``allauth.mfa``'s.
+
+        What a user has to set up comes last, when a passkey that they have just signed up with is there.
+        """
+        ours = {compat.MFA_STAGE, STAGE, ENROLLMENT_STAGE}
+        stages = [stage for stage in super().get_login_stages() if stage not in ours]  # type: ignore[misc]
         later = [stage for stage in stages if stage in LATER_STAGES]
         earlier = [stage for stage in stages if stage not in LATER_STAGES]
-        return [*earlier, STAGE, *later]
+        return [*earlier, STAGE, *later, ENROLLMENT_STAGE]
 
     def get_reauthentication_methods(self, user: AbstractBaseUser | AnonymousUser) -> list[dict[str, Any]]:
         """Return allauth's ways to confirm who one is, led by the second factor where the user has one.
@@ -83,18 +89,22 @@ class TwoFactorAdapterMixin:
             _remember_what_was_proved(request, user, state)
 
     def _admit(self, request: HttpRequest, user: AbstractBaseUser, state: dict[str, Any]) -> None:
-        challenge.restore_backend(user, state)
-        device = challenge.proving_device(request, state, user)
-        if state.get("due") and (device is None or not challenge.is_sound(user, state)):
-            # While another stage came in between, the device was removed, the password changed or the user deactivated.
-            compat.clear_login(request)
-            raise ImmediateHttpResponse(end_login(request))
-        if device is not None:
-            user.otp_device = device  # type: ignore[attr-defined]
+        enrolled = challenge.passed_state(request, user, challenge.ENROLLMENT_KEY) or {}
+        # The device that was just added counts before the one that was answered for.
+        for passed in (state, enrolled):
+            challenge.restore_backend(user, passed)
+            device = challenge.proving_device(request, passed, user)
+            if passed.get("due") and (device is None or not challenge.is_sound(user, passed)):
+                # While another stage came in between, the device was removed, the password changed or the user deactivated.
+                compat.clear_login(request)
+                raise ImmediateHttpResponse(end_login(request))
+            if device is not None:
+                user.otp_device = device  # type: ignore[attr-defined]
         challenge.notes(request).settled = True
 
 
 def _remember_what_was_proved(request: HttpRequest, user: AbstractBaseUser, state: dict[str, Any]) -> None:
+    _remember_what_is_required(request, user)
     if compat.mfa_installed() and (state.get("mfa") or guard.mfa_is_proved(request, user)):
         guard.remember_mfa(request, user)
     device = getattr(user, "otp_device", None)
@@ -107,6 +117,13 @@ def _remember_what_was_proved(request: HttpRequest, user: AbstractBaseUser, stat
         # Whoever has just chosen the password knows it. allauth records logins and no signups, and would ask for it
         # again before the first factor is set up.
         compat.record(request, user, "password")
+
+
+def _remember_what_is_required(request: HttpRequest, user: AbstractBaseUser) -> None:
+    entry.settle(request, user)
+    requirement = challenge.notes(request).requirement
+    if requirement is not None and not requirement.is_due and not policy.is_sure(user):
+        demand.remember(request, user, requirement)
 
 
 def end_login(request: HttpRequest) -> HttpResponseRedirect:

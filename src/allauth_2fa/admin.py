@@ -1,4 +1,4 @@
-"""The admin: device pages that show no secret, and a site that nobody enters without a second factor."""
+"""The admin: device pages that show no secret, exemptions, and a site that nobody enters without a second factor."""
 
 from __future__ import annotations
 
@@ -8,15 +8,20 @@ from typing import TYPE_CHECKING, Any
 from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
 from django.db.models.constants import LOOKUP_SEP
+from django.forms import ModelForm
+from django.utils import timezone
 from django.utils.module_loading import module_has_submodule
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 from django_otp import device_classes
 
 from .admin_site import TwoFactorAdminSite, secure_admin_site
 from .events import EVENTS
+from .exemptions import Exemption
 from .factors import registry
-from .flows import devices
+from .flows import devices, policy
 from .support_admin import SupportActions
 from .trail import TrailRow
 
@@ -123,6 +128,79 @@ class TrailAdmin(admin.ModelAdmin):
         return False
 
 
+class ExemptionForm(ModelForm):
+    """Grants an exemption: to somebody else, of no higher rank, and for a while."""
+
+    request: HttpRequest
+
+    def clean_user(self) -> Any:
+        """Refuse to exempt oneself, and a superuser where one is none."""
+        user, granter = self.cleaned_data["user"], self.request.user
+        if user.pk == granter.pk:
+            raise ValidationError(_("Nobody exempts themselves. Ask a colleague."), code="own")
+        if getattr(user, "is_superuser", False) and not getattr(granter, "is_superuser", False):
+            raise ValidationError(_("A superuser is exempted by a superuser alone."), code="superuser")
+        return user
+
+    def clean_expires_at(self) -> Any:
+        """Refuse an end that is past."""
+        end = self.cleaned_data["expires_at"]
+        if end <= timezone.now():
+            raise ValidationError(_("The exemption has to end in the future."), code="past")
+        return end
+
+
+class ExemptionAdmin(admin.ModelAdmin):
+    """Grants exemptions and ends them. What was granted cannot be changed: it says who spared whom, and why."""
+
+    form = ExemptionForm
+    list_display = ["user", "reason", "granted_by", "created_at", "expires_at", "ended_at"]
+    list_filter = ["created_at", "expires_at", "ended_at"]
+    list_select_related = ["user", "granted_by"]
+    fields = ["user", "reason", "expires_at", "granted_by", "created_at", "ended_at"]
+    raw_id_fields = ["user"]
+    actions = ["end_now"]
+    settled = ("user", "reason", "expires_at")
+
+    def get_form(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Return the form, which has to know who grants."""
+        form: Any = super().get_form(request, *args, **kwargs)
+        form.request = request
+        return form
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Exemption | None = None) -> list[str]:
+        """Return every field once the exemption is granted, and what grants it before that."""
+        return [*(self.settled if obj else ()), "granted_by", "created_at", "ended_at"]
+
+    def save_model(self, request: HttpRequest, obj: Exemption, form: Any, change: bool) -> None:  # noqa: FBT001 - Django's signature
+        """Note who grants it, and announce it."""
+        if change:
+            return
+        obj.granted_by = request.user  # type: ignore[assignment]
+        super().save_model(request, obj, form, change)
+        policy.announce_exemption(obj, request=request)
+
+    def delete_model(self, request: HttpRequest, obj: Exemption) -> None:
+        """End the exemption, and take away its row."""
+        policy.end(obj, obj.user, request=request, actor=request.user)
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
+        """Do so for each of them."""
+        self._end(request, queryset)
+        super().delete_queryset(request, queryset)
+
+    @admin.action(description=_("End the chosen exemptions now"), permissions=["change"])
+    def end_now(self, request: HttpRequest, queryset: Any) -> None:
+        """End those that have not ended."""
+        number = self._end(request, queryset)
+        text = ngettext("%(number)d exemption was ended.", "%(number)d exemptions were ended.", number) % {"number": number}
+        self.message_user(request, text)
+
+    def _end(self, request: HttpRequest, queryset: Any) -> int:
+        return sum(policy.end(granted, granted.user, request=request, actor=request.user) for granted in queryset.select_related("user"))
+
+
 STOCK = "django_otp.plugins."
 """Where django-otp's own pages come from. They show secrets and stand back for ours; a project's own pages stay."""
 
@@ -136,6 +214,8 @@ def register(site: AdminSite) -> None:
             site.unregister(model)
         if not site.is_registered(model):
             site.register(model, RecoveryAdmin if model in stands_in else DeviceAdmin)
+    if not site.is_registered(Exemption):
+        site.register(Exemption, ExemptionAdmin)
 
 
 def _register_stock() -> None:

@@ -7,6 +7,7 @@ The system checks and the documentation's test iterate over :data:`SETTINGS`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from allauth.account import app_settings as account_settings
@@ -99,6 +100,10 @@ SETTINGS: Mapping[str, Setting] = {
             "For how many seconds a session that owed no proof is believed before it is looked at again.",
             minimum=0,
         ),
+        Setting("REQUIRED", object, lambda: "nobody", "Of whom a second factor is required: words, groups, paths, callables."),
+        Setting("REQUIRED_FACTORS", dict, dict, "Which factors satisfy the requirement, by whom: words to lists of ids."),
+        Setting("REQUIRED_FROM", date, lambda: None, "From which day on anything is required. None: always."),
+        Setting("GRACE_PERIOD", int, lambda: 0, "How many days a user has from the first meeting with the requirement.", minimum=0),
     )
 }
 

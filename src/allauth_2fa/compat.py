@@ -156,22 +156,23 @@ def pending_login(request: HttpRequest) -> Login | None:
 def put_off_earlier_stages(request: HttpRequest, login: Login) -> None:
     """Let allauth find our stage when it looks for the pending one; those before it have their turn behind the answer.
 
-    Without our stage, which takes them up again, nothing is put off.
+    Without our stage, which takes them up again, nothing is put off. Whoever is asked for a first device owes no code.
     """
     controller = LoginStageController(request, login)
-    stages = controller.get_stages()
-    if not any(getattr(stage, "takes_up_stages", False) for stage in stages):
+    stages, current = controller.get_stages(), login.state["stages"]["current"]
+    if not any(stage.key == current and getattr(stage, "takes_up_stages", False) for stage in stages):
         return
-    earlier = [stage.key for stage in takewhile(lambda stage: stage.key != STAGE_KEY, stages)]
+    earlier = [stage.key for stage in takewhile(lambda stage: stage.key != current, stages)]
     for key in earlier:
         controller.set_handled(key)
-    login.state["stages"][STAGE_KEY]["data"]["put_off"] = earlier
+    login.state["stages"][current]["data"]["put_off"] = [key for key in earlier if key != STAGE_KEY]
 
 
 def take_up_stages(login: Login) -> None:
     """Let the login go through the stages that were put off."""
     stages = login.state["stages"]
-    for key in stages[STAGE_KEY]["data"].pop("put_off", []):
+    states = [stage.get("data", {}) for stage in stages.values() if isinstance(stage, dict)]
+    for key in [key for state in states for key in state.pop("put_off", [])]:
         stages[key]["handled"] = False
 
 

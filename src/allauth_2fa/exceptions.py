@@ -297,6 +297,13 @@ class PasskeyTaken(PasskeyNotAdded):
     sentence = _("That passkey is in use already. Choose another one.")
 
 
+class StillRequired(Refused):
+    """The site requires a second factor of the user, and this is the last one that satisfies it."""
+
+    code = "required"
+    sentence = _("This site asks you for a second factor, and this is the last one that will do. Add another one first.")
+
+
 class LoginEnded(TwoFactorError):
     """The half-finished login that this answer was for is over: the user, the password or the device is gone."""
 

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, cast
-from urllib.parse import urlencode
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth import REDIRECT_FIELD_NAME
-from django.http import HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import redirect
-from django.urls import reverse
+from django.urls import Resolver404, resolve
 from django.utils.cache import add_never_cache_headers
 from django.utils.deprecation import MiddlewareMixin
-from django.utils.functional import SimpleLazyObject
-from django.utils.http import url_has_allowed_host_and_scheme
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.functional import SimpleLazyObject, empty
+from django.utils.translation import get_language, get_language_from_path, gettext_lazy, override
 
-from . import compat
-from .flows import browsers, challenge, guard, stepup
+from . import app_settings, compat, cookies, refusals
+from .flows import browsers, challenge, entry, guard, policy, stepup
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -30,9 +26,6 @@ if TYPE_CHECKING:
 
 PENDING_COOKIE = "allauth_2fa_pending"
 """Tells, without a look at the session, that there may be a half-finished login in it. It proves and opens nothing."""
-
-OWN_PAGES = (challenge.PAGE, compat.MFA_PAGE)
-"""How the names of the pages begin on which a half-finished login is gone on with; loading another one cancels it."""
 
 
 def is_page(request: HttpRequest) -> bool:
@@ -62,6 +55,9 @@ class AllauthTwoFactorMiddleware:
     sync_capable = True
     async_capable = True
 
+    open_pages: ClassVar[frozenset[str]] = entry.OPEN_PAGES
+    """Names of URLs that stay open to users who lack what ``ALLAUTH_2FA_REQUIRED`` asks for, beside those of this package."""
+
     def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
         self.get_response = get_response
         self.is_async = iscoroutinefunction(get_response)
@@ -87,41 +83,85 @@ class AllauthTwoFactorMiddleware:
         """Let whoever asks for the user see only somebody who owes no proof."""
         user, auser, session = request.user, request.auser, getattr(request, "session", None)
 
+        is_open = partial(self.is_open, request)
+
         def look() -> Any:
             # allauth's headless API puts another session in the place of this one, and forgets only the outermost user.
-            return guard.admit(request, user if getattr(request, "session", None) is session else guard.user_of_session(request))
+            found = user if getattr(request, "session", None) is session else guard.user_of_session(request)
+            return guard.admit(request, found, is_open)
 
-        request.user = cast("Any", SimpleLazyObject(look))
+        shown = SimpleLazyObject(look)
+        request.user = cast("Any", shown)
         request.two_factor = stepup.TwoFactor(request)  # type: ignore[attr-defined]
         seen: list[Any] = []
 
         async def admitted() -> Any:
             if not seen:
                 found = await auser()
-                seen.append(found if guard.passes_at_once(request, found) else await sync_to_async(guard.admit)(request, found))
+                seen.append(found if guard.passes_at_once(request, found) else await sync_to_async(guard.admit)(request, found, is_open))
             return seen[0]
 
         request.auser = admitted
 
+        def look_again() -> None:
+            shown._wrapped = empty  # noqa: SLF001 - so Django resets its own lazy objects
+            seen.clear()
+
+        challenge.notes(request).look_again = look_again
+
+    def is_open(self, request: HttpRequest) -> bool:
+        """Tell whether the page stays open to a user who lacks what the site requires. Override it for what no name tells."""
+        match = request.resolver_match or _resolved(request)
+        if match is None:
+            return False
+        ours = ("two-factor-", "mfa_") if compat.mfa_installed() else ("two-factor-", "mfa_index")
+        by_app = f"{match.app_name}:{match.url_name}"
+        return match.view_name in self.open_pages or by_app in self.open_pages or match.view_name.startswith(ours)
+
     def _process_view(self, request: HttpRequest, *_view: Any) -> None:
         """Cancel a half-finished login whose visitor has gone on to another page. Unknown paths do not come here."""
-        if _leaves_challenge(request):
-            challenge.cancel(request)
+        if _may_leave(request):
+            _cancel_if_left(request)
+        self._look_again(request)
 
     async def _process_view_async(self, request: HttpRequest, *_view: Any) -> None:
-        if _leaves_challenge(request):
-            await sync_to_async(challenge.cancel)(request)
+        if _may_leave(request):
+            await sync_to_async(_cancel_if_left)(request)
+        self._look_again(request)
+
+    def _look_again(self, request: HttpRequest) -> None:
+        """Show the view its user, where somebody asked for them before it was known that the page is an open one."""
+        notes = challenge.notes(request)
+        if notes.is_kept_out and self.is_open(request):
+            notes.is_kept_out = False
+            notes.look_again()
 
 
-def _leaves_challenge(request: HttpRequest) -> bool:
+def _resolved(request: HttpRequest) -> Any:
+    """Return where the path leads, for those who ask before Django does; None if it leads nowhere.
+
+    The middleware that sets the language of the path may not have had its turn yet.
+    """
+    with override(get_language_from_path(request.path_info) or get_language()):
+        try:
+            return resolve(request.path_info, getattr(request, "urlconf", None))
+        except Resolver404:
+            return None
+
+
+def _may_leave(request: HttpRequest) -> bool:
     # What the guard has stopped in this very request (a proxy's login, say) is led to the challenge, and has not left it.
-    is_new = challenge.notes(request).foreign_user is not None
-    return PENDING_COOKIE in request.COOKIES and not is_new and not _is_own_page(request) and is_page(request)
+    return PENDING_COOKIE in request.COOKIES and challenge.notes(request).foreign_user is None and is_page(request)
+
+
+def _cancel_if_left(request: HttpRequest) -> None:
+    if not _is_own_page(request):
+        challenge.cancel(request)
 
 
 def _is_own_page(request: HttpRequest) -> bool:
     match = request.resolver_match
-    return match is not None and (match.url_name or "").startswith(OWN_PAGES)
+    return match is not None and (match.url_name or "").startswith(entry.own_pages(request))
 
 
 def _has_work(request: HttpRequest) -> bool:
@@ -132,22 +172,22 @@ def _has_work(request: HttpRequest) -> bool:
     """
     notes = challenge.notes(request)
     changed = notes.foreign_user is not None or notes.marked is not None or notes.browser_cookie is not None
-    return changed or (PENDING_COOKIE in request.COOKIES and request.session.accessed)
+    return changed or notes.is_kept_out or (PENDING_COOKIE in request.COOKIES and request.session.accessed)
 
 
 def _finish(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
     """Turn the response around if the session owed a proof, and keep the marker cookie in step with the session."""
-    if challenge.notes(request).foreign_user is not None:
+    if challenge.notes(request).foreign_user is not None or challenge.notes(request).is_kept_out:
         response = _in_place_of(response, _turn_around(request, response), request)
     waiting = guard.is_waiting(request)
     if not waiting and challenge.PENDING_SESSION_KEY in request.session:
         challenge.release(request)
     if waiting:
-        _mark(response)
+        cookies.put(response, PENDING_COOKIE, "1", compat.login_timeout())
     elif PENDING_COOKIE in request.COOKIES:
-        _unmark(response)
+        cookies.take_away(response, PENDING_COOKIE)
     if challenge.notes(request).browser_cookie is not None:
-        _know_again(response, challenge.notes(request).browser_cookie or "")
+        cookies.put(response, browsers.COOKIE, challenge.notes(request).browser_cookie or "", browsers.COOKIE_AGE, "Lax")
     return response
 
 
@@ -168,72 +208,15 @@ def _in_place_of(given: HttpResponseBase, response: HttpResponseBase, request: H
 
 
 def _turn_around(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-    """Return what the visitor of a session that owes a proof gets: the challenge, or a refusal that names the flow."""
-    if not guard.is_waiting(request) or _is_own_page(request) or compat.is_headless_request(request):
+    """Return what the visitor gets whose session does not show its user: the way on, or a refusal that names what is missing."""
+    if compat.is_headless_request(request):
         return response
-    if not is_page(request):
-        return refusal(challenge.notes(request).page)
-    target = _target(request, response)
-    led = guard.lead_on(request, target)
-    if led is not None and guard.is_waiting(request) and challenge.notes(request).page == challenge.PAGE:
-        query = f"?{urlencode({REDIRECT_FIELD_NAME: target})}" if target else ""
-        return HttpResponseRedirect(reverse(challenge.PAGE) + query)
-    return led or response
-
-
-def refusal(page: str = challenge.PAGE) -> JsonResponse:
-    """Return the answer to a script whose session owes a proof, in the shape of allauth's headless API."""
-    flow = {"id": compat.STAGE_KEY, "is_pending": True, "url": reverse(page)}
-    detail = _("Sign in with your second factor first.")
-    return JsonResponse({"status": 403, "detail": detail, "data": {"flows": [flow]}, "meta": {"is_authenticated": False}}, status=403)
-
-
-def _target(request: HttpRequest, response: HttpResponseBase) -> str | None:
-    """Return where the visitor wanted to go: what the login view leads to, else the page itself."""
-    if challenge.notes(request).announced:
-        wanted = response.headers.get("Location") if isinstance(response, HttpResponse) else None
-    elif request.method in {"GET", "HEAD"}:
-        wanted = request.get_full_path()
-    else:
-        wanted = request.headers.get("Referer")
-    hosts = {request.get_host()}
-    safe = url_has_allowed_host_and_scheme(wanted, allowed_hosts=hosts, require_https=request.is_secure())
-    return wanted if wanted and safe else None
-
-
-def _mark(response: HttpResponseBase) -> None:
-    cast("HttpResponse", response).set_cookie(
-        PENDING_COOKIE,
-        "1",
-        max_age=compat.login_timeout(),
-        path=settings.SESSION_COOKIE_PATH,
-        domain=settings.SESSION_COOKIE_DOMAIN,
-        secure=settings.SESSION_COOKIE_SECURE,
-        httponly=True,
-        samesite=cast("Any", settings.SESSION_COOKIE_SAMESITE),
-    )
-
-
-def _unmark(response: HttpResponseBase) -> None:
-    cast("HttpResponse", response).delete_cookie(
-        PENDING_COOKIE,
-        path=settings.SESSION_COOKIE_PATH,
-        domain=settings.SESSION_COOKIE_DOMAIN,
-        samesite=cast("Any", settings.SESSION_COOKIE_SAMESITE),
-    )
-
-
-def _know_again(response: HttpResponseBase, value: str) -> None:
-    cast("HttpResponse", response).set_cookie(
-        browsers.COOKIE,
-        value,
-        max_age=browsers.COOKIE_AGE,
-        path=settings.SESSION_COOKIE_PATH,
-        domain=settings.SESSION_COOKIE_DOMAIN,
-        secure=settings.SESSION_COOKIE_SECURE,
-        httponly=True,
-        samesite="Lax",
-    )
+    notes = challenge.notes(request)
+    if notes.foreign_user is None:
+        return refusals.lead_to_enrollment(request, response) if is_page(request) else refusals.lacking(notes.requirement)
+    if not guard.is_waiting(request) or _is_own_page(request):
+        return response
+    return refusals.lead_on(request, response) if is_page(request) else refusals.owed(request)
 
 
 class BaseRequire2FAMiddleware(MiddlewareMixin):
@@ -246,7 +229,11 @@ class BaseRequire2FAMiddleware(MiddlewareMixin):
     """What a user reads who is led to the setup."""
 
     needed_pages: ClassVar[frozenset[str]] = frozenset(
-        {"account_logout", "account_reauthenticate", "two-factor-setup", "two-factor-reauthenticate", "two-factor-authenticate"}
+        {
+            *("account_logout", "account_reauthenticate", "mfa_index"),
+            *("two-factor-setup", "two-factor-reauthenticate", "two-factor-authenticate", "two-factor-enroll"),
+            *("two-factor-overview", "two-factor-add", "two-factor-backup-tokens"),
+        }
     )
     """Names of URLs without which the setup cannot be reached or left. They are open whatever a subclass allows."""
 
@@ -254,7 +241,9 @@ class BaseRequire2FAMiddleware(MiddlewareMixin):
         """Return what a user gets who has to set up a second factor first."""
         if "django.contrib.messages" in settings.INSTALLED_APPS:
             _tell_once(request, self.require_2fa_message)
-        return redirect("two-factor-setup")
+        # Who has an app and needs another factor has nothing to look for on the page that sets an app up.
+        page = refusals.enrollment_url(challenge.notes(request).requirement) if app_settings.REQUIRED_FACTORS else "two-factor-setup"
+        return redirect(page)
 
     def is_allowed_page(self, request: HttpRequest) -> bool:
         """Tell whether the page stays open. The name counts with its namespace."""
@@ -273,8 +262,10 @@ class BaseRequire2FAMiddleware(MiddlewareMixin):
         match = request.resolver_match
         if self.is_allowed_page(request) or (match is not None and match.view_name in self.needed_pages):
             return None
-        if challenge.is_due(request.user):
+        requirement = policy.requirement_of(request.user, required=True)
+        if not requirement.is_due:
             return None
+        challenge.notes(request).requirement = requirement
         return self.on_require_2fa(request)
 
 

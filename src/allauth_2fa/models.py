@@ -1,4 +1,4 @@
-"""What django-otp has no table for: recovery codes that are stored as digests, notes on devices, and browsers."""
+"""What django-otp has no table for: recovery codes stored as digests, notes on devices, browsers, and exemptions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 from django_otp.models import Device, TimestampMixin
 
-from .trail import TrailRow  # noqa: F401 - Django looks for models in this module
+from .exemptions import Exemption, FirstMet  # noqa: F401 - Django looks for models in this module
+from .trail import TrailRow  # noqa: F401 - the same
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -10,14 +10,31 @@ from django.urls import reverse
 
 from . import compat
 from .adapter import end_login
-from .flows import challenge, passwordless, sending
+from .flows import challenge, entry, passwordless, sending
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
     from django.http import HttpRequest, HttpResponse
 
 
-class TwoFactorStage(compat.LoginStage):
+class _Stage(compat.LoginStage):
+    """What both of our stages do."""
+
+    takes_up_stages = True
+
+    def exit(self) -> HttpResponse:
+        """Let the login go on, through the stages that the guard had put off first."""
+        compat.take_up_stages(self.login)
+        return super().exit()
+
+    def abort(self) -> HttpResponse:
+        """End the login, and lead to the login page."""
+        challenge.drop(self.request)
+        challenge.release(self.request)
+        return super().abort()
+
+
+class TwoFactorStage(_Stage):
     """Waits for the second factor, after allauth's own verification stages.
 
     It stands in the place of ``allauth.mfa``'s stage of the same key, and hands over to it those users whose only
@@ -26,7 +43,6 @@ class TwoFactorStage(compat.LoginStage):
 
     key = compat.STAGE_KEY
     urlname = challenge.PAGE
-    takes_up_stages = True
 
     def __init__(self, controller: compat.LoginStageController, request: HttpRequest, login: compat.Login) -> None:
         super().__init__(controller, request, login)
@@ -56,13 +72,20 @@ class TwoFactorStage(compat.LoginStage):
         self.state["mfa"] = response is not None or compat.mfa_enabled_for(user)
         return response, lives_on
 
-    def exit(self) -> HttpResponse:
-        """Let the login go on, through the stages that the guard had put off first."""
-        compat.take_up_stages(self.login)
-        return super().exit()
 
-    def abort(self) -> HttpResponse:
-        """End the login, and lead to the login page."""
-        challenge.drop(self.request)
-        challenge.release(self.request)
-        return super().abort()
+class EnrollmentStage(_Stage):
+    """Waits until the user has what the site requires of them, behind the second factor that they have already."""
+
+    key = challenge.ENROLLMENT_KEY
+    urlname = challenge.ENROLLMENT_PAGE
+
+    def handle(self) -> tuple[HttpResponse | None, bool]:
+        """Return what the login leads to (None: go on), and whether it lives on."""
+        user = self.login.user
+        if user is None or not user.is_active:
+            return HttpResponseRedirect(reverse("account_login")), False
+        if not entry.is_wanted(self, user):
+            self.state["due"] = False
+            return None, True
+        challenge.hold(self.request, self.login, self.state)
+        return HttpResponseRedirect(reverse(challenge.ENROLLMENT_PAGE)), True

@@ -17,6 +17,7 @@ urlpatterns = [
     path("add/<str:factor>/", views.TwoFactorAdd.as_view(), name="two-factor-add"),
     path("add-passkey/", views.TwoFactorAddPasskey.as_view(), name="two-factor-add-passkey"),
     path("passkey-login/", views.TwoFactorPasskeyLogin.as_view(), name="two-factor-passkey-login"),
+    path("enroll/", views.TwoFactorEnroll.as_view(), name="two-factor-enroll"),
     path("rename/<path:device>/", views.TwoFactorRename.as_view(), name="two-factor-rename"),
     path("prefer/<path:device>/", views.TwoFactorPrefer.as_view(), name="two-factor-prefer"),
     path("remove/<path:device>/", views.TwoFactorRemoveDevice.as_view(), name="two-factor-remove-device"),

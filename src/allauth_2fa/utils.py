@@ -7,6 +7,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
+from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.core.exceptions import ImproperlyConfigured
 
 from allauth_2fa.factors import registry
@@ -99,3 +100,8 @@ def _success_url(request: HttpRequest) -> tuple[str | None, str | None]:
         return view.get_success_url(), view.redirect_field_name
     except (AttributeError, ImproperlyConfigured):
         return None, None
+
+
+def with_target(url: str, target: str | None) -> str:
+    """Return the URL with that ``next``, which has been found safe."""
+    return f"{url}?{urlencode({REDIRECT_FIELD_NAME: target})}" if target else url

@@ -43,9 +43,16 @@ def test_what_a_template_extends_and_includes_is_there(template):
     nodes = engine.get_template(template).template.nodelist
     named = [node.parent_name for node in nodes.get_nodes_by_type(ExtendsNode)]
     named += [node.template for node in nodes.get_nodes_by_type(IncludeNode)]
-    for name in named:
+    for name in (each for expression in named for each in names_in(expression)):
         # Which icon is included, the factor says; test_every_template_is_used looks at those.
-        assert name.var == "allauth_2fa/icons/" or engine.get_template(name.var)
+        assert name == "allauth_2fa/icons/" or engine.get_template(name)
+
+
+def names_in(expression) -> list[str]:
+    """Return the templates that are named: by itself, or as the two between which a filter chooses."""
+    if isinstance(expression.var, str):
+        return [expression.var]
+    return [name for _filter, arguments in expression.filters for _is_variable, text in arguments for name in text.split(",")]
 
 
 def test_every_template_that_the_code_names_is_there():

@@ -21,7 +21,7 @@ from allauth_2fa.factors import registry
 from allauth_2fa.flows import answers, challenge, enrollment, guard, sending
 from allauth_2fa.middleware import BaseRequire2FAMiddleware
 from allauth_2fa.models import RecoveryDevice
-from allauth_2fa.stages import TwoFactorStage
+from allauth_2fa.stages import EnrollmentStage, TwoFactorStage
 from allauth_2fa.testing import login_verified
 from allauth_2fa.views import TwoFactorSetup
 from tests.cast import code_of, give_password
@@ -41,13 +41,14 @@ def test_a_time_that_is_not_known_is_not_told(refusal):
     assert refusal.message.endswith(("then try again.", "another one sent."))
 
 
+@pytest.mark.parametrize("stage", [TwoFactorStage, EnrollmentStage])
 @pytest.mark.parametrize("is_active", [None, False])
-def test_a_stage_without_a_user_who_can_log_in_ends_the_login(request_of_nobody, alice, is_active):
+def test_a_stage_without_a_user_who_can_log_in_ends_the_login(request_of_nobody, alice, is_active, stage):
     """allauth pretends logins, so as not to tell which accounts there are."""
     alice.is_active = bool(is_active)
     login = Login(user=None if is_active is None else alice)
     controller = compat.LoginStageController(request_of_nobody, login)
-    response, lives_on = TwoFactorStage(controller, request_of_nobody, login).handle()
+    response, lives_on = stage(controller, request_of_nobody, login).handle()
     assert (response["Location"], lives_on) == (reverse("account_login"), False)
 
 

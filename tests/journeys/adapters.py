@@ -10,3 +10,13 @@ class ExemptingAdapter(OTPAdapter):
 
     def is_two_factor_exempt(self, request, user):
         return True
+
+
+def is_alice(user):
+    """Mean Alice."""
+    return user.username == "alice"
+
+
+def is_carol(user):
+    """Mean those who are called Carol."""
+    return user.last_name == "Carol"

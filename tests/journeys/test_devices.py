@@ -183,7 +183,9 @@ def test_replacing_the_only_device_is_one_step(verified, phone):
     link = re.search(r'href="([^"]+replaces=[^"]+)"', verified.get(OVERVIEW).text).group(1)
     page = verified.get(link)
     assert f"It takes the place of <strong>{phone.name}</strong>" in page.text
-    verified.post(link, {"otp_token": code_of(waiting()), "name": "New phone"})
+    response = verified.post(link, {"otp_token": code_of(waiting()), "name": "New phone"})
+    # It is not the user's first device: the recovery codes stay as they are.
+    assert response.url == OVERVIEW
     (device,) = TOTPDevice.objects.all()
     assert device.name == "New phone"
     assert "New phone has taken the place of the old device." in verified.get(OVERVIEW).text

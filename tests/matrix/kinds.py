@@ -146,7 +146,7 @@ class Static(Kind):
     def make(self) -> StaticDevice:
         device = StaticDevice.objects.create(user=self.user, name="backup")
         for number in range(5):
-            StaticToken.objects.create(device=device, token=f"{self.user.username[:5]}{device.pk}x{number}")
+            StaticToken.objects.create(device=device, token=f"{self.user.username}{number}x")
         return device
 
     def right(self, client: Client, place: str = CHALLENGE) -> str:

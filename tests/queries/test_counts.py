@@ -176,6 +176,89 @@ def test_a_page_behind_allauths_reauthentication(client, alice, phone, count, ha
     assert count.total <= expected, count.statements
 
 
+@pytest.mark.parametrize("required", ["everyone", "group:Accounting", "tests.queries.test_counts.is_anybody"])
+@pytest.mark.parametrize("rows", [{}, {"superusers": []}, {"everyone": ["totp"]}, {"group:Chiefs": ["totp"], "everyone": ["totp"]}])
+def test_a_verified_session_costs_nothing_more_where_a_factor_is_required(client, alice, phone, settings, count, required, rows):
+    settings.ALLAUTH_2FA_REQUIRED = required
+    settings.ALLAUTH_2FA_REQUIRED_FACTORS = rows
+    login_verified(client, alice, phone)
+    with count:
+        assert "alice" in client.get("/").text
+    assert count.total == 3, count.statements
+
+
+def test_a_user_who_is_free_by_a_word_costs_nothing_more(client, bob, settings, count):
+    settings.ALLAUTH_2FA_REQUIRED = ["staff", "superusers"]
+    give_password(client, bob)
+    with count:
+        client.get("/")
+    assert count.total == 2, count.statements
+
+
+@pytest.mark.parametrize("grace", [0, 14])
+def test_a_user_of_whom_nothing_is_due_yet_costs_nothing_more_while_that_is_believed(client, bob, settings, count, grace):
+    settings.ALLAUTH_2FA_REQUIRED = "everyone" if grace else "group:Accounting"
+    settings.ALLAUTH_2FA_GRACE_PERIOD = grace
+    give_password(client, bob)
+    with count:
+        client.get("/")
+    assert count.total == 2, count.statements
+
+
+def test_the_first_look_at_a_session_of_which_nothing_is_known(client, bob, settings, count):
+    client.force_login(bob)
+    settings.ALLAUTH_2FA_REQUIRED = "everyone"
+    settings.ALLAUTH_2FA_GRACE_PERIOD = 14
+    with count:
+        client.get("/")
+    # The session, the user; the devices twice (those that will do, and what the adapter takes for one), exemptions, the
+    # grace period, which begins with an insert; the session that notes it (a look and an update).
+    assert (count.total, count.writes) <= (10, 2), count.statements
+
+
+def test_a_page_that_is_not_shown_to_a_user_who_lacks_a_factor(client, bob, settings, count):
+    client.force_login(bob)
+    settings.ALLAUTH_2FA_REQUIRED = "everyone"
+    client.get("/")
+    with count:
+        assert client.get("/").status_code == 302
+    assert (count.total, count.writes) == (5, 0), count.statements
+
+
+def test_a_password_of_a_user_who_lacks_a_required_factor(client, bob, settings, count):
+    settings.ALLAUTH_2FA_REQUIRED = "everyone"
+    with count:
+        give_password(client, bob)
+    assert count.total <= 9, count.statements
+
+
+def test_a_right_code_where_a_factor_is_required(client, alice, phone, settings, count):
+    settings.ALLAUTH_2FA_REQUIRED = "everyone"
+    give_password(client, alice)
+    with count:
+        give_answer(client, code_of(phone))
+    assert is_logged_in(client)
+    assert count.total <= 12, count.statements
+
+
+def test_the_setup_page_of_a_login_that_waits_and_its_code(client, alice, settings, count):
+    settings.ALLAUTH_2FA_REQUIRED = "everyone"
+    give_password(client, alice)
+    with count:
+        client.get(reverse("two-factor-setup"))
+    assert (count.total, count.writes) <= (9, 2), count.statements
+    device = TOTPDevice.objects.get()
+    with count:
+        client.post(reverse("two-factor-setup"), {"otp_token": code_of(device)})
+    assert is_logged_in(client)
+    assert count.total <= 25, count.statements
+
+
+def is_anybody(_user):
+    """Mean everybody."""
+    return True
+
+
 class EverybodyNeedsAFactor(BaseRequire2FAMiddleware):
     """Demands a factor of everybody."""
 

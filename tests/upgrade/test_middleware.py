@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING
 
 import pytest
 from django.contrib.messages import get_messages
 from django.http import HttpResponse
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.module_loading import import_string
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from allauth_2fa.exemptions import Exemption, FirstMet
 from tests.cast import code_of, give_password, log_in
 
 if TYPE_CHECKING:
@@ -128,6 +131,18 @@ def test_a_subclass_has_to_say_of_whom(client, bob, require):
     give_password(client, bob)
     with pytest.raises(NotImplementedError):
         client.get("/shop/till/")
+
+
+def test_an_exemption_and_a_grace_period_spare_the_users_of_a_subclass_too(client, staff, bob, require, settings):
+    require("RequireEverybody")
+    give_password(client, bob)
+    assert client.get("/shop/till/")["Location"] == SETUP
+    settings.ALLAUTH_2FA_GRACE_PERIOD = 7
+    assert client.get("/shop/till/").status_code == 200
+    FirstMet.objects.update(since=timezone.now() - dt.timedelta(days=7))
+    assert client.get("/shop/till/")["Location"] == SETUP
+    Exemption.objects.create(user=bob, reason="robot", expires_at=timezone.now() + dt.timedelta(days=1))
+    assert client.get("/shop/till/").status_code == 200
 
 
 def test_an_unknown_path_is_not_found(client, bob, require):

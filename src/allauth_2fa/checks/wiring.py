@@ -37,6 +37,7 @@ URL_NAMES = (
     "two-factor-remove",
     "two-factor-reauthenticate",
     "two-factor-overview",
+    "two-factor-enroll",
 )
 OLD_HOOKS = ("stash_pending_login", "unstash_pending_login_kwargs")
 FORM_KEYS = frozenset({"authenticate", "setup", "remove", "reauthenticate", "add", "add_passkey", "rename"})
@@ -158,7 +159,8 @@ def check_settings(**_kwargs: Any) -> Messages:
     messages: Messages = []
     for setting in app_settings.SETTINGS.values():
         value = setting.read()
-        is_kind = isinstance(value, setting.kind) and (setting.kind is bool or not isinstance(value, bool))
+        is_unset = value is None and setting.default() is None
+        is_kind = is_unset or (isinstance(value, setting.kind) and (setting.kind in {bool, object} or not isinstance(value, bool)))
         if not is_kind or (setting.minimum is not None and value < setting.minimum):
             messages.append(wrong_setting(setting, value))
     unknown_forms = sorted(set(app_settings.FORMS) - FORM_KEYS) if isinstance(app_settings.FORMS, dict) else []

@@ -60,6 +60,8 @@ class Factor(ABC):
     enroll_page: str = ""
     """The name of the page on which a user adds such a device, empty where devices come from elsewhere. The page
     ``two-factor-add`` serves every factor that has :meth:`begin` and :meth:`complete`."""
+    first_page: str = ""
+    """The name of the page on which a user's first device is set up, where the factor has one of its own for it."""
     intro: _StrPromise | str = ""
     """What it takes to sign in by such a device, in one sentence, for those who choose one to add."""
     asks: tuple[Ask, ...] = ()

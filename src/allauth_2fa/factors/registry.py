@@ -134,8 +134,15 @@ def has_primary(user: AbstractBaseUser) -> bool:
 
 def count_primary(user_id: object) -> int:
     """Return how many devices the user of that key holds that a login can wait for (one query)."""
+    return count(user_id, primaries())
+
+
+def count(user_id: object, wanted: Sequence[Factor]) -> int:
+    """Return how many devices of these factors the user of that key holds (one query)."""
+    if not wanted:
+        return 0
     # Primary keys of different models may be of different types, which PostgreSQL takes into no UNION.
-    first, *others = [_confirmed(factor, user_id).values_list("user_id") for factor in primaries()]
+    first, *others = [_confirmed(factor, user_id).values_list("user_id") for factor in wanted]
     return first.union(*others, all=True).count() if others else first.count()
 
 

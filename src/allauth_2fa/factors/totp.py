@@ -51,6 +51,7 @@ class TotpFactor(Factor):
     rank = 10
     icon = "app"
     enroll_page = "two-factor-add"
+    first_page = "two-factor-setup"
     scanned = True
     intro = _("An app on your phone shows a new code every 30 seconds. It works without a network.")
 

@@ -15,16 +15,24 @@ from allauth_2fa.exceptions import LoginEnded
 from allauth_2fa.factors import registry
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from django.contrib.auth.base_user import AbstractBaseUser
     from django.http import HttpRequest, HttpResponse
     from django_otp.models import Device
 
     from allauth_2fa.models import Browser
 
+    from .policy import Requirement
     from .purse import Purse
 
 STOPPED_SESSION_KEY = "allauth_2fa_stopped"
 """Whose logged-in session the guard has stopped. What that user left in it is for nobody else."""
+
+ENROLLMENT_KEY = "two_factor_enrollment"
+"""The id of our other stage, at which a login waits for a device that the site requires."""
+
+OUR_STAGES = (compat.STAGE_KEY, ENROLLMENT_KEY)
 
 PENDING_SESSION_KEY = "allauth_2fa_user_id"
 """The name by which 0.x told that a second factor is pending. It is written for others and never read here."""
@@ -32,6 +40,9 @@ PENDING_SESSION_KEY = "allauth_2fa_user_id"
 
 PAGE = "two-factor-authenticate"
 """The name of the page that asks for the second factor."""
+
+ENROLLMENT_PAGE = "two-factor-enroll"
+"""The name of the page that leads a login on to the user's first device."""
 
 
 @dataclass(slots=True)
@@ -50,6 +61,14 @@ class Notes:
     """The session that was over and has been emptied. allauth's headless API may put another one in its place."""
     page: str = PAGE
     """The name of the page on which that login is gone on with."""
+    has_proved: bool = False
+    """That login waits for another device, and has answered for one that its user holds."""
+    requirement: Requirement | None = None
+    """What the site asks of that login's user, or of the one whose session may not be shown on this page."""
+    is_kept_out: bool = False
+    """The session's user lacks what the site requires, and was not shown to the view."""
+    look_again: Callable[[], None] = lambda: None
+    """Has whoever asks for the user next see what is decided anew."""
     device: Device | None = None
     """The device that has just accepted the answer."""
     marked: bool | None = None
@@ -125,8 +144,8 @@ def release(request: HttpRequest) -> None:
 
 
 def cancel(request: HttpRequest) -> None:
-    """End the half-finished login, if it waits at our stage and nowhere else."""
-    if compat.pending_stage_key(request) == compat.STAGE_KEY:
+    """End the half-finished login, if it waits at a stage of ours and nowhere else."""
+    if compat.pending_stage_key(request) in OUR_STAGES:
         drop(request)
     release(request)
 
@@ -181,10 +200,15 @@ def note_proof(request: HttpRequest, user: AbstractBaseUser, device: Device, **f
 
 
 def complete(stage: compat.LoginStage, user: AbstractBaseUser, device: Device) -> HttpResponse:
-    """Let the login go on behind our stage, and return what it leads to."""
-    note_proof(stage.request, user, device)
+    """Let the login go on behind the device that has accepted the answer, and return what it leads to."""
     factor = registry.factor_of(device)
     events.announce("challenge_passed", user, request=stage.request, device=device, factor=factor.id if factor else "")
+    return go_on(stage, user, device)
+
+
+def go_on(stage: compat.LoginStage, user: AbstractBaseUser, device: Device) -> HttpResponse:
+    """Let the login go on behind a stage of ours, bound to the device, and return what it leads to."""
+    note_proof(stage.request, user, device)
     # Kept with the login, not on the user: another stage may come in between, and re-reads the user.
     stage.state["device"] = device.persistent_id
     notes(stage.request).device = device
@@ -192,12 +216,12 @@ def complete(stage: compat.LoginStage, user: AbstractBaseUser, device: Device) -
     return stage.exit()
 
 
-def passed_state(request: HttpRequest, user: AbstractBaseUser) -> dict[str, Any] | None:
+def passed_state(request: HttpRequest, user: AbstractBaseUser, key: str = compat.STAGE_KEY) -> dict[str, Any] | None:
     """Return our stage's state of the login that has just run through the stages, None if no such login is running."""
     login = notes(request).login
     if login is None or login.user is None or login.user.pk != user.pk:
         return None
-    stage = login.state.get("stages", {}).get(compat.STAGE_KEY, {})
+    stage = login.state.get("stages", {}).get(key, {})
     return stage.get("data", {}) if stage.get("handled") else None
 
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 
 from allauth_2fa import app_settings, events
-from allauth_2fa.exceptions import NoRoom, NothingEnrolled
+from allauth_2fa.exceptions import NoRoom, NothingEnrolled, StillRequired
 from allauth_2fa.factors import registry
 from allauth_2fa.models import DeviceNote, take_turn
 
-from . import sessions
+from . import policy, sessions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,13 +81,19 @@ def remove(device: Device) -> bool:
     """Remove the device, unless it is the user's last one, and tell whether it is gone.
 
     To remove the last one is to turn the second factor off, with what stands in for it (:func:`enrollment.remove`).
+
+    Raises:
+        StillRequired: the site requires a second factor of the user, and this is the last one that satisfies it.
     """
     with transaction.atomic():
         take_turn(device.user_id)
-        if registry.count_primary(device.user_id) < 2:  # noqa: PLR2004 - the last one
-            return False
-        _delete(device, None)
-    return True
+        is_needed = not policy.may_remove(device)
+        is_last = registry.count_primary(device.user_id) < 2  # noqa: PLR2004 - the last one
+        if not (is_needed or is_last):
+            _delete(device, None)
+    if is_needed:
+        raise StillRequired
+    return not is_last
 
 
 def withdraw(device: Device, actor: AbstractBaseUser) -> None:

@@ -17,7 +17,7 @@ from allauth_2fa.factors import registry
 from allauth_2fa.factors.base import clean_answer
 from allauth_2fa.models import DeviceNote, take_turn
 
-from . import challenge, counting, devices, guard, lockout, proof, sending, sessions
+from . import challenge, counting, demand, devices, guard, lockout, proof, sending, sessions
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -216,8 +216,13 @@ def only_as_first(request: HttpRequest, user: AbstractBaseUser, device: Device) 
     The page has found that the user has none. Until the code comes, another session may set one up, and then the password
     is not enough any more.
     """
-    if not proof.is_fresh(request, user, has_factor=True):
+    if not has_proved(request, user):
         setattr(device, ONLY_AS_FIRST, True)
+
+
+def has_proved(request: HttpRequest, user: AbstractBaseUser) -> bool:
+    """Tell whether the session, or the login that waits in it, has answered for a factor, so that it may add another one."""
+    return challenge.notes(request).has_proved or proof.is_fresh(request, user, has_factor=True)
 
 
 def welcome(request: HttpRequest, user: AbstractBaseUser, device: Device) -> bool:
@@ -228,8 +233,7 @@ def welcome(request: HttpRequest, user: AbstractBaseUser, device: Device) -> boo
     """
     before = getattr(device, ENDED_SESSIONS, None)
     is_first = before is not None or registry.count_primary(user.pk) == 1
-    for key in (SHOWN_SESSION_KEY, ADDING_SESSION_KEY):
-        request.session.pop(key, None)
+    forget_shown(request)
     if is_first:
         request.session[CODES_DUE_SESSION_KEY] = True
         sessions.end_others(request, user, "enrollment", before=before)
@@ -239,6 +243,12 @@ def welcome(request: HttpRequest, user: AbstractBaseUser, device: Device) -> boo
     challenge.note_proof(request, user, device)
     lockout.verified(request, user, device)
     return is_first
+
+
+def forget_shown(request: HttpRequest) -> None:
+    """Forget which devices the session has been shown, once one of them is confirmed."""
+    for key in (SHOWN_SESSION_KEY, ADDING_SESSION_KEY):
+        request.session.pop(key, None)
 
 
 def remove(user: AbstractBaseUser, actor: AbstractBaseUser | None = None) -> None:
@@ -263,7 +273,7 @@ def remove(user: AbstractBaseUser, actor: AbstractBaseUser | None = None) -> Non
 
 def part(request: HttpRequest, user: AbstractBaseUser) -> None:
     """Make the session that has removed the second factor an ordinary one, under a new key."""
-    for key in (django_otp.DEVICE_ID_SESSION_KEY, SHOWN_SESSION_KEY, ADDING_SESSION_KEY, CODES_DUE_SESSION_KEY):
+    for key in (django_otp.DEVICE_ID_SESSION_KEY, SHOWN_SESSION_KEY, ADDING_SESSION_KEY, CODES_DUE_SESSION_KEY, demand.MET_SESSION_KEY):
         request.session.pop(key, None)
     sessions.end_others(request, user, "removal", before=getattr(user, ENDED_SESSIONS, None))
     guard.remember(request, user)

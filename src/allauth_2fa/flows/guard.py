@@ -18,9 +18,11 @@ from django_otp.middleware import OTPMiddleware
 
 from allauth_2fa import app_settings, compat
 
-from . import challenge, sessions
+from . import challenge, demand, sessions
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from django.contrib.auth.base_user import AbstractBaseUser
     from django.http import HttpRequest, HttpResponse
 
@@ -33,15 +35,10 @@ MFA_SESSION_KEY = "allauth_2fa_mfa"
 LOGIN_KEYS = frozenset({SESSION_KEY, BACKEND_SESSION_KEY, HASH_SESSION_KEY, DEVICE_ID_SESSION_KEY, *compat.RECORD_KEYS})
 """What a login itself writes into a session."""
 
-AUTHENTICATION_KEYS = (
-    SESSION_KEY,
-    BACKEND_SESSION_KEY,
-    HASH_SESSION_KEY,
-    DEVICE_ID_SESSION_KEY,
-    CHECKED_SESSION_KEY,
-    MFA_SESSION_KEY,
-    sessions.SINCE_SESSION_KEY,
-)
+OWN_KEYS = (CHECKED_SESSION_KEY, demand.MET_SESSION_KEY, MFA_SESSION_KEY)
+"""What the guard itself notes of the user who is logged in."""
+
+AUTHENTICATION_KEYS = (SESSION_KEY, BACKEND_SESSION_KEY, HASH_SESSION_KEY, DEVICE_ID_SESSION_KEY, *OWN_KEYS, sessions.SINCE_SESSION_KEY)
 
 
 def nobody() -> AnonymousUser:
@@ -105,20 +102,37 @@ def passes_at_once(request: HttpRequest, user: Any) -> bool:
     """Tell whether the session may show the user, as far as that is known without a query."""
     if not user.is_authenticated:
         return True
+    return _owes_nothing_for_sure(request, user) and demand.is_known_to_be_met(request, user)
+
+
+def _owes_nothing_for_sure(request: HttpRequest, user: AbstractBaseUser) -> bool:
     return (challenge.is_bound(user) and sessions.is_noted(request.session, user)) or was_checked(request, user)
 
 
-def admit(request: HttpRequest, user: Any) -> Any:
-    """Return the user if this session may show them, else the anonymous user, having ended the session or turned it around."""
-    if passes_at_once(request, user):
+def admit(request: HttpRequest, user: Any, is_open: Callable[[], bool]) -> Any:
+    """Return the user if this session may show them, else the anonymous user.
+
+    A session that is over is emptied, and one that owes a proof is turned around. One whose user lacks what the site
+    requires goes on, and shows its user on those pages alone that stay open.
+
+    Args:
+        request: whose session it is.
+        user: who is logged in.
+        is_open: tells whether this page is one that stays open.
+    """
+    if passes_at_once(request, user) or _is_exempt(request, user):
         return user
-    if _was_ended(request, user) and not _is_exempt(request, user):
+    if not _owes_nothing_for_sure(request, user) and _was_ended(request, user):
         _end(request)
         return nobody()
-    if not owes(request, user):
         return user
-    suspend(request, user)
-    request.session[challenge.STOPPED_SESSION_KEY] = str(user.pk)
+    if owes(request, user):
+        suspend(request, user)
+        request.session[challenge.STOPPED_SESSION_KEY] = str(user.pk)
+        return nobody()
+    if not demand.lacks(request, user) or is_open():
+        return user
+    challenge.notes(request).is_kept_out = True
     return nobody()
 
 
@@ -139,18 +153,20 @@ def _forget_cached(request: HttpRequest) -> None:
         vars(request).pop(cache, None)
 
 
-def suspend(request: HttpRequest, user: AbstractBaseUser) -> None:
-    """Turn a logged-in session into a half-finished login of allauth's that waits for the second factor."""
+def suspend(request: HttpRequest, user: AbstractBaseUser, key: str = compat.STAGE_KEY) -> None:
+    """Turn a logged-in session into a half-finished login of allauth's that waits at the stage of that key."""
     login = compat.Login(user=user)
-    stages = login.state["stages"] = {"current": compat.STAGE_KEY}
+    stages = login.state["stages"] = {"current": key}
     state: dict[str, Any] = {}
-    stages[compat.STAGE_KEY] = {"data": state}  # type: ignore[assignment]
+    stages[key] = {"data": state}  # type: ignore[assignment]
     challenge.remember_backend(request, state)
-    for key in AUTHENTICATION_KEYS:
-        request.session.pop(key, None)
+    for noted in AUTHENTICATION_KEYS:
+        request.session.pop(noted, None)
     _forget_cached(request)
     challenge.hold(request, login, state)
-    if compat.mfa_installed() and not challenge.is_due(user):
+    if key == challenge.ENROLLMENT_KEY:
+        challenge.notes(request).page = challenge.ENROLLMENT_PAGE
+    elif compat.mfa_installed() and not challenge.is_due(user):
         # The proof that is owed is allauth.mfa's: its page asks for it, and no device of ours will answer.
         state.update(due=False, mfa=True)
         challenge.notes(request).page = compat.MFA_PAGE
@@ -171,9 +187,15 @@ def on_user_logged_in(request: HttpRequest | None, user: AbstractBaseUser) -> No
     if challenge.is_bound(user):
         request.session[DEVICE_ID_SESSION_KEY] = user.otp_device.persistent_id  # type: ignore[attr-defined]
     elif owes(request, user):
-        suspend(request, user)
-        challenge.notes(request).announced = True
-        forget_user(request)
+        _stop(request, user, compat.STAGE_KEY)
+    elif not _is_exempt(request, user) and demand.lacks(request, user):
+        _stop(request, user, challenge.ENROLLMENT_KEY)
+
+
+def _stop(request: HttpRequest, user: AbstractBaseUser, key: str) -> None:
+    suspend(request, user, key)
+    challenge.notes(request).announced = True
+    forget_user(request)
 
 
 def _clear_for(request: HttpRequest, user: AbstractBaseUser) -> None:
@@ -188,7 +210,7 @@ def _clear_for(request: HttpRequest, user: AbstractBaseUser) -> None:
         request.session.update(kept)
     if challenge.PENDING_SESSION_KEY in request.session:
         challenge.cancel(request)
-    for key in (CHECKED_SESSION_KEY, MFA_SESSION_KEY):
+    for key in OWN_KEYS:
         request.session.pop(key, None)
 
 
@@ -204,7 +226,7 @@ def forget_user(request: HttpRequest) -> None:
 
 def is_waiting(request: HttpRequest) -> bool:
     """Tell whether the login that was turned around is still waiting; the view may have cancelled it, as logout does."""
-    return compat.pending_stage_key(request) == compat.STAGE_KEY
+    return compat.pending_stage_key(request) in challenge.OUR_STAGES
 
 
 def lead_on(request: HttpRequest, next_url: str | None) -> HttpResponse | None:

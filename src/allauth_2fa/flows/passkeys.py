@@ -20,7 +20,7 @@ from allauth_2fa.factors import registry
 from allauth_2fa.factors.base import LONGEST_ANSWER
 from allauth_2fa.models import DeviceNote, take_turn
 
-from . import devices, enrollment, proof, sessions
+from . import devices, enrollment, sessions
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping, Sequence
@@ -209,7 +209,7 @@ def add(request: HttpRequest, user: AbstractBaseUser, text: str, name: str = "")
         with transaction.atomic():
             take_turn(user.pk)
             held = devices.ensure_room(user.pk)
-            if held and not proof.is_fresh(request, user, has_factor=True):
+            if held and not enrollment.has_proved(request, user):
                 # Another session has set up the first factor meanwhile. The password is not enough any more.
                 raise PasskeyNotAdded
             device, user_verified = factor_in_use().add(helper(request), user, text, question)

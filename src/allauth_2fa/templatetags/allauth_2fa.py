@@ -1,4 +1,4 @@
-"""Passkeys on pages that are not ours: ``{% load allauth_2fa %}``, as ``allauth_2fa/snippets/passkey_login.html`` does."""
+"""``{% load allauth_2fa %}``: the banner of the requirement, and passkeys on pages that are not ours."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from django import template
 
-from allauth_2fa.flows import passkeys, passwordless
+from allauth_2fa.factors import registry
+from allauth_2fa.flows import demand, passkeys, passwordless
+from allauth_2fa.refusals import enrollment_url
 
 if TYPE_CHECKING:
+    from django.http import HttpRequest
     from django.template import Context
 
 register = template.Library()
@@ -32,3 +35,24 @@ def passkeys_left(context: Context) -> str:
     """Return, once behind a change of the user's passkeys, what the browser is to be told of them, as JSON."""
     request = context.get("request")
     return "" if request is None else passkeys.take_change(request)
+
+
+@register.inclusion_tag("allauth_2fa/snippets/requirement.html", takes_context=True)
+def two_factor_requirement(context: Context) -> dict[str, Any]:
+    """Show the banner to a user who has to set up a second factor, and nothing to anybody else.
+
+    It costs no query while the guard believes what it has found out about the session.
+    """
+    request: HttpRequest | None = context.get("request")
+    user: Any = getattr(request, "user", None)
+    if request is None or user is None or not user.is_authenticated:
+        return {"requirement": None}
+    requirement = demand.shown(request, user)
+    is_limited = len(requirement.factors) < len(registry.primaries())
+    url = enrollment_url(requirement)
+    return {
+        "requirement": requirement,
+        "is_limited": is_limited,
+        "wanted": [factor.label for factor in requirement.factors],
+        "url": "" if url == request.path else url,
+    }

@@ -4,6 +4,7 @@ from .add import TwoFactorAdd
 from .authenticate import TwoFactorAuthenticate
 from .backup_tokens import TwoFactorBackupTokens
 from .devices import TwoFactorOverview, TwoFactorPrefer, TwoFactorRemoveDevice, TwoFactorRename
+from .entering import TwoFactorEnroll
 from .events import TwoFactorEvents
 from .passkeys import RelatedOrigins, TwoFactorAddPasskey, TwoFactorPasskeyLogin
 from .reauthenticate import TwoFactorReauthenticate
@@ -16,6 +17,7 @@ __all__ = [
     "TwoFactorAddPasskey",
     "TwoFactorAuthenticate",
     "TwoFactorBackupTokens",
+    "TwoFactorEnroll",
     "TwoFactorEvents",
     "TwoFactorOverview",
     "TwoFactorPasskeyLogin",

@@ -59,7 +59,7 @@ class TwoFactorAdd(AddingAnother, AddingPage):
             return HttpResponseRedirect(request.get_full_path())
         if self.device is None:
             # A second click on a button that has done its work, or a setup that another session has begun anew.
-            return HttpResponseRedirect(reverse("two-factor-overview"))
+            return HttpResponseRedirect(request.get_full_path() if self.stage else reverse("two-factor-overview"))
         if action == "send":
             return self.send()
         self.call(self.device)

@@ -10,18 +10,19 @@ from allauth.account.adapter import get_adapter
 from django.contrib import messages
 from django.contrib.sites.shortcuts import get_current_site
 from django.forms import ValidationError
-from django.http import HttpResponseRedirect
+from django.http import Http404, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 from django.utils.safestring import mark_safe
 
 from allauth_2fa import utils
-from allauth_2fa.exceptions import NoRoom, NothingEnrolled
+from allauth_2fa.exceptions import NoRoom, NothingEnrolled, StillRequired
 from allauth_2fa.factors import registry
 from allauth_2fa.flows import devices, enrollment, passkeys
 from allauth_2fa.forms import DeviceNameForm
 
-from .base import FormPage, ProofRequiredMixin, with_next
+from .base import FormPage, with_next
+from .entering import EnteringMixin
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -35,7 +36,7 @@ GROUP = 4
 """Characters of the secret between two gaps, for typing."""
 
 
-class AddingPage(ProofRequiredMixin, FormPage):
+class AddingPage(EnteringMixin, FormPage):
     """A page that adds ``self.device``, which waits to be confirmed by its first code."""
 
     device: Any = None
@@ -95,7 +96,7 @@ class AddingPage(ProofRequiredMixin, FormPage):
         return {**super().get_context_data(**kwargs), "name_form": self.get_name_form()}
 
 
-class AddingAnother(ProofRequiredMixin):
+class AddingAnother(EnteringMixin):
     """A page that adds a further device of ``self.factor``, in the place of another one if the address says so."""
 
     factor: Any
@@ -106,32 +107,52 @@ class AddingAnother(ProofRequiredMixin):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Serve the page to those who have proved who they are and have room for a device."""
-        if not request.user.is_authenticated:
-            return self.handle_no_permission()
+        if away := self.turn_away(request):
+            return away
         self.factor = self.find_factor()
+        if self.stage is not None and not self.is_wanted(self.factor):
+            raise Http404
+        user = self.get_form_user()
         try:
-            devices.ensure_room(request.user.pk)
+            devices.ensure_room(user.pk)
         except NoRoom as refusal:
             messages.error(request, refusal.message)
             return HttpResponseRedirect(reverse("two-factor-overview"))
-        ask = self.ask_for_proof(request, has_factor=registry.has_primary(request.user))
+        ask = self.ask_for_proof(request, has_factor=self.stage is None and registry.has_primary(user))
         return ask or super().dispatch(request, *args, **kwargs)  # type: ignore[misc]
 
     def get_replaced(self) -> Device | None:
         """Return the device whose place the new one takes (``?replaces=ID``), None without one."""
+        if self.stage is not None:
+            return None
         try:
-            return devices.find(self.request.user, self.request.GET.get("replaces", ""))  # type: ignore[attr-defined]
+            return devices.find(self.get_form_user(), self.request.GET.get("replaces", ""))
         except NothingEnrolled:
             return None
 
-    def finish(self, device: Device) -> HttpResponse:
-        """Make the session a verified one, take away the device whose place the new one takes, and lead on."""
-        request: HttpRequest = self.request  # type: ignore[attr-defined]
-        is_first = enrollment.welcome(request, request.user, device)  # type: ignore[arg-type]
+    def remove_replaced(self) -> Device | None:
+        """Remove the device whose place the new one takes, and return it, None if there is none or it has to stay."""
         old = self.get_replaced()
-        if old is not None:
-            devices.remove(old)
-            passkeys.note_change(request)
-        context = {"device": devices.described(device), "replaced": old}
-        get_adapter().add_message(request, messages.SUCCESS, "allauth_2fa/messages/added.txt", context)
-        return HttpResponseRedirect(with_next(reverse("two-factor-backup-tokens" if is_first else "two-factor-overview"), request))
+        try:
+            is_gone = old is not None and devices.remove(old)
+        except StillRequired as refusal:
+            messages.error(self.request, refusal.message)
+            return None
+        if is_gone:
+            passkeys.note_change(self.request)
+        return old if is_gone else None
+
+    def finish(self, device: Device) -> HttpResponse:
+        """Let the login go on that waits for the device, or make the session a verified one; say what was added, and lead on."""
+        codes = reverse("two-factor-backup-tokens")
+        if self.stage is not None:
+            self.tell(device, None)
+            return self.go_on(device, codes)
+        is_first = enrollment.welcome(self.request, self.get_form_user(), device)
+        self.tell(device, self.remove_replaced())
+        return HttpResponseRedirect(with_next(codes if is_first else reverse("two-factor-overview"), self.request))
+
+    def tell(self, device: Device, replaced: Device | None) -> None:
+        """Say what was added, and what is gone for it."""
+        context = {"device": devices.described(device), "replaced": replaced}
+        get_adapter().add_message(self.request, messages.SUCCESS, "allauth_2fa/messages/added.txt", context)

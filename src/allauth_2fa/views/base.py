@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
-from urllib.parse import urlencode
 
 from allauth.account.adapter import get_adapter
 from allauth.account.utils import get_next_redirect_url
@@ -22,7 +21,7 @@ from allauth_2fa import app_settings, compat
 from allauth_2fa.factors import registry
 from allauth_2fa.flows import proof
 from allauth_2fa.mixins import ValidTOTPDeviceRequiredMixin
-from allauth_2fa.utils import user_has_valid_totp_device
+from allauth_2fa.utils import user_has_valid_totp_device, with_target
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
@@ -76,8 +75,7 @@ def name_or_path(target: str) -> str:
 
 def with_next(url: str, request: HttpRequest) -> str:
     """Return the URL with the ``next`` of the request, if that leads to a page of the site."""
-    target = get_next_redirect_url(request)
-    return f"{url}?{urlencode({REDIRECT_FIELD_NAME: target})}" if target else url
+    return with_target(url, get_next_redirect_url(request))
 
 
 class FactorRequiredMixin(ValidTOTPDeviceRequiredMixin):

@@ -12,17 +12,15 @@ from django.urls import reverse, reverse_lazy
 from django.views.generic import TemplateView, View
 
 from allauth_2fa import app_settings, audit
-from allauth_2fa.exceptions import NothingEnrolled
+from allauth_2fa.exceptions import NothingEnrolled, StillRequired
 from allauth_2fa.factors import registry
-from allauth_2fa.flows import devices, passkeys, recovery
+from allauth_2fa.flows import devices, passkeys, policy, recovery
 from allauth_2fa.forms import RenameForm
 
 from .base import FormPage, Page, ProofRequiredMixin
 from .events import described as described_events
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from django.contrib.auth.base_user import AbstractBaseUser
     from django.http import HttpRequest, HttpResponse
     from django.http.response import HttpResponseBase
@@ -49,27 +47,29 @@ class TwoFactorOverview(LoginRequiredMixin, Page, TemplateView):
         return {
             **super().get_context_data(**kwargs),
             "devices": held,
-            "addable": list(_offered()) if len(held) < app_settings.MAX_DEVICES else [],
+            "addable": [offered(factor) for factor in devices.addable()] if len(held) < app_settings.MAX_DEVICES else [],
             "most_devices": app_settings.MAX_DEVICES,
             "codes_left": left,
             "few_codes": bool(held) and recovery.are_few(left),
             "events": list(described_events(audit.recent(user, LAST_EVENTS))),
+            "must_keep": policy.is_held(user),
         }
 
 
 def _listed(device: Any) -> dict[str, Any]:
     """Return what the overview says of a device, and where it can be replaced by another one of its kind."""
     factor = registry.factor_of(device)
-    add_url = _add_url(factor) if factor and factor.enroll_page else ""
-    return {**devices.described(device), "replace_url": f"{add_url}?replaces={device.persistent_id}" if add_url else ""}
+    url = add_url(factor) if factor and factor.enroll_page else ""
+    return {**devices.described(device), "replace_url": f"{url}?replaces={device.persistent_id}" if url else ""}
 
 
-def _offered() -> Iterator[dict[str, Any]]:
-    for factor in devices.addable():
-        yield {"label": factor.label, "intro": factor.intro, "icon": factor.icon, "weaker": factor.weaker, "url": _add_url(factor)}
+def offered(factor: Factor) -> dict[str, Any]:
+    """Return what pages say of a factor of which a device can be added."""
+    return {"label": factor.label, "intro": factor.intro, "icon": factor.icon, "weaker": factor.weaker, "url": add_url(factor)}
 
 
-def _add_url(factor: Factor) -> str:
+def add_url(factor: Factor) -> str:
+    """Return the page on which a device of the factor is added."""
     return reverse(factor.enroll_page, args=[factor.id] if factor.enroll_page == "two-factor-add" else [])
 
 
@@ -135,7 +135,12 @@ class TwoFactorRemoveDevice(DevicePage, Page, TemplateView):
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Remove the device, or lead to the page that turns the second factor off."""
         context = {"device": devices.described(self.device)}
-        if not devices.remove(self.device):
+        try:
+            is_gone = devices.remove(self.device)
+        except StillRequired as refusal:
+            messages.error(request, refusal.message)
+            return HttpResponseRedirect(reverse("two-factor-overview"))
+        if not is_gone:
             return HttpResponseRedirect(reverse("two-factor-remove"))
         passkeys.note_change(request)
         get_adapter().add_message(request, messages.SUCCESS, "allauth_2fa/messages/device_removed.txt", context)

@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 from allauth.account.adapter import get_adapter
 from django.contrib import messages
+from django.http import HttpResponseRedirect
+from django.urls import reverse
 
 from allauth_2fa import app_settings
-from allauth_2fa.flows import enrollment, passkeys
+from allauth_2fa.exceptions import StillRequired
+from allauth_2fa.flows import enrollment, passkeys, policy
 from allauth_2fa.forms import TOTPDeviceRemoveForm
 
 from .asking import AskingPage
@@ -26,7 +29,10 @@ class TwoFactorRemove(ProofRequiredMixin, FactorRequiredMixin, AskingPage):
     form_class = TOTPDeviceRemoveForm
 
     def admit(self, request: HttpRequest) -> HttpResponseBase | None:
-        """Ask for a fresh proof, unless the form itself asks for a code."""
+        """Refuse where the site requires a second factor; ask for a fresh proof, unless the form itself asks for a code."""
+        if policy.is_held(request.user):  # type: ignore[arg-type]
+            messages.error(request, StillRequired().message)
+            return HttpResponseRedirect(reverse("two-factor-overview"))
         if app_settings.REQUIRE_OTP_ON_DEVICE_REMOVAL and issubclass(self.get_form_class(), TOTPDeviceRemoveForm):
             return None
         return self.ask_for_proof(request, has_factor=True)

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 from allauth.account.adapter import get_adapter
 from django.contrib import messages
 from django.http import HttpResponseRedirect
+from django.urls import reverse
 
 from allauth_2fa import app_settings, utils
 from allauth_2fa.exceptions import EnrollmentEnded, Refused
 from allauth_2fa.factors import registry
-from allauth_2fa.flows import enrollment
+from allauth_2fa.flows import challenge, enrollment
 from allauth_2fa.forms import TOTPDeviceForm
 
 from .adding import AddingPage
@@ -30,12 +31,15 @@ class TwoFactorSetup(AddingPage):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Serve the page to those who have no second factor and have proved who they are."""
-        if not request.user.is_authenticated:
-            return self.handle_no_permission()
-        if utils.user_has_valid_totp_device(request.user):
+        if away := self.turn_away(request):
+            return away
+        if self.stage is not None and not self.is_wanted(registry.totp):
+            return HttpResponseRedirect(reverse(challenge.ENROLLMENT_PAGE))
+        user = self.get_form_user()
+        if utils.user_has_valid_totp_device(user):
             return HttpResponseRedirect(self.get_success_url())
         # Who has a factor of another kind proves it before adding this one.
-        has_other = len(registry.primaries()) > 1 and registry.has_primary(request.user)
+        has_other = self.stage is None and len(registry.primaries()) > 1 and registry.has_primary(user)
         try:
             return self.ask_for_proof(request, has_factor=has_other) or super().dispatch(request, *args, **kwargs)
         except EnrollmentEnded:
@@ -70,8 +74,10 @@ class TwoFactorSetup(AddingPage):
         except Refused as refusal:
             return self.form_refused(form, refusal)
         self.give_name(device)
-        enrollment.welcome(self.request, self.get_form_user(), device)
         get_adapter().add_message(self.request, messages.SUCCESS, "allauth_2fa/messages/set_up.txt")
+        if self.stage is not None:
+            return self.go_on(device, self.get_success_url())
+        enrollment.welcome(self.request, self.get_form_user(), device)
         return super().form_valid(form)
 
     def form_invalid(self, form: Any) -> HttpResponse:

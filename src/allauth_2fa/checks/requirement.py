@@ -1,0 +1,76 @@
+"""System checks of the requirement: each way in which its settings can mean something else than they say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from allauth.account.adapter import get_adapter
+from django.core import checks
+
+from allauth_2fa import app_settings
+from allauth_2fa.adapter import ENROLLMENT_STAGE, STAGE
+from allauth_2fa.factors import registry
+from allauth_2fa.flows import devices, policy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .wiring import Messages
+
+HINT = 'Take "nobody", "everyone", "staff", "superusers", "group:NAME", the path of a callable, or a list of those.'
+
+
+@checks.register(checks.Tags.security)
+def check_required(**_kwargs: Any) -> Messages:
+    """E060: ALLAUTH_2FA_REQUIRED means nobody that is known. W060: other settings say of what, and nothing is required."""
+    reason = _misunderstood(app_settings.REQUIRED)
+    if reason:
+        message = f"ALLAUTH_2FA_REQUIRED cannot be understood, and requires a second factor of everybody: {reason}."
+        return [checks.Error(message, hint=HINT, id="allauth_2fa.E060")]
+    idle = [name for name in ("REQUIRED_FACTORS", "REQUIRED_FROM", "GRACE_PERIOD") if app_settings.SETTINGS[name].read()]
+    if policy.is_on() or not idle:
+        return []
+    named = ", ".join(app_settings.PREFIX + name for name in idle)
+    return [checks.Warning(f"{named}: nothing is required of anybody.", hint="Set ALLAUTH_2FA_REQUIRED.", id="allauth_2fa.W060")]
+
+
+@checks.register(checks.Tags.security)
+def check_required_factors(**_kwargs: Any) -> Messages:
+    """E061: a row of ALLAUTH_2FA_REQUIRED_FACTORS cannot be used. W061: users cannot add what it asks for themselves."""
+    rows = app_settings.REQUIRED_FACTORS
+    return [message for said, ids in rows.items() for message in _row(said, ids)] if isinstance(rows, dict) else []
+
+
+def _row(said: Any, ids: Any) -> Iterator[checks.CheckMessage]:
+    known = {factor.id for factor in registry.primaries()}
+    unknown = sorted(str(one) for one in policy.entries(ids) if one not in known)
+    reason = _misunderstood(said) or (unknown and f"there is no factor {', '.join(unknown)}") or ("" if ids else "it names no factor")
+    if reason:
+        message = f"ALLAUTH_2FA_REQUIRED_FACTORS[{said!r}] cannot be used: {reason}."
+        hint = f"{HINT} The factors that a login can wait for are {', '.join(sorted(known))}."
+        yield checks.Error(message, hint=hint, id="allauth_2fa.E061")
+    elif not any(factor.id in policy.entries(ids) for factor in devices.addable()):
+        message = f"ALLAUTH_2FA_REQUIRED_FACTORS[{said!r}] asks for what users cannot add themselves."
+        hint = "Those without such a device cannot sign in until somebody gives them one, or an exemption."
+        yield checks.Warning(message, hint=hint, id="allauth_2fa.W061")
+
+
+def _misunderstood(said: Any) -> str:
+    """Return why the setting cannot be understood, nothing if it can."""
+    try:
+        for entry in policy.entries(said):
+            policy.rule_of(entry)
+    except Exception as error:  # noqa: BLE001 - importing a path runs the project's code
+        return str(error)
+    return ""
+
+
+@checks.register(checks.Tags.security)
+def check_enrollment_stage(**_kwargs: Any) -> Messages:
+    """E062: the login has no stage for what is required, or it stands before the one that asks for the second factor."""
+    stages = get_adapter().get_login_stages()
+    if not policy.is_on() or STAGE not in stages or ENROLLMENT_STAGE in stages[stages.index(STAGE) :]:
+        return []
+    message = "The login has no stage at which a required second factor is set up, or has it too early."
+    hint = f"get_login_stages() of your adapter must keep '{ENROLLMENT_STAGE}' behind '{STAGE}': extend what super() returns."
+    return [checks.Error(message, hint=hint, id="allauth_2fa.E062")]

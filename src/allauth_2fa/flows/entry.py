@@ -1,0 +1,133 @@
+"""A login that waits for its user's first device, or for the first of a kind that the site requires.
+
+Nobody is logged in meanwhile. The password alone has been given, so that such a login adds one device and does nothing
+else: it removes none, and none is added once the user holds a factor that the login has not proved.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+
+from allauth_2fa import app_settings, compat
+from allauth_2fa.exceptions import LoginEnded
+from allauth_2fa.factors import registry
+
+from . import challenge, devices, enrollment, lockout, policy, sessions
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from django.contrib.auth.base_user import AbstractBaseUser
+    from django.http import HttpRequest, HttpResponse
+    from django_otp.models import Device
+
+    from allauth_2fa.factors.base import Factor
+
+PAGES = {
+    compat.STAGE_KEY: (challenge.PAGE, compat.MFA_PAGE),
+    challenge.ENROLLMENT_KEY: (challenge.ENROLLMENT_PAGE, "two-factor-setup", "two-factor-add"),
+}
+"""How the names of the pages begin on which a half-finished login is gone on with, by the stage at which it waits."""
+
+OPEN_PAGES = frozenset(
+    {
+        *("account_logout", "account_reauthenticate", "account_change_password", "account_set_password"),
+        *("account_reset_password", "account_reset_password_done", "account_confirm_password_reset_code"),
+        *("account_reset_password_from_key", "account_reset_password_from_key_done"),
+        *("account_complete_password_reset", "account_password_reset_completed"),
+        *("logout", "password_change", "password_change_done"),
+        *("admin:logout", "admin:password_change", "admin:password_change_done"),
+    }
+)
+"""Names of pages of others that stay open to a user who is logged in and lacks what the site requires."""
+
+
+def own_pages(request: HttpRequest) -> tuple[str, ...]:
+    """Return how the names of the pages begin whose visit does not cancel the session's half-finished login."""
+    # What a session holds may be anything, a list too.
+    return PAGES[challenge.ENROLLMENT_KEY if compat.pending_stage_key(request) == challenge.ENROLLMENT_KEY else compat.STAGE_KEY]
+
+
+def is_wanted(stage: compat.LoginStage, user: AbstractBaseUser) -> bool:
+    """Tell whether the login has to wait at the stage for a device that satisfies the site.
+
+    Who can add none here is let in: the guard leads them to the overview, and shows them nothing else. That is who has no
+    room and has to remove a device first, and who holds one that the login did not ask for.
+    """
+    proving = challenge.proving_device(stage.request, _challenged(stage), user)
+    if proving is not None:
+        user.otp_device = proving  # type: ignore[attr-defined]
+    requirement = policy.requirement_of(user)
+    challenge.notes(stage.request).requirement = requirement
+    return requirement.is_due and registry.count_primary(user.pk) < (app_settings.MAX_DEVICES if has_proved(stage) else 1)
+
+
+def choices(requirement: policy.Requirement) -> Sequence[Factor]:
+    """Return the factors that satisfy the site and of which users can add a device themselves."""
+    return [factor for factor in devices.addable() if factor in requirement.factors]
+
+
+def ensure_open(stage: compat.LoginStage) -> AbstractBaseUser:
+    """Return the user whose login waits at the stage for a device.
+
+    Raises:
+        LoginEnded: the user was deleted or deactivated, the password has changed, or the user has a factor by now that
+            this login has not proved.
+    """
+    user = challenge.ensure_sound(stage)
+    challenge.notes(stage.request).has_proved = has_proved(stage)
+    if not has_proved(stage) and (registry.has_primary(user) or compat.mfa_enabled_for(user)):
+        raise LoginEnded
+    return user
+
+
+def has_proved(stage: compat.LoginStage) -> bool:
+    """Tell whether the login has answered for a factor of the user's on its way to the stage."""
+    challenged = _challenged(stage)
+    return bool(challenged.get("device") or challenged.get("mfa"))
+
+
+def _challenged(stage: compat.LoginStage) -> dict[str, Any]:
+    """Return what the stage that asks for the second factor knows of the login."""
+    state: dict[str, Any] = stage.login.state["stages"].get(compat.STAGE_KEY, {}).get("data", {})
+    return state
+
+
+def go_on(stage: compat.LoginStage, user: AbstractBaseUser, device: Device, leads_to: str) -> HttpResponse:
+    """Let the login go on behind the device that has just been confirmed, and return what it leads to.
+
+    Args:
+        stage: at which the login waited.
+        user: whose login it is.
+        device: the new device; the session will be bound to it.
+        leads_to: where the login leads behind the user's first device, whose recovery codes have to be shown.
+    """
+    enrollment.forget_shown(stage.request)
+    before = getattr(device, enrollment.ENDED_SESSIONS, None)
+    if before is not None:
+        # In the login's own state: the session may be another user's before this login is finished.
+        stage.state["sessions_ended"] = before.timestamp()
+        stage.login.redirect_url = leads_to
+    return challenge.go_on(stage, user, device)
+
+
+def let_go(stage: compat.LoginStage) -> HttpResponse:
+    """Let a login go on that has to wait no longer, and return what it leads to."""
+    stage.state["due"] = False
+    challenge.release(stage.request)
+    return stage.exit()
+
+
+def settle(request: HttpRequest, user: AbstractBaseUser) -> None:
+    """Finish what a login began that has set up a device. With a first factor, codes are due and other sessions are over."""
+    state = challenge.passed_state(request, user, challenge.ENROLLMENT_KEY) or {}
+    device = getattr(user, "otp_device", None)
+    if state.get("due") and device is not None:
+        lockout.verified(request, user, device)
+    if (before := state.get("sessions_ended")) is not None:
+        request.session[enrollment.CODES_DUE_SESSION_KEY] = True
+        moment = datetime.fromtimestamp(before, tz=UTC if settings.USE_TZ else None)
+        sessions.end_others(request, user, "enrollment", before=moment)

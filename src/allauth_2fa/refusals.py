@@ -1,0 +1,89 @@
+"""What visitors get whose session may not show its user: a page leads on, a script is told in JSON what is missing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.http import HttpResponse, HttpResponseRedirect, JsonResponse
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+
+from . import compat
+from .flows import challenge, entry, guard
+from .utils import with_target
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+    from django.http.response import HttpResponseBase
+
+    from .flows.policy import Requirement
+
+
+# A session that was turned into a half-finished login
+
+
+def lead_on(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    """Return what the login leads to that the session was turned into: the challenge, say, with ``next``."""
+    target = _target(request, response)
+    led = guard.lead_on(request, target)
+    if led is not None and guard.is_waiting(request) and challenge.notes(request).page == challenge.PAGE:
+        return HttpResponseRedirect(with_target(reverse(challenge.PAGE), target))
+    return led or response
+
+
+def owed(request: HttpRequest) -> JsonResponse:
+    """Return the answer to a script whose session has become a login that waits, in the shape of allauth's headless API."""
+    notes = challenge.notes(request)
+    if notes.page == challenge.ENROLLMENT_PAGE:
+        return lacking(notes.requirement, page=notes.page)
+    return _refused(compat.STAGE_KEY, _("Sign in with your second factor first."), is_authenticated=False, url=reverse(notes.page))
+
+
+# A session that goes on, and whose user lacks what the site requires
+
+
+def lead_to_enrollment(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    """Lead to where the user sets up what the site requires, and from there back to where they wanted to go."""
+    url = enrollment_url(challenge.notes(request).requirement)
+    return HttpResponseRedirect(with_target(url, _target(request, response)))
+
+
+def lacking(requirement: Requirement | None, page: str = "") -> JsonResponse:
+    """Return the answer to a script whose user has to set up a second factor first. It names those that will do.
+
+    Args:
+        requirement: what the site asks.
+        page: the name of the page that leads on, for a login that waits.
+    """
+    types = [factor.id for factor in requirement.factors] if requirement else []
+    detail = _("This site asks you for a second factor. Set one up first.")
+    url = reverse(page) if page else enrollment_url(requirement)
+    return _refused(challenge.ENROLLMENT_KEY, detail, is_authenticated=not page, url=url, types=types)
+
+
+def enrollment_url(requirement: Requirement | None) -> str:
+    """Return the page on which a user who is logged in sets up what the site requires."""
+    choices = entry.choices(requirement) if requirement else []
+    return reverse((choices[0].first_page if len(choices) == 1 else "") or "two-factor-overview")
+
+
+# What they share
+
+
+def _refused(flow: str, detail: str, *, is_authenticated: bool, **facts: Any) -> JsonResponse:
+    data = {"flows": [{"id": flow, "is_pending": True, **facts}]}
+    return JsonResponse({"status": 403, "detail": detail, "data": data, "meta": {"is_authenticated": is_authenticated}}, status=403)
+
+
+def _target(request: HttpRequest, response: HttpResponseBase) -> str | None:
+    """Return where the visitor wanted to go: what the login view leads to, else the page itself."""
+    if challenge.notes(request).announced:
+        wanted = response.headers.get("Location") if isinstance(response, HttpResponse) else None
+    elif request.method in {"GET", "HEAD"}:
+        wanted = request.get_full_path()
+    else:
+        wanted = request.headers.get("Referer")
+    hosts = {request.get_host()}
+    safe = url_has_allowed_host_and_scheme(wanted, allowed_hosts=hosts, require_https=request.is_secure())
+    return wanted if wanted and safe else None
