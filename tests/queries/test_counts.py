@@ -251,7 +251,7 @@ def test_the_setup_page_of_a_login_that_waits_and_its_code(client, alice, settin
     with count:
         client.post(reverse("two-factor-setup"), {"otp_token": code_of(device)})
     assert is_logged_in(client)
-    assert count.total <= 25, count.statements
+    assert count.total <= 27, count.statements
 
 
 def is_anybody(_user):

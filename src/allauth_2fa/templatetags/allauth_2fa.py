@@ -1,4 +1,7 @@
-"""``{% load allauth_2fa %}``: the banner of the requirement, and passkeys on pages that are not ours."""
+"""``{% load allauth_2fa %}``: the banner of the requirement, and passkeys on pages that are not ours.
+
+``allauth_2fa/snippets/passkey_login.html`` is such a part of the login page.
+"""
 
 from __future__ import annotations
 
