@@ -119,6 +119,8 @@ ACCOUNT_LOGIN_TIMEOUT = 600
 # 2FA: the package needs no setting of its own. The defaults are the recommendation, but for
 # the number of recovery codes, which is that of 0.x.
 ALLAUTH_2FA_BACKUP_TOKENS_NUMBER = 8
+# Off by default: people may tick a box, and that browser asks for no code for 30 days.
+ALLAUTH_2FA_TRUST_ENABLED = True
 
 # 2FA: for which domain passkeys are, and the pages that may use them. The domain cannot be
 # changed later: every passkey would have to be added anew. Browsers take "localhost" without

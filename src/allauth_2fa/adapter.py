@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from . import compat
 from .factors import registry
-from .flows import challenge, demand, entry, guard, lockout, policy, proof
+from .flows import challenge, demand, entry, guard, lockout, policy, proof, trust
 from .utils import get_next_query_string
 
 if TYPE_CHECKING:
@@ -50,6 +50,13 @@ class TwoFactorAdapterMixin:
     def is_two_factor_exempt(self, request: HttpRequest, user: AbstractBaseUser) -> bool:
         """Tell whether the guard lets this session pass unproved. Override it for impersonation by support, say."""
         return False
+
+    def may_trust_browser(self, user: AbstractBaseUser) -> bool:
+        """Tell whether this user may have browsers trusted. Override it to forbid some users what the settings allow.
+
+        It is asked when the box is shown, when trust is given, and each time that it would let somebody pass.
+        """
+        return trust.default_rule(user)
 
     def get_login_stages(self) -> list[str]:
         """Return allauth's stages with ours behind its verification, in the place of ``allauth.mfa``'s.
@@ -100,6 +107,9 @@ class TwoFactorAdapterMixin:
                 raise ImmediateHttpResponse(end_login(request))
             if device is not None:
                 user.otp_device = device  # type: ignore[attr-defined]
+        if state.get("trusted") and not trust.was_let_in(request, user, state["trusted"]):
+            compat.clear_login(request)
+            raise ImmediateHttpResponse(end_login(request))
         challenge.notes(request).settled = True
 
 
@@ -109,9 +119,13 @@ def _remember_what_was_proved(request: HttpRequest, user: AbstractBaseUser, stat
         guard.remember_mfa(request, user)
     device = getattr(user, "otp_device", None)
     if not state.get("due"):
+        if state.get("trusted"):
+            trust.note(request, state["trusted"])
         guard.remember(request, user)
     elif device is not None:
         lockout.verified(request, user, device)
+        if state.get("trust") and trust.may_trust(user):
+            trust.grant(request, user)
     login = challenge.notes(request).login
     if login is not None and login.signup and user.has_usable_password() and not compat.records(request, user):
         # Whoever has just chosen the password knows it. allauth records logins and no signups, and would ask for it

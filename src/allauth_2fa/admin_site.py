@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 
 from . import app_settings
+from .factors import registry
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -50,6 +51,8 @@ def secure_admin_site(site: AdminSite) -> AdminSite:
         index = reverse("admin:index", current_app=site.name)
         if has_permission(request):
             return HttpResponseRedirect(index)
+        if request.user.is_authenticated and allows(request) and _can_verify(request):
+            return HttpResponseRedirect(_leading_back(reverse("two-factor-reauthenticate"), request, index))
         if request.user.is_authenticated:
             return _refused(request, "no_factor" if allows(request) else "not_staff", index)
         return HttpResponseRedirect(_leading_back(reverse("account_login"), request, index))
@@ -64,6 +67,14 @@ def _is_verified(request: HttpRequest) -> bool:
     """Tell whether the session has answered a challenge; without django-otp's middleware nobody has."""
     is_verified = getattr(request.user, "is_verified", None)
     return bool(is_verified and is_verified())
+
+
+def _can_verify(request: HttpRequest) -> bool:
+    """Tell whether the user has a factor that was not asked for in this session: it was let pass by a trusted browser, say.
+
+    Without django-otp's middleware an answer would not help, and the user would be led in a circle.
+    """
+    return hasattr(request.user, "is_verified") and registry.has_primary(request.user)  # type: ignore[arg-type]
 
 
 def _leading_back(url: str, request: HttpRequest, index: str) -> str:

@@ -104,6 +104,9 @@ SETTINGS: Mapping[str, Setting] = {
         Setting("REQUIRED_FACTORS", dict, dict, "Which factors satisfy the requirement, by whom: words to lists of ids."),
         Setting("REQUIRED_FROM", date, lambda: None, "From which day on anything is required. None: always."),
         Setting("GRACE_PERIOD", int, lambda: 0, "How many days a user has from the first meeting with the requirement.", minimum=0),
+        Setting("TRUST_ENABLED", bool, lambda: False, "Whether users may have a browser trusted, in which no code is asked for then."),
+        Setting("TRUST_DAYS", int, lambda: 30, "For how many days a browser is trusted.", minimum=1),
+        Setting("TRUST_STAFF", bool, lambda: True, "Whether staff and superusers may, too."),
     )
 }
 

@@ -58,6 +58,8 @@ EVENTS: Mapping[str, Event] = {
         Event("unlocked", _("Codes were unlocked"), frozenset({"how", "reason"})),
         Event("browser_trusted", _("A browser was trusted"), frozenset({"browser", "until"})),
         Event("browser_revoked", _("A trusted browser was revoked"), frozenset({"browser", "how"})),
+        Event("browser_let_in", _("Signed in in a trusted browser"), frozenset({"browser"})),
+        Event("browser_copied", _("Two browsers claimed to be the same trusted one"), frozenset({"browser"}), logging.WARNING),
         Event("exempted", _("An exemption from two-factor authentication was granted"), frozenset({"reason", "until"}), logging.WARNING),
         Event("exemption_ended", _("An exemption from two-factor authentication ended"), frozenset({"reason"})),
         Event("sessions_ended", _("Other sessions were ended"), frozenset({"number", "how"})),

@@ -258,8 +258,13 @@ class Browser(models.Model):
     address = models.GenericIPAddressField(null=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     last_seen_at = models.DateTimeField(default=timezone.now, editable=False)
-    """When the user verified in it last."""
+    """When the user verified in it last, or was let pass there without."""
     trusted_until = models.DateTimeField(null=True, editable=False)
+    """Until when the user is let pass there without a second factor, as long as :attr:`trust` holds."""
+    trust = models.CharField(max_length=96, default="", editable=False)
+    """A random name of this trust, a dot, and the fingerprint of the password and the devices that it was given with."""
+    superseded = models.CharField(max_length=64, default="", editable=False)
+    """The digest before the last time that the user was let pass: whoever comes with that value holds a copy."""
 
     failures = models.TextField(default="", editable=False)
     """When codes were wrong: milliseconds since 1970, oldest first, apart by blanks."""

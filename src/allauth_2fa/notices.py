@@ -76,6 +76,7 @@ NOTICES: Mapping[str, Notice] = {
         Notice("locked", KNOWS_PASSWORD, PASSWORD_RESET),
         Notice("unlocked", KNOWS_PASSWORD, PASSWORD_RESET),
         Notice("browser_trusted", CHANGED),
+        Notice("browser_copied", KNOWS_PASSWORD, PASSWORD_RESET),
         Notice("exempted", ASK_SITE),
         Notice("reset_by_support", ASK_SITE),
         Notice("code_issued_by_support", ASK_SITE),

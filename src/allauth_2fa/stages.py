@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from . import compat
 from .adapter import end_login
-from .flows import challenge, entry, passwordless, sending
+from .flows import challenge, entry, passwordless, sending, trust
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
@@ -59,6 +59,8 @@ class TwoFactorStage(_Stage):
             # A passkey that has checked who is there has proved both factors.
             return (None, True) if passwordless.holds(self.request, user, self.state) else (end_login(self.request), False)
         if challenge.is_due(user):
+            if trust.let_pass(self.request, user, self.state):
+                return None, True
             challenge.hold(self.request, self.login, self.state)
             sending.send_first(user, self.state)
             return HttpResponseRedirect(get_adapter().get_2fa_authenticate_url(self.request)), True

@@ -14,6 +14,7 @@ urlpatterns = [
     path("reauthenticate/", views.TwoFactorReauthenticate.as_view(), name="two-factor-reauthenticate"),
     path("", views.TwoFactorOverview.as_view(), name="two-factor-overview"),
     path("events/", views.TwoFactorEvents.as_view(), name="two-factor-events"),
+    path("browsers/", views.TwoFactorBrowsers.as_view(), name="two-factor-browsers"),
     path("add/<str:factor>/", views.TwoFactorAdd.as_view(), name="two-factor-add"),
     path("add-passkey/", views.TwoFactorAddPasskey.as_view(), name="two-factor-add-passkey"),
     path("passkey-login/", views.TwoFactorPasskeyLogin.as_view(), name="two-factor-passkey-login"),

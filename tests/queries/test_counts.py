@@ -13,6 +13,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from allauth_2fa.factors import registry
 from allauth_2fa.flows import sessions
 from allauth_2fa.middleware import BaseRequire2FAMiddleware
+from allauth_2fa.models import Browser
 from allauth_2fa.testing import login_verified
 from tests.cast import code_of, give_answer, give_password, is_logged_in, wrong_code_of
 
@@ -273,3 +274,67 @@ def test_a_page_that_asks_for_the_user_where_a_factor_is_demanded(client, alice,
         response = client.get("/")
     assert "alice" in response.text
     assert count.total == 3, count.statements
+
+
+# Trusted browsers
+
+
+@pytest.fixture
+def trusted(client, alice, phone, settings):
+    """A browser that Alice trusts, in which nobody is logged in."""
+    settings.ALLAUTH_2FA_TRUST_ENABLED = True
+    give_password(client, alice)
+    give_answer(client, code_of(phone), trust="on")
+    del client.cookies["sessionid"]
+    return client
+
+
+def test_a_password_costs_no_more_where_trust_is_on_and_the_browser_has_no_cookie(client, alice, phone, settings, count):
+    settings.ALLAUTH_2FA_TRUST_ENABLED = True
+    with count:
+        give_password(client, alice)
+    assert count.total <= 5, count.statements
+
+
+@pytest.mark.parametrize("is_void", [False, True])
+def test_a_password_in_a_known_browser_that_is_not_trusted_costs_one_query_more(trusted, alice, count, is_void):
+    if is_void:
+        TOTPDevice.objects.create(user=alice)
+    else:
+        Browser.objects.update(trusted_until=None)
+    with count:
+        give_password(trusted, alice)
+    assert not is_logged_in(trusted)
+    assert count.total <= 6, count.statements
+
+
+def test_a_password_that_is_enough_in_a_trusted_browser(trusted, alice, count):
+    with count:
+        give_password(trusted, alice)
+    assert is_logged_in(trusted)
+    # As without a factor, and: whether one is due, the look at the browser, its new value, and the trail.
+    assert count.total <= 8 + 4, count.statements
+
+
+def test_a_page_that_asks_for_the_user_of_a_trusted_session(trusted, alice, count):
+    give_password(trusted, alice)
+    with count:
+        assert "alice" in trusted.get("/").text
+    assert count.total == 2, count.statements  # the session and the user, as without a factor
+
+
+def test_a_trusted_session_is_looked_at_again_with_one_query(trusted, alice, count, settings):
+    give_password(trusted, alice)
+    settings.ALLAUTH_2FA_GUARD_RECHECK = 0
+    with count:
+        assert "alice" in trusted.get("/").text
+    # The session, the user, whether the session was ended, and the trust. Then the session is written.
+    assert (count.total, count.writes) == (5, 1), count.statements
+
+
+def test_a_right_code_with_the_box_ticked(client, alice, phone, settings, count):
+    settings.ALLAUTH_2FA_TRUST_ENABLED = True
+    give_password(client, alice)
+    with count:
+        give_answer(client, code_of(phone), trust="on")
+    assert count.total <= 12 + 3, count.statements  # the devices, the row, and the trail

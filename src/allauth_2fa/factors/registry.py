@@ -126,6 +126,11 @@ def _confirmed(factor: Factor, user_id: object) -> QuerySet[Device]:
     return factor.model.objects.filter(user_id=user_id, confirmed=True).order_by()
 
 
+def confirmed_primaries(user_id: object) -> list[tuple[str, QuerySet[Device]]]:
+    """Return the user's confirmed devices that a login can wait for, as queries without an order, each with its model's label."""
+    return [(factor.model.model_label(), _confirmed(factor, user_id)) for factor in primaries()]
+
+
 def has_primary(user: AbstractBaseUser) -> bool:
     """Tell whether the user holds a device that a login has to wait for (one query)."""
     first, *others = [_confirmed(factor, user.pk).values_list("user_id") for factor in primaries()]

@@ -11,7 +11,7 @@ from allauth_2fa.exceptions import NoRoom, NothingEnrolled, StillRequired
 from allauth_2fa.factors import registry
 from allauth_2fa.models import DeviceNote, take_turn
 
-from . import policy, sessions
+from . import policy, sessions, trust
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -113,6 +113,7 @@ def withdraw(device: Device, actor: AbstractBaseUser) -> None:
 def _delete(device: Device, actor: AbstractBaseUser | None) -> None:
     """Delete the device and what is noted of it, and announce it. One that was never confirmed has protected nothing."""
     DeviceNote.objects.filter(user_id=device.user_id, device=device.persistent_id).delete()
+    trust.void(device.user_id)
     gone, _by_model = type(device).objects.filter(pk=device.pk, user_id=device.user_id).delete()
     if gone and device.confirmed:
         events.announce("device_removed", device.user, actor=actor, device=device, factor=factor_id(device))

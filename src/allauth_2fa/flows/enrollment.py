@@ -17,7 +17,7 @@ from allauth_2fa.factors import registry
 from allauth_2fa.factors.base import clean_answer
 from allauth_2fa.models import DeviceNote, take_turn
 
-from . import challenge, counting, demand, devices, guard, lockout, proof, sending, sessions
+from . import challenge, counting, demand, devices, guard, lockout, proof, sending, sessions, trust
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -263,6 +263,7 @@ def remove(user: AbstractBaseUser, actor: AbstractBaseUser | None = None) -> Non
     with transaction.atomic():
         take_turn(user.pk)
         DeviceNote.objects.filter(user_id=user.pk).delete()
+        trust.void(user.pk)
         for factor in registry.factors():
             # First the devices, then what hangs on them, in the order in which an answer takes them.
             factor.model.objects.filter(user_id=user.pk).update(confirmed=False)

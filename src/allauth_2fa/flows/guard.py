@@ -18,7 +18,7 @@ from django_otp.middleware import OTPMiddleware
 
 from allauth_2fa import app_settings, compat
 
-from . import challenge, demand, sessions
+from . import challenge, demand, sessions, trust
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +35,7 @@ MFA_SESSION_KEY = "allauth_2fa_mfa"
 LOGIN_KEYS = frozenset({SESSION_KEY, BACKEND_SESSION_KEY, HASH_SESSION_KEY, DEVICE_ID_SESSION_KEY, *compat.RECORD_KEYS})
 """What a login itself writes into a session."""
 
-OWN_KEYS = (CHECKED_SESSION_KEY, demand.MET_SESSION_KEY, MFA_SESSION_KEY)
+OWN_KEYS = (CHECKED_SESSION_KEY, demand.MET_SESSION_KEY, MFA_SESSION_KEY, trust.TRUSTED_SESSION_KEY)
 """What the guard itself notes of the user who is logged in."""
 
 AUTHENTICATION_KEYS = (SESSION_KEY, BACKEND_SESSION_KEY, HASH_SESSION_KEY, DEVICE_ID_SESSION_KEY, *OWN_KEYS, sessions.SINCE_SESSION_KEY)
@@ -60,7 +60,7 @@ def owes(request: HttpRequest, user: AbstractBaseUser) -> bool:
     """
     if challenge.is_bound(user) or was_checked(request, user) or _is_exempt(request, user):
         return False
-    if challenge.is_due(user) or _owes_mfa(request, user):
+    if not trust.holds(request, user) and (challenge.is_due(user) or _owes_mfa(request, user)):
         return True
     remember(request, user)
     return False

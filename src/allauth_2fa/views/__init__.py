@@ -3,6 +3,7 @@
 from .add import TwoFactorAdd
 from .authenticate import TwoFactorAuthenticate
 from .backup_tokens import TwoFactorBackupTokens
+from .browsers import TwoFactorBrowsers
 from .devices import TwoFactorOverview, TwoFactorPrefer, TwoFactorRemoveDevice, TwoFactorRename
 from .entering import TwoFactorEnroll
 from .events import TwoFactorEvents
@@ -17,6 +18,7 @@ __all__ = [
     "TwoFactorAddPasskey",
     "TwoFactorAuthenticate",
     "TwoFactorBackupTokens",
+    "TwoFactorBrowsers",
     "TwoFactorEnroll",
     "TwoFactorEvents",
     "TwoFactorOverview",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django import forms
 from django.utils.decorators import method_decorator
+from django.utils.translation import ngettext
 
-from allauth_2fa import compat
+from allauth_2fa import app_settings, compat
 from allauth_2fa.adapter import end_login
 from allauth_2fa.exceptions import LoginEnded
-from allauth_2fa.flows import challenge
+from allauth_2fa.flows import challenge, trust
 from allauth_2fa.forms import TOTPAuthenticateForm
 
 from . import telling
@@ -48,6 +50,21 @@ class TwoFactorAuthenticate(AskingPage):
         """Keep the login anew, with what its state now holds."""
         compat.stash(self.request, self.stage.login)
 
+    def get_form(self, form_class: Any = None) -> Any:
+        """Return the form, with the box to have the browser trusted where that is allowed."""
+        form = super().get_form(form_class)
+        self.offer_trust(form)
+        return form
+
+    def offer_trust(self, form: Any) -> None:
+        """Put the box into the form, a project's own too, if it has none and the user may have browsers trusted."""
+        if trust.may_trust(self.user):
+            form.fields.setdefault("trust", trust_field())
+
+    def get_initial(self) -> dict[str, Any]:
+        """Return the device that was just asked to send its code, and whether the box was ticked meanwhile."""
+        return {**super().get_initial(), "trust": bool(self.request.POST.get("trust"))}
+
     def render_to_response(self, context: dict[str, Any], **kwargs: Any) -> HttpResponse:
         """Show the page, unless the devices are gone: then there is nothing left to ask for."""
         return super().render_to_response(context, **kwargs) if self.devices else self.end()
@@ -66,6 +83,8 @@ class TwoFactorAuthenticate(AskingPage):
         device: Device | None = getattr(form, "device", None)
         if device is None or device.user_id != self.user.pk:
             return self.form_invalid(form)
+        # It counts once the login is finished: another stage may come in between.
+        self.stage.state["trust"] = bool("trust" in form.fields and form.cleaned_data.get("trust"))
         response = challenge.complete(self.stage, self.user, device)
         if self.request.user.is_authenticated:
             telling.tell_at_login(self.request, self.user, device)
@@ -73,8 +92,18 @@ class TwoFactorAuthenticate(AskingPage):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Return what the template needs, and what allauth's entrance pages do."""
+        context = super().get_context_data(**kwargs)
+        # The page that is shown when a code was sent makes a form of its own.
+        self.offer_trust(context["form"])
         return {
-            **super().get_context_data(**kwargs),
+            **context,
             **compat.entrance_context(self.request),
             "account": compat.user_display(self.user),
         }
+
+
+def trust_field() -> forms.BooleanField:
+    """Return the box that has the browser trusted for ``ALLAUTH_2FA_TRUST_DAYS`` days."""
+    days = app_settings.TRUST_DAYS
+    label = ngettext("Trust this browser for %(days)d day", "Trust this browser for %(days)d days", days) % {"days": days}
+    return forms.BooleanField(label=label, required=False)

@@ -17,6 +17,7 @@ from allauth_2fa.factors import registry
 from allauth_2fa.flows import devices, passkeys, policy, recovery
 from allauth_2fa.forms import RenameForm
 
+from . import browsers
 from .base import FormPage, Page, ProofRequiredMixin
 from .events import described as described_events
 
@@ -39,7 +40,7 @@ class TwoFactorOverview(LoginRequiredMixin, Page, TemplateView):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Return the devices, what can be added, how many recovery codes are left, and what happened last.
 
-        That is one query a factor, and two.
+        That is one query a factor, and two; trusted browsers cost two more, where there may be any.
         """
         user: AbstractBaseUser = self.request.user  # type: ignore[assignment]
         held = [_listed(device) for device in registry.primary_devices(user)]
@@ -51,6 +52,7 @@ class TwoFactorOverview(LoginRequiredMixin, Page, TemplateView):
             "most_devices": app_settings.MAX_DEVICES,
             "codes_left": left,
             "few_codes": bool(held) and recovery.are_few(left),
+            **browsers.listed(self.request),
             "events": list(described_events(audit.recent(user, LAST_EVENTS))),
             "must_keep": policy.is_held(user),
         }

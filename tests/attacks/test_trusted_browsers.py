@@ -1,0 +1,453 @@
+"""Attack: get past the second factor by a browser that is trusted, was trusted, or never was."""
+
+from __future__ import annotations
+
+import html
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.core import mail
+from django.db.models.signals import post_save
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from django_otp.plugins.otp_totp.models import TOTPDevice
+
+from allauth_2fa.factors import registry
+from allauth_2fa.flows import browsers, devices, enrollment, trust
+from allauth_2fa.models import Browser
+from allauth_2fa.testing import login_verified
+from allauth_2fa.trail import TrailRow
+from tests.attacks.test_doors import NOBODY, who
+from tests.cast import PASSWORD, give_answer, give_password, is_logged_in, is_pending, wrong_code_of
+from tests.trust import cast
+from tests.trust.cast import come_back, cookie_of, leave, next_code_of, with_cookie
+
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.attacks.urls")]
+
+BROWSERS = "/accounts/two-factor/browsers/"
+
+
+@pytest.fixture(autouse=True)
+def _allowed(settings):
+    settings.ALLAUTH_2FA_TRUST_ENABLED = True
+
+
+@pytest.fixture
+def clock():
+    with time_machine.travel(1_750_000_005, tick=False) as traveller:
+        yield traveller
+
+
+@pytest.fixture
+def trusted(client, alice, phone):
+    """A browser that Alice trusts, in which nobody is logged in."""
+    cast.trust(client, alice, phone)
+    leave(client)
+    return client
+
+
+# Which cookie
+
+
+def test_the_cookie_of_another_user_is_worth_nothing(trusted, bob):
+    TOTPDevice.objects.create(user=bob)
+    give_password(trusted, bob)
+    assert is_pending(trusted)
+    assert not is_logged_in(trusted)
+
+
+@pytest.mark.parametrize("forged", ["", "x" * 24, "x" * 24 + "." + "y" * 24, ".", "0", "ä" * 24])
+def test_a_forged_cookie_is_worth_nothing(trusted, alice, forged):
+    thief = with_cookie(forged)
+    give_password(thief, alice)
+    assert is_pending(thief)
+
+
+def test_what_the_table_holds_is_no_cookie(trusted, alice):
+    for value in Browser.objects.values_list("digest", "trust", "superseded").get():
+        thief = with_cookie(value[:24])
+        give_password(thief, alice)
+        assert is_pending(thief)
+
+
+def test_a_browser_that_is_known_and_not_trusted_lets_nobody_in(client, alice, phone):
+    give_password(client, alice)
+    give_answer(client, next_code_of(phone))
+    come_back(client, alice)
+    assert is_pending(client)
+
+
+def test_a_cookie_that_outlives_the_trust_is_worth_nothing(trusted, alice, clock):
+    Browser.objects.update(trusted_until=timezone.now())
+    give_password(trusted, alice)
+    assert is_pending(trusted)
+
+
+def test_without_the_password_the_cookie_opens_nothing(trusted, alice):
+    trusted.post(reverse("account_login"), {"login": "alice", "password": "wrong"})
+    assert not is_logged_in(trusted)
+    assert not is_pending(trusted)
+    assert who(trusted) == NOBODY
+
+
+# A copy
+
+
+def test_a_copy_is_found_out_when_both_have_been_used_and_neither_is_trusted_then(
+    trusted, alice, clock, django_capture_on_commit_callbacks
+):
+    thief = with_cookie(cookie_of(trusted))
+    give_password(thief, alice)
+    assert is_logged_in(thief)
+    clock.shift(61)
+    with django_capture_on_commit_callbacks(execute=True):
+        give_password(trusted, alice)
+    assert is_pending(trusted)
+    assert TrailRow.objects.filter(event="browser_copied").count() == 1
+    assert "claimed to be the same trusted one" in mail.outbox[-1].subject
+    come_back(thief, alice)
+    assert is_pending(thief)
+
+
+def test_the_thief_who_comes_second_is_found_out_as_well_and_thrown_out(trusted, alice, clock):
+    thief = with_cookie(cookie_of(trusted))
+    give_password(trusted, alice)
+    clock.shift(61)
+    give_password(thief, alice)
+    assert is_pending(thief)
+    clock.shift(301)
+    assert who(trusted) == NOBODY
+
+
+def test_a_form_that_is_sent_twice_is_no_sign_of_a_copy(trusted, alice, clock):
+    twin = with_cookie(cookie_of(trusted))
+    give_password(trusted, alice)
+    give_password(twin, alice)
+    assert is_pending(twin)
+    come_back(trusted, alice)
+    assert is_logged_in(trusted)
+    assert not TrailRow.objects.filter(event="browser_copied").exists()
+
+
+def test_an_old_copy_of_somebody_without_the_password_ends_nothing(trusted, alice, clock):
+    thief = with_cookie(cookie_of(trusted))
+    give_password(trusted, alice)
+    clock.shift(61)
+    thief.post(reverse("account_login"), {"login": "alice", "password": "wrong"})
+    come_back(trusted, alice)
+    assert is_logged_in(trusted)
+
+
+# What ends it
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["password", "same password again", "enrollment", "removal", "replacement", "deactivation", "off", "added and removed"],
+)
+def test_a_change_of_password_or_devices_ends_trust_and_the_session_it_let_in(client, alice, phone, change, clock):
+    tablet = TOTPDevice.objects.create(user=alice, name="Tablet")
+    cast.trust(client, alice, phone)
+    come_back(client, alice)
+    assert is_logged_in(client)
+    match change:
+        case "password":
+            alice.set_password("another one")
+            alice.save()
+        case "same password again":
+            alice.set_password(PASSWORD)
+            alice.save()
+        case "enrollment":
+            TOTPDevice.objects.create(user=alice)
+        case "removal":
+            devices.remove(tablet)
+        case "replacement":
+            tablet.delete()
+            TOTPDevice.objects.create(user=alice)
+        case "deactivation":
+            TOTPDevice.objects.filter(pk=tablet.pk).update(confirmed=False)
+        case "off":
+            enrollment.remove(alice)
+            TOTPDevice.objects.create(user=alice)
+        case "added and removed":
+            devices.remove(TOTPDevice.objects.create(user=alice))
+    assert trust.trusted(alice) == []
+    clock.shift(301)
+    assert who(client) == NOBODY
+    leave(client)
+    give_password(client, alice, password="another one" if change == "password" else PASSWORD)
+    assert is_pending(client)
+
+
+def test_a_password_reset_ends_trust(trusted, alice, client):
+    alice.set_password("chosen anew")
+    alice.save()
+    give_password(trusted, alice, password="chosen anew")
+    assert is_pending(trusted)
+
+
+def test_a_deactivated_user_is_not_let_in(trusted, alice):
+    alice.is_active = False
+    alice.save()
+    give_password(trusted, alice)
+    assert not is_logged_in(trusted)
+
+
+def test_turning_the_setting_off_ends_all_trust_and_the_sessions_it_let_in(trusted, alice, settings, clock):
+    give_password(trusted, alice)
+    settings.ALLAUTH_2FA_TRUST_ENABLED = False
+    clock.shift(301)
+    assert who(trusted) == NOBODY
+    come_back(trusted, alice)
+    assert is_pending(trusted)
+
+
+def test_a_user_who_turned_the_second_factor_off_is_not_stopped(trusted, alice, clock):
+    give_password(trusted, alice)
+    TOTPDevice.objects.all().delete()
+    clock.shift(301)
+    assert who(trusted)["user"] == "alice"
+
+
+def test_a_step_up_in_a_trusted_session_does_not_outlive_its_device(trusted, alice, phone, clock):
+    tablet = TOTPDevice.objects.create(user=alice, name="Tablet")
+    cast.trust(trusted, alice, phone)
+    come_back(trusted, alice)
+    trusted.post(reverse("two-factor-reauthenticate"), {"otp_token": next_code_of(tablet), "device": tablet.persistent_id})
+    assert trusted.session["otp_device_id"] == tablet.persistent_id
+    devices.remove(tablet)
+    clock.shift(301)
+    assert who(trusted) == NOBODY
+
+
+# How it is given
+
+
+def is_trusting(alice):
+    return Browser.objects.filter(trusted_until__isnull=False).exists() or bool(trust.trusted(alice))
+
+
+@pytest.mark.parametrize("value", ["on", "true", "1"])
+def test_a_forged_box_is_worth_nothing_where_the_site_trusts_no_browser(client, alice, phone, settings, value):
+    settings.ALLAUTH_2FA_TRUST_ENABLED = False
+    give_password(client, alice)
+    give_answer(client, next_code_of(phone), trust=value)
+    assert is_logged_in(client)
+    settings.ALLAUTH_2FA_TRUST_ENABLED = True
+    assert not is_trusting(alice)
+
+
+def test_a_forged_box_is_worth_nothing_to_whom_it_is_forbidden(client, staff, settings):
+    phone = TOTPDevice.objects.create(user=staff)
+    settings.ALLAUTH_2FA_TRUST_STAFF = False
+    cast.trust(client, staff, phone)
+    assert is_logged_in(client)
+    assert not is_trusting(staff)
+
+
+def test_a_recovery_code_gives_no_trust(client, alice, phone):
+    codes = registry.recovery.renew(alice, 3)
+    give_password(client, alice)
+    give_answer(client, codes[0], trust="on")
+    assert is_logged_in(client)
+    assert not is_trusting(alice)
+
+
+def test_a_readable_recovery_code_gives_no_trust(client, alice, phone):
+    token = registry.static.renew(alice, 1)[0].token
+    give_password(client, alice)
+    give_answer(client, token, trust="on")
+    assert is_logged_in(client)
+    assert not is_trusting(alice)
+
+
+@pytest.mark.parametrize("answer", [wrong_code_of, lambda _phone: "", lambda _phone: "x" * 24], ids=["wrong", "empty", "letters"])
+def test_a_wrong_answer_gives_no_trust(client, alice, phone, answer):
+    give_password(client, alice)
+    give_answer(client, answer(phone), trust="on")
+    assert not is_logged_in(client)
+    assert not is_trusting(alice)
+
+
+@pytest.mark.parametrize("page", ["account_login", "two-factor-reauthenticate", "two-factor-setup", "two-factor-browsers"])
+def test_no_other_page_gives_trust(client, alice, phone, page):
+    if page != "account_login":
+        login_verified(client, alice, phone)
+    client.post(reverse(page), {"login": "alice", "password": PASSWORD, "otp_token": next_code_of(phone), "trust": "on"})
+    assert not is_trusting(alice)
+
+
+def test_a_half_finished_login_gives_no_trust_before_it_is_finished(client, alice, phone, settings):
+    settings.ACCOUNT_ADAPTER = "tests.attacks.adapters.LaterStageAdapter"
+    cast.trust(client, alice, phone)
+    assert not is_logged_in(client)
+    assert not is_trusting(alice)
+    client.get("/later/")
+    assert is_logged_in(client)
+    assert is_trusting(alice)
+
+
+@pytest.mark.parametrize("loss", ["revoked", "forbidden", "password", None])
+def test_a_login_that_was_let_pass_is_not_finished_behind_another_stage_if_the_trust_has_ended(trusted, alice, settings, loss):
+    settings.ACCOUNT_ADAPTER = "tests.attacks.adapters.LaterStageAdapter"
+    give_password(trusted, alice)
+    assert not is_logged_in(trusted)
+    if loss == "revoked":
+        trust.revoke(alice, "owner")
+    if loss == "password":
+        alice.set_password("another one")
+        alice.save()
+    settings.ALLAUTH_2FA_TRUST_ENABLED = loss != "forbidden"
+    response = trusted.get("/later/")
+    assert is_logged_in(trusted) == (loss is None)
+    assert loss is None or response["Location"] == reverse("account_login")
+
+
+def test_what_a_login_that_was_let_pass_has_noted_is_not_carried_into_the_next_one(trusted, alice, phone, settings):
+    settings.ACCOUNT_ADAPTER = "tests.attacks.adapters.LaterStageAdapter"
+    give_password(trusted, alice)
+    trust.revoke(alice, "owner")
+    leave(trusted)
+    settings.ACCOUNT_ADAPTER = "allauth_2fa.adapter.OTPAdapter"
+    give_password(trusted, alice)
+    assert is_pending(trusted)
+
+
+# The session that it let in
+
+
+def test_a_replayed_session_lives_no_longer_than_the_trust(trusted, alice, phone, settings, clock):
+    settings.SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
+    give_password(trusted, alice)
+    thief = Client()
+    thief.cookies["sessionid"] = trusted.cookies["sessionid"].value
+    trust.revoke(alice, "owner")
+    clock.shift(301)
+    assert who(thief) == NOBODY
+    # The same browser is trusted once more; the session of the trust before does not live again.
+    leave(trusted)
+    cast.trust(trusted, alice, phone)
+    thief.cookies["sessionid"] = thief.cookies["sessionid"].value
+    assert is_trusting(alice)
+    assert who(thief) == NOBODY
+
+
+def test_a_session_of_an_ended_trust_does_not_live_again_with_the_next_one(trusted, alice, phone, clock):
+    give_password(trusted, alice)
+    old = trusted.cookies["sessionid"].value
+    trust.revoke(alice, "owner")
+    leave(trusted)
+    cast.trust(trusted, alice, phone)
+    clock.shift(301)
+    thief = Client()
+    thief.cookies["sessionid"] = old
+    assert who(thief) == NOBODY
+
+
+@pytest.mark.parametrize("mark", ["x", [], ["1"], {}, 1, ["other", 1, "name"], ["1", "x", "name"]])
+def test_garbage_in_the_session_is_no_mark(client, rf, alice, phone, mark):
+    request = rf.get("/")
+    request.session = {trust.TRUSTED_SESSION_KEY: mark}
+    assert not trust.holds(request, alice)
+
+
+def test_the_mark_of_one_user_serves_no_other(trusted, alice, bob, clock):
+    bobs = TOTPDevice.objects.create(user=bob)
+    give_password(trusted, alice)
+    mark = trusted.session[trust.TRUSTED_SESSION_KEY]
+    thief = Client()
+    login_verified(thief, bob, bobs)
+    session = thief.session
+    del session["otp_device_id"]
+    session[trust.TRUSTED_SESSION_KEY] = mark
+    session.save()
+    assert who(thief) == NOBODY
+
+
+# The page
+
+
+def test_nobody_sees_or_revokes_the_browsers_of_others(trusted, alice, bob, client):
+    bobs = TOTPDevice.objects.create(user=bob)
+    mallory = Client()
+    login_verified(mallory, bob, bobs)
+    assert mallory.get(BROWSERS).context["browsers"] == []
+    key = Browser.objects.get(user=alice).pk
+    for posted in ({"browser": key}, {"action": "all"}):
+        mallory.post(BROWSERS, posted)
+    give_password(trusted, alice)
+    assert is_logged_in(trusted)
+
+
+def test_a_look_revokes_nothing_and_another_site_cannot(alice, phone):
+    client = Client(enforce_csrf_checks=True)
+    login_verified(client, alice, phone)
+    browser = Browser.objects.create(user=alice, digest="x", trusted_until=timezone.now() + timedelta(days=1), trust="x.y")
+    client.get(f"{BROWSERS}?action=all&browser={browser.pk}")
+    assert client.post(BROWSERS, {"action": "all"}).status_code == 403
+    browser.refresh_from_db()
+    assert browser.trusted_until
+
+
+@pytest.mark.parametrize("agent", ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)> Firefox Linux', "Firefox <b> Windows"])
+def test_what_a_browser_calls_itself_is_not_shown(client, alice, phone, agent):
+    client.defaults["HTTP_USER_AGENT"] = agent
+    cast.trust(client, alice, phone)
+    for page in (BROWSERS, "/accounts/two-factor/"):
+        assert agent not in html.unescape(client.get(page).text)
+
+
+def test_a_name_in_the_table_is_escaped_all_the_same(client, alice, phone):
+    cast.trust(client, alice, phone)
+    Browser.objects.update(name="<script>")
+    assert "<script>" not in client.get(BROWSERS).text.replace("<script src", "")
+
+
+# At the same moment
+
+
+def test_a_revoke_that_comes_before_the_update_wins(trusted, alice, rf, django_capture_on_commit_callbacks):
+    request = rf.get("/")
+    request.COOKIES[browsers.COOKIE] = cookie_of(trusted)
+    row = trust._look(alice, Browser.objects.all())[0][0]
+    trust.revoke(alice, "owner")
+    assert not trust._renew(request, alice, row)
+    assert request._allauth_2fa.browser_cookie is None
+
+
+def test_of_two_logins_with_one_value_one_is_let_pass(trusted, alice, rf):
+    row = trust._look(alice, Browser.objects.all())[0][0]
+    assert [trust._renew(rf.get("/"), alice, row) for _ in range(2)] == [True, False]
+
+
+def test_a_copy_is_told_once(trusted, alice, rf):
+    row = trust._look(alice, Browser.objects.all())[0][0]
+    for _ in range(2):
+        trust._tell_copied(rf.get("/"), alice, row)
+    assert TrailRow.objects.filter(event="browser_copied").count() == 1
+
+
+def test_a_browser_that_was_forgotten_meanwhile_is_not_trusted(trusted, alice, rf):
+    request = rf.get("/")
+    stale = browsers.remember(request, alice)
+    Browser.objects.all().delete()
+    trust.grant(request, alice)
+    assert not Browser.objects.filter(pk=stale.pk).exists()
+    assert not is_trusting(alice)
+
+
+def test_what_is_revoked_at_the_same_moment_elsewhere_is_announced_once(alice, phone):
+    for _ in range(2):
+        cast.trust(Client(), alice, phone)
+
+    def somebody_else_is_faster(**_facts):
+        Browser.objects.update(**trust.DISTRUSTED)
+
+    post_save.connect(somebody_else_is_faster, sender=TrailRow)
+    try:
+        assert trust.revoke(alice, "owner") == 1
+    finally:
+        post_save.disconnect(somebody_else_is_faster, sender=TrailRow)
+    assert TrailRow.objects.filter(event="browser_revoked").count() == 1

@@ -1,0 +1,10 @@
+"""Sites that let users trust browsers."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _allowed(settings):
+    settings.ALLAUTH_2FA_TRUST_ENABLED = True
