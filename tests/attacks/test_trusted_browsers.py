@@ -143,36 +143,41 @@ def test_an_old_copy_of_somebody_without_the_password_ends_nothing(trusted, alic
 # What ends it
 
 
-@pytest.mark.parametrize(
-    "change",
-    ["password", "same password again", "enrollment", "removal", "replacement", "deactivation", "off", "added and removed"],
-)
+def set_password(user, password):
+    user.set_password(password)
+    user.save()
+
+
+def replace(tablet):
+    tablet.delete()
+    TOTPDevice.objects.create(user=tablet.user)
+
+
+def turn_off_and_on(tablet):
+    enrollment.remove(tablet.user)
+    TOTPDevice.objects.create(user=tablet.user)
+
+
+CHANGES = {
+    "password": lambda tablet: set_password(tablet.user, "another one"),
+    "same password again": lambda tablet: set_password(tablet.user, PASSWORD),
+    "enrollment": lambda tablet: TOTPDevice.objects.create(user=tablet.user),
+    "removal": devices.remove,
+    "replacement": replace,
+    "deactivation": lambda tablet: TOTPDevice.objects.filter(pk=tablet.pk).update(confirmed=False),
+    "off and on": turn_off_and_on,
+    "added and removed": lambda tablet: devices.remove(TOTPDevice.objects.create(user=tablet.user)),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
 def test_a_change_of_password_or_devices_ends_trust_and_the_session_it_let_in(client, alice, phone, change, clock):
     tablet = TOTPDevice.objects.create(user=alice, name="Tablet")
     cast.trust(client, alice, phone)
     come_back(client, alice)
     assert is_logged_in(client)
-    match change:
-        case "password":
-            alice.set_password("another one")
-            alice.save()
-        case "same password again":
-            alice.set_password(PASSWORD)
-            alice.save()
-        case "enrollment":
-            TOTPDevice.objects.create(user=alice)
-        case "removal":
-            devices.remove(tablet)
-        case "replacement":
-            tablet.delete()
-            TOTPDevice.objects.create(user=alice)
-        case "deactivation":
-            TOTPDevice.objects.filter(pk=tablet.pk).update(confirmed=False)
-        case "off":
-            enrollment.remove(alice)
-            TOTPDevice.objects.create(user=alice)
-        case "added and removed":
-            devices.remove(TOTPDevice.objects.create(user=alice))
+    CHANGES[change](tablet)
+    alice.refresh_from_db()
     assert trust.trusted(alice) == []
     clock.shift(301)
     assert who(client) == NOBODY

@@ -139,6 +139,7 @@ def contexts(client, alice, phone):
     look("two-factor-remove")
     look("two-factor-reauthenticate")
     look("two-factor-events")
+    look("two-factor-browsers")
     TOTPDevice.objects.all().delete()
     look("two-factor-setup")
     return shown
@@ -146,7 +147,7 @@ def contexts(client, alice, phone):
 
 @pytest.mark.django_db
 def test_every_name_of_a_context_is_documented_and_every_documented_name_is_there(rf, contexts):
-    assert len(contexts) == 6
+    assert len(contexts) == 7
     of_allauth = set(compat.entrance_context(rf.get("/")))
     for template, context in contexts.items():
         assert set(context) - OF_OTHERS - of_allauth == documented_context(template), template

@@ -299,5 +299,3 @@ def test_a_session_from_before_the_factor_goes_on_in_a_browser_that_is_trusted(a
     session.save()
     TOTPDevice.objects.update(confirmed=True)
     assert client.get("/private/", follow=True).text == "user: alice"
-
-
