@@ -15,7 +15,7 @@ from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from allauth_2fa.factors import registry
-from allauth_2fa.flows import browsers, devices, enrollment, trust
+from allauth_2fa.flows import browsers, challenge, devices, enrollment, trust
 from allauth_2fa.models import Browser
 from allauth_2fa.testing import login_verified
 from allauth_2fa.trail import TrailRow
@@ -419,7 +419,7 @@ def test_a_revoke_that_comes_before_the_update_wins(trusted, alice, rf, django_c
     row = trust._look(alice, Browser.objects.all())[0][0]
     trust.revoke(alice, "owner")
     assert not trust._renew(request, alice, row)
-    assert request._allauth_2fa.browser_cookie is None
+    assert challenge.notes(request).browser_cookie is None
 
 
 def test_of_two_logins_with_one_value_one_is_let_pass(trusted, alice, rf):

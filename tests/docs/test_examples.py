@@ -63,6 +63,7 @@ def test_each_example_is_tried_here():
         "shop/templates/allauth_2fa/authenticate.html",
         "shop/templates/shop/banner.html",
         "shop/tests.py",
+        "shop/trust.py",
         "shop/urls.py",
         "shop/urls_0x.py",
         "shop/views.py",
@@ -109,6 +110,18 @@ def test_the_test_of_the_shop_passes(client, django_user_model, shop):
     test = importlib.import_module("shop.tests").test_the_orders_page
     test(client, django_user_model)
     assert client.get("/").text == "user: alice"
+
+
+# trusted-browsers.md
+
+
+def test_merchants_of_the_shop_have_no_browser_trusted(client, alice, phone, shop, settings):
+    settings.ALLAUTH_2FA_TRUST_ENABLED = True
+    settings.ACCOUNT_ADAPTER = "shop.trust.NoTrustForMerchants"
+    give_password(client, alice)
+    assert "Trust this browser" in client.get(CHALLENGE).text
+    alice.groups.create(name="merchants")
+    assert "Trust this browser" not in client.get(CHALLENGE).text
 
 
 # trail.md
