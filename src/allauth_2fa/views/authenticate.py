@@ -84,7 +84,8 @@ class TwoFactorAuthenticate(AskingPage):
         if device is None or device.user_id != self.user.pk:
             return self.form_invalid(form)
         # It counts once the login is finished: another stage may come in between.
-        self.stage.state["trust"] = bool("trust" in form.fields and form.cleaned_data.get("trust"))
+        is_ticked = "trust" in form.fields and form.cleaned_data.get("trust")
+        self.stage.state["trust"] = bool(is_ticked and trust.is_strong(device))
         response = challenge.complete(self.stage, self.user, device)
         if self.request.user.is_authenticated:
             telling.tell_at_login(self.request, self.user, device)
