@@ -135,11 +135,7 @@ class Throttled(NotYet):
 
 
 class Locked(NotYet):
-    """So many codes were wrong, in the browsers that the user has not verified in, that none is judged there any more.
-
-    Args:
-        until: when the lock ends by itself, None when it does not.
-    """
+    """So many codes were wrong, in the browsers that the user has not verified in, that none is judged there any more."""
 
     code = "locked"
     sentence = sentence_with_time = _(
@@ -172,10 +168,7 @@ class DeviceRefused(Refused):
 
 
 class NotJudged(Refused):
-    """A device could not tell whether the answer is right: a server that it asks did not reply, for example.
-
-    It counts as a failure: the server may have looked at the answer, and a model may raise for each wrong one.
-    """
+    """A device could not tell whether the answer is right: a server did not reply. It counts: a model may raise for wrong ones."""
 
     code = "unjudged"
     sentence = _("The code could not be checked. Try again in a moment, or use another way.")
