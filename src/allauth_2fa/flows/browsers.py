@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from allauth.account.adapter import get_adapter
@@ -98,7 +98,7 @@ def was_noted(request: HttpRequest, user: AbstractBaseUser) -> bool:
 class Entry:
     """What is known of a browser in which somebody verifies now, with a new value for its cookie."""
 
-    value: str
+    value: str = field(repr=False)
     columns: dict[str, Any]
     """What its row says from now on."""
 

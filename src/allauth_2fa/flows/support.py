@@ -75,7 +75,8 @@ def reset(user: AbstractBaseUser, actor: Any, reason: str) -> None:
     ensure_may(actor, user)
     with transaction.atomic():
         enrollment.remove(user, actor=actor)
-        Browser.objects.filter(user_id=user.pk).delete()
+        # With what was counted in them: what is set up from now on has other codes.
+        Browser.purses.filter(user_id=user.pk).delete()
         events.announce("reset_by_support", user, actor=actor, reason=reason)
     sessions.end_all(user, "support", actor=actor)
 
