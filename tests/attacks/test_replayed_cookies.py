@@ -117,3 +117,35 @@ def test_no_secret_and_no_code_stands_in_the_cookie(client, alice, clock):
     codes = [item.token for item in client.get(reverse("two-factor-backup-tokens")).context["backup_tokens"]]
     content = str(signing.loads(client.cookies["sessionid"].value, salt="django.contrib.sessions.backends.signed_cookies"))
     assert not any(text in content for text in (*codes, code, device.key))
+
+
+def test_a_replayed_pending_login_gives_nothing_back_to_the_budget(client, alice, phone, clock, settings):
+    settings.OTP_TOTP_THROTTLE_FACTOR = 0
+    give_password(client, alice)
+    cookie = client.cookies["sessionid"].value
+    judged = [give_answer(replay(cookie), wrong_code_of(phone)).text.count("That code is not right") for _ in range(8)]
+    assert judged == [1] * 5 + [0] * 3
+    thief = replay(cookie)
+    give_answer(thief, code_of(phone))
+    assert not is_logged_in(thief)
+
+
+def test_a_replayed_cookie_of_a_browser_is_known_no_longer(client, alice, phone, clock, settings):
+    """Rotated by the next login: neither the old session nor the old value counts."""
+    settings.OTP_TOTP_THROTTLE_FACTOR = 0
+    log_in(client, alice, phone)
+    old = client.cookies["allauth_2fa_browser"].value
+    clock.shift(60)
+    del client.cookies["sessionid"]
+    phone.refresh_from_db()
+    log_in(client, alice, phone)
+    stranger = Client()
+    give_password(stranger, alice)
+    for _ in range(5):
+        give_answer(stranger, wrong_code_of(phone))
+    thief = Client()
+    thief.cookies["allauth_2fa_browser"] = old
+    give_password(thief, alice)
+    clock.shift(60)
+    give_answer(thief, code_of(phone))
+    assert not is_logged_in(thief)

@@ -69,6 +69,12 @@ def test_a_success_begins_the_row_anew(known, alice, clock):
     assert known.guess(3) == ["refused", "refused", "throttled"]
 
 
+def test_the_cookie_holds_one_value_a_user(known, staff):
+    for _ in range(3):
+        assert known.log_in() in {"in", "used"}
+        assert len(known.client.cookies[browsers.COOKIE].value.split(".")) == 1
+
+
 def test_the_cookie_of_another_user_is_worth_nothing(known, stranger, staff, clock):
     tablet = TOTPDevice.objects.create(user=staff)
     other = Person(staff, tablet)

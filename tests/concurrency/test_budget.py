@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import nullcontext
 from functools import partial
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test import RequestFactory
 from django.urls import reverse
 from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -64,6 +65,28 @@ def test_of_64_wrong_codes_five_are_judged(alice, phone, there_before):
     outcomes = at_once(*(guessing(alice, phone, wrong_code_of(phone)) for _ in range(THREADS)))
     judged = HELD - there_before
     assert kinds(outcomes) == {Refused: judged, Throttled: THREADS - judged}, [str(outcome) for outcome in outcomes]
+    assert counted(alice) == HELD
+
+
+@pytest.mark.usefixtures("_no_throttling")
+@pytest.mark.parametrize("there_before", [True, False], ids=["after a failure before", "as the first ones ever"])
+def test_it_is_so_where_each_request_is_one_transaction(alice, phone, there_before):
+    """``ATOMIC_REQUESTS``. SQLite refuses transactions that read before they write, with us or without."""
+    whole = transaction.atomic if connection.features.has_select_for_update else nullcontext
+    if there_before:
+        with pytest.raises(Refused):
+            guessing(alice, phone, wrong_code_of(phone))()
+    code = wrong_code_of(phone)
+
+    def serve():
+        with whole():
+            try:
+                guessing(alice, phone, code)()
+            except Refused as refusal:
+                return refusal
+
+    judged = HELD - there_before
+    assert kinds(at_once(*[serve] * THREADS)) == {Refused: judged, Throttled: THREADS - judged}
     assert counted(alice) == HELD
 
 

@@ -335,6 +335,37 @@ def test_whoever_always_comes_too_late_is_refused_in_the_end(phone, code):
     assert copy_of(phone).last_t == -1
 
 
+# Three codes in a row
+
+
+def row_of(device, first=-2):
+    return "".join(code_of(device, first + step) for step in range(3))
+
+
+def test_three_codes_in_a_row_use_up_all_of_their_steps(phone):
+    totp.judge(copy_of(phone), row_of(phone))
+    assert copy_of(phone).last_t == NOON.timestamp() // 30
+    for offset in (-2, -1, 0):
+        assert isinstance(refusal_of(copy_of(phone), code_of(phone, offset)), Refused)
+
+
+def test_three_codes_in_a_row_are_judged_by_the_row_as_it_is_now(phone):
+    stale = copy_of(phone)
+    change(phone, throttling_failure_count=9)
+    totp.judge(stale, row_of(phone))
+    assert copy_of(phone).throttling_failure_count == 0
+    assert isinstance(refusal_of(stale, row_of(phone)), Refused)
+
+
+def test_with_three_codes_in_a_row_whoever_always_comes_too_late_is_refused_in_the_end(phone):
+    worsen = before_each(
+        "UPDATE", TOTPDevice._meta.db_table, lambda: change(phone, throttling_failure_count=F("throttling_failure_count") + 1)
+    )
+    with worsen:
+        assert isinstance(refusal_of(phone, row_of(phone)), Throttled)
+    assert copy_of(phone).last_t == -1
+
+
 # Enrollment
 
 

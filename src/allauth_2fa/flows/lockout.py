@@ -129,7 +129,8 @@ def _judge_right(user: AbstractBaseUser, request: HttpRequest | None, purse: Pur
         if refusal.judged:
             _announce_lock(user, counting.write(entered, lambda found: _spent(found, guess.worth)), guess.worth)
         raise
-    _note(request, purse, entry)
+    if not entered.is_known:
+        _note(request, purse, entry)
 
 
 def _enter(purse: Purse, entry: browsers.Entry | None, worth: int) -> Purse:
