@@ -60,7 +60,7 @@ def test_a_site_in_order_has_every_part_and_ends_well():
 
 def test_the_json_says_the_same():
     found = examine_as_json()
-    assert found["login"]["stages"][-1] == "allauth_2fa.stages.TwoFactorStage"
+    assert found["login"]["stages"][-2:] == ["allauth_2fa.stages.TwoFactorStage", "allauth_2fa.stages.EnrollmentStage"]
     assert found["factors"][0] == {
         "factor": "totp",
         "model": "django_otp.plugins.otp_totp.models.TOTPDevice",

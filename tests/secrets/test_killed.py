@@ -33,6 +33,8 @@ ROWS = 3000
 @pytest.fixture
 def devices(database):  # noqa: F811 - the fixture
     """Authenticator apps that are there already, in a database that other processes can open."""
+    # Nothing is rolled back here, and others have left secrets under keys of their own.
+    TOTPDevice.objects.all().delete()
     user = User.objects.create_user("collector")
     made = TOTPDevice.objects.bulk_create(TOTPDevice(user=user, name="collected") for _ in range(ROWS))
     yield {device.pk: str(device.key) for device in made}
