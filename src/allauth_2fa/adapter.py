@@ -58,6 +58,13 @@ class TwoFactorAdapterMixin:
         """
         return trust.default_rule(user)
 
+    def is_factor_allowed(self, user: AbstractBaseUser, factor_id: str) -> bool:
+        """Tell whether this user may answer by that factor, and add devices of it. Override it to hold some users to more.
+
+        Logins wait for devices that are not allowed all the same, and take no answer of theirs.
+        """
+        return True
+
     def get_login_stages(self) -> list[str]:
         """Return allauth's stages with ours behind its verification, in the place of ``allauth.mfa``'s.
 

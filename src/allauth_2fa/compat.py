@@ -98,20 +98,19 @@ RECORD_KEYS = (
 )
 """Where the session holds what the user has proved in it."""
 
-SEND_ACTION = "allauth_2fa_send"
-"""The name of our rate limit among allauth's, in ``ACCOUNT_RATE_LIMITS``."""
+SEND_RATES = {"allauth_2fa_send": "1/30s/key", "allauth_2fa_add": "1/30s/key,20/d/key"}
+"""Our rate limits among allauth's: by device, and by the user who adds one. Without a limit by the day, whoever has an
+account could have messages sent to numbers that cost the site money; twenty are twice as many devices as a user may hold."""
 
-SEND_RATE = "1/30s/key"
 
-
-def may_send_again(device_id: str) -> bool:
-    """Count one more code that is sent by this device, and tell whether it is within the limit of ``ACCOUNT_RATE_LIMITS``.
+def may_send_again(key: str, action: str = "allauth_2fa_send") -> bool:
+    """Count one more code that is sent, and tell whether it is within the limit of that name in ``ACCOUNT_RATE_LIMITS``.
 
     Where that names none, or is False, the limit is ours.
     """
-    config = {SEND_ACTION: SEND_RATE, **account_settings.RATE_LIMITS}
+    config = SEND_RATES | account_settings.RATE_LIMITS
     limited: Any = context.request
-    return ratelimit.consume(limited, app="allauth_2fa", action=SEND_ACTION, config=config, key=device_id, limit_get=True) is not None
+    return ratelimit.consume(limited, app="allauth_2fa", action=action, config=config, key=key, limit_get=True) is not None
 
 
 def mfa_installed() -> bool:

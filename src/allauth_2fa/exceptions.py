@@ -202,6 +202,34 @@ class NotDelivered(Refused):
     sentence = _("The code could not be sent. Try again in a moment, or use another way.")
 
 
+class AddressRefused(Refused):
+    """No code is sent to that e-mail address: it is not one that the user has confirmed, or not any more."""
+
+    code = "address"
+    sentence = _("That e-mail address is not confirmed on your account. Confirm it there, or use another way.")
+
+
+class NumberRefused(Refused):
+    """What was typed is no phone number that can be called from anywhere."""
+
+    code = "number"
+    sentence = _("Enter the number with its country code, as in +44 7700 900123.")
+
+
+class AlreadyAdded(Refused):
+    """The user holds a device for that number or address."""
+
+    code = "added"
+    sentence = _("That is on your account already. Enter another one.")
+
+
+class NotAllowed(Refused):
+    """The project's adapter permits this user no device of that kind."""
+
+    code = "policy"
+    sentence = _("This account needs a stronger device than that one. Use another way to sign in.")
+
+
 class NothingEnrolled(Refused):
     """The user has no device that could judge this answer."""
 

@@ -12,7 +12,7 @@ from django.views.decorators.debug import sensitive_variables
 from allauth_2fa import app_settings
 from allauth_2fa.exceptions import EnrollmentEnded, LoginEnded, NothingEnrolled, PasskeyNotMade, Refused
 from allauth_2fa.factors import registry
-from allauth_2fa.flows import answers, enrollment, passkeys, sending
+from allauth_2fa.flows import answers, devices, enrollment, passkeys, sending
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -67,15 +67,18 @@ class DeviceFactsForm(forms.Form):
 
     def __init__(self, user: AbstractBaseUser, factor: Factor, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self.nothing: Any = ""
+        """Why nothing can be filled in, if so."""
         for ask in factor.asks:
             choices = factor.choices(user, ask.name)
             self.fields[ask.name] = _typed(factor, ask) if choices is None else _chosen(ask, choices)
+            self.nothing = self.nothing or (ask.nothing if choices == [] else "")
 
 
 def _typed(factor: Factor, ask: Ask) -> forms.Field:
     field: Any = factor.model._meta.get_field(ask.name)  # noqa: SLF001 - Django documents it
     typed: forms.Field = field.formfield(required=True, label=ask.label, help_text=ask.help_text)
-    typed.widget.attrs["autocomplete"] = ask.autocomplete
+    typed.widget.attrs.update(autocomplete=ask.autocomplete, inputmode=ask.inputmode)
     return typed
 
 
@@ -124,7 +127,7 @@ class _AskingForm(_AnswerForm):
         self.use_required_attribute = not any(sending.sends(device) for device in self.devices)
         typed = answers.typed(self.devices)
         if len(typed) > 1:
-            choices = [(device.persistent_id, device.name or _label(device)) for device in typed]
+            choices = [(device.persistent_id, _choice(device)) for device in typed]
             self.fields["device"] = forms.CharField(label=_("Device"), required=False, widget=forms.Select(choices=choices))
             self.order_fields(["device", "otp_token"])
         if len(typed) < len(self.devices):
@@ -161,10 +164,11 @@ class TOTPAuthenticateForm(_AskingForm):
         return self.cleaned_data
 
 
-def _label(device: Device) -> Any:
-    """Return what a device is called that its user has given no name."""
+def _choice(device: Device) -> Any:
+    """Return what stands for a device in the list of those that may be asked for."""
     factor = registry.factor_of(device)
-    return factor.label if factor else device.name
+    called = devices.called(device)
+    return _("%(device)s, weaker") % {"device": called} if factor and factor.weaker else called
 
 
 class TOTPDeviceForm(_AnswerForm):
@@ -214,7 +218,9 @@ class AddDeviceForm(_AnswerForm):
         self.place = place
         # Where nothing has to be scanned first, the cursor stands in the field.
         factor = registry.factor_of(adding) if adding else None
-        self.fields["otp_token"].widget.attrs["autofocus"] = self.is_bound or not (factor and factor.scanned)
+        attrs = self.fields["otp_token"].widget.attrs
+        attrs["autofocus"] = self.is_bound or not (factor and factor.scanned)
+        attrs["inputmode"] = factor.inputmode if factor else "numeric"
         self.use_required_attribute = not (adding and sending.sends(adding))
 
     def clean(self) -> dict[str, Any]:

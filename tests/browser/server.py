@@ -21,13 +21,13 @@ ROOT = Path(__file__).parents[2]
 class Demo:
     """The running site, as the tests see it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, settings: str = "settings") -> None:
         self.database = folder / "demo.sqlite3"
         self.log = folder / "server.log"
         environment = {
             **os.environ,
             "DEMO_DATA_DIR": str(folder),
-            "DJANGO_SETTINGS_MODULE": f"{__package__}.settings",
+            "DJANGO_SETTINGS_MODULE": f"{__package__}.{settings}",
             "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), str(ROOT / "demo"), os.environ.get("PYTHONPATH")))),
             "PYTHONUNBUFFERED": "1",
         }

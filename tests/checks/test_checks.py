@@ -227,6 +227,42 @@ def test_readable_secrets_are_named_when_the_site_is_deployed(settings):
     assert found() == []
 
 
+@pytest.mark.parametrize("factor", ["email", "hotp", "sms", "yubikey"])
+def test_a_factor_whose_app_is_missing_is_named(settings, factor):
+    assert ids("E021") == []
+    settings.ALLAUTH_2FA_FACTORS = ["totp", factor]
+    assert ids("E021") == ["allauth_2fa.E021"]
+    assert ids("E010") == []
+
+
+def test_factors_that_are_no_list_are_named_once(settings):
+    settings.ALLAUTH_2FA_FACTORS = "email"
+    assert ids("E021") == []
+    assert ids("E008") == ["allauth_2fa.E008"]
+
+
+def test_settings_of_django_otps_mails_are_named_where_they_are_not_read(settings):
+    settings.OTP_EMAIL_SUBJECT = "Your code: {token}"
+    settings.OTP_EMAIL_BODY_TEMPLATE = "{{ token }}"
+    assert ids("W020") == []
+    settings.ALLAUTH_2FA_FACTORS = ["totp", "email"]
+    assert ids("W020") == ["allauth_2fa.W020"] * 2
+
+
+def test_two_steps_by_mail_are_named(settings):
+    settings.ALLAUTH_2FA_FACTORS = ["totp", "email"]
+    assert ids("W021") == []
+    settings.ACCOUNT_LOGIN_BY_CODE_ENABLED = True
+    assert ids("W021") == ["allauth_2fa.W021"]
+    settings.ALLAUTH_2FA_FACTORS = ["totp"]
+    assert ids("W021") == []
+
+
+def test_codes_in_the_log_are_nobodys_where_there_are_none(settings):
+    settings.OTP_TWILIO_NO_DELIVERY = True
+    assert ids("W022") == []
+
+
 def test_sessions_in_signed_cookies_are_named(settings):
     assert ids("W003") == []
     settings.SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"

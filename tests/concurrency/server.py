@@ -35,12 +35,12 @@ ROOT = Path(__file__).parents[2]
 class Site:
     """The running processes, as the test sees them."""
 
-    def __init__(self, database_name: str, complaints: Path) -> None:
+    def __init__(self, database_name: str, complaints: Path, **environment: str) -> None:
         self.complaints = complaints
         self.socket = socket.create_server(("127.0.0.1", 0), backlog=AT_ONCE * 2)
         self.port: int = self.socket.getsockname()[1]
-        environment = {**os.environ, "TEST_DATABASE_NAME": database_name, "DJANGO_SETTINGS_MODULE": settings.SETTINGS_MODULE}
-        self.processes = [self._start(environment) for _ in range(PROCESSES)]
+        told = {"TEST_DATABASE_NAME": database_name, "DJANGO_SETTINGS_MODULE": settings.SETTINGS_MODULE, **environment}
+        self.processes = [self._start({**os.environ, **told}) for _ in range(PROCESSES)]
         for process in self.processes:
             if not process.stdout or not process.stdout.readline():
                 raise RuntimeError(f"A server process did not start.\n{complaints.read_text()}")

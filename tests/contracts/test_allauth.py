@@ -83,6 +83,7 @@ RELIED_ON = {
     "allauth.account.adapter.DefaultAccountAdapter.get_http_user_agent": "self request",
     "allauth.account.adapter.DefaultAccountAdapter.login": "self request user",
     "allauth.account.adapter.DefaultAccountAdapter.send_mail": "self template_prefix email context",
+    "allauth.account.models.EmailAddress": "class",
     "allauth.account.models.Login.deserialize": "data",
     "allauth.account.models.Login.serialize": "self",
     "allauth.account.stages.LoginStage.abort": "self",
@@ -93,6 +94,7 @@ RELIED_ON = {
     "allauth.usersessions.adapter.DefaultUserSessionsAdapter.end_sessions": "self sessions",
     "allauth.usersessions.models.UserSession.session_key": "value",
     "allauth.usersessions.models.UserSessionManager.create_from_request": "self request",
+    "allauth.account.utils.user_email": "user args commit",
     "allauth.utils.get_form_class": "forms form_id default_form",
 }
 

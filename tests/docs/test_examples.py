@@ -7,6 +7,7 @@ import json
 import sys
 
 import pytest
+from allauth.account.adapter import get_adapter
 from django.core.checks import run_checks
 from django.urls import clear_url_caches, path, reverse
 
@@ -59,6 +60,7 @@ def test_each_example_is_tried_here():
         "shop/robots.py",
         "shop/rules.py",
         "shop/setup.py",
+        "shop/strict_adapter.py",
         "shop/support.py",
         "shop/templates/allauth_2fa/authenticate.html",
         "shop/templates/shop/banner.html",
@@ -211,6 +213,15 @@ def test_an_adapter_with_another_base(client, alice, phone, shop, settings):
     assert give_password(client, alice).url.startswith(CHALLENGE)
     assert not [message for message in run_checks() if message.id.startswith("allauth_2fa.E")]
     assert "Sign Up Closed" in client.get("/accounts/signup/").text
+
+
+def test_an_adapter_that_holds_staff_to_more(client, alice, phone, staff, shop, settings):
+    settings.ACCOUNT_ADAPTER = "shop.strict_adapter.Adapter"
+    allows = get_adapter().is_factor_allowed
+    assert [allows(staff, factor) for factor in ("totp", "email", "sms")] == [True, False, False]
+    assert allows(alice, "email")
+    give_password(client, alice)
+    assert give_answer(client, code_of(phone)).status_code == 302
 
 
 def test_a_setup_that_names_the_shop(client, bob, shop, settings):

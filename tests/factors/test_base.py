@@ -73,3 +73,8 @@ def test_a_factor_of_the_projects_own_takes_any_shape_and_promises_nothing():
     assert factor.recognizes(device, "anything")
     assert not factor.accepts(device, "anything")
     assert not factor.is_interactive(device)
+    assert not factor.sends_codes
+    factor.ensure_may_send(device)
+    factor.deliver(device)
+    with pytest.raises(NotImplementedError):
+        factor.complete(device, "anything")

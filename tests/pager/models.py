@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from django.db import models
 from django_otp.models import CooldownMixin, SideChannelDevice, ThrottlingMixin
+from otp_twilio.models import TwilioSMSDevice
 
 
 class Pager(CooldownMixin, ThrottlingMixin, SideChannelDevice):
@@ -54,3 +55,34 @@ class LoudPager(Pager):
     """Pagers with more columns, in a table beside."""
 
     volume = models.PositiveSmallIntegerField(default=11)
+
+
+class Beeper(ThrottlingMixin, SideChannelDevice):
+    """Sends as often as it is asked to: it has no cooldown of its own."""
+
+    sent: ClassVar[list[str]] = []
+
+    class Meta:
+        verbose_name = "beeper"
+
+    def generate_challenge(self):
+        self.generate_token()
+        self.sent.append(self.token)
+        return "sent"
+
+    def get_throttle_factor(self):
+        return 1
+
+
+class VoiceDevice(TwilioSMSDevice):
+    """A telephone that is called instead."""
+
+    spoken: ClassVar[list[str]] = []
+
+    class Meta:
+        proxy = True
+
+    def generate_challenge(self):
+        self.generate_token()
+        self.spoken.append(self.token)
+        return "called"

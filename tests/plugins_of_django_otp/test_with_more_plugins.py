@@ -11,6 +11,6 @@ import pytest
 from tests.cast import run_with
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_the_tests_that_need_more_plugins_pass():
     run_with("tests.settings_plugins", "tests/plugins_of_django_otp/installed")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from allauth.account import app_settings as account_settings
 from django.apps import apps
+from django.conf import settings
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 
@@ -14,16 +16,52 @@ from allauth_2fa.factors import registry
 if TYPE_CHECKING:
     from .wiring import Messages
 
+APPS = {
+    "hotp": "django_otp.plugins.otp_hotp",
+    "email": "django_otp.plugins.otp_email",
+    "sms": "otp_twilio",
+    "webauthn": "django_otp_webauthn",
+    "yubikey": "otp_yubikey",
+}
+"""What must be installed for the factors of these ids."""
+UNREAD = tuple(f"OTP_EMAIL_{name}" for name in ("SENDER", "SUBJECT", "BODY_TEMPLATE", "BODY_TEMPLATE_PATH", "BODY_HTML_TEMPLATE"))
+"""Settings of django-otp's for the mails that it writes itself."""
+
 
 @checks.register(checks.Tags.security)
 def check_factors(**_kwargs: Any) -> Messages:
-    """E010: ALLAUTH_2FA_FACTORS names what is no factor, or nothing that a login can wait for."""
+    """E010: ALLAUTH_2FA_FACTORS names what is no factor, or nothing that a login can wait for. E021: its app is missing."""
+    missing = [app for name, app in APPS.items() if _is_named(name) and not apps.is_installed(app)]
+    if missing:
+        hint = f"Add {', '.join(missing)} to INSTALLED_APPS."
+        return [checks.Error("ALLAUTH_2FA_FACTORS names a factor whose app is not installed.", hint=hint, id="allauth_2fa.E021")]
     try:
         registry.factors()
     except (ImproperlyConfigured, ImportError, TypeError) as error:
         hint = 'Take ids, or paths of classes. Recovery codes stand in for a factor and are none: add "totp", say.'
         return [checks.Error(f"ALLAUTH_2FA_FACTORS cannot be used: {error}.", hint=hint, id="allauth_2fa.E010")]
     return []
+
+
+@checks.register(checks.Tags.security)
+def check_sent_codes(**_kwargs: Any) -> Messages:
+    """W020: settings that nobody reads. W021: both steps of a login go to one mailbox. W022: codes are written to the log."""
+    messages: Messages = []
+    if _is_named("email"):
+        unread = [name for name in UNREAD if hasattr(settings, name)]
+        hint = "Codes are mailed by your account adapter. Override the templates allauth_2fa/email/code_*."
+        messages += [checks.Warning(f"{name} is not read.", hint=hint, id="allauth_2fa.W020") for name in unread]
+    if _is_named("email") and account_settings.LOGIN_BY_CODE_ENABLED:
+        hint = "Whoever reads the mail of a user who has no other factor needs nothing else. Leave one of the two out."
+        messages.append(checks.Warning("Logins by a mailed code take a second mailed code.", hint=hint, id="allauth_2fa.W021"))
+    if apps.is_installed("otp_twilio") and getattr(settings, "OTP_TWILIO_NO_DELIVERY", False):
+        hint = "Whoever reads the log can sign in. Take OTP_TWILIO_NO_DELIVERY out of the settings of a site that people use."
+        messages.append(checks.Warning("Codes are written to the log instead of being sent.", hint=hint, id="allauth_2fa.W022"))
+    return messages
+
+
+def _is_named(factor_id: str) -> bool:
+    return isinstance(app_settings.FACTORS, list) and factor_id in app_settings.FACTORS
 
 
 @checks.register(checks.Tags.security)

@@ -10,7 +10,7 @@ from django.core import checks
 from allauth_2fa import app_settings
 from allauth_2fa.adapter import ENROLLMENT_STAGE, STAGE
 from allauth_2fa.factors import registry
-from allauth_2fa.flows import devices, policy
+from allauth_2fa.flows import policy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +49,7 @@ def _row(said: Any, ids: Any) -> Iterator[checks.CheckMessage]:
         message = f"ALLAUTH_2FA_REQUIRED_FACTORS[{said!r}] cannot be used: {reason}."
         hint = f"{HINT} The factors that a login can wait for are {', '.join(sorted(known))}."
         yield checks.Error(message, hint=hint, id="allauth_2fa.E061")
-    elif not any(factor.id in policy.entries(ids) for factor in devices.addable()):
+    elif not any(factor.id in policy.entries(ids) for factor in registry.factors() if factor.enroll_page):
         message = f"ALLAUTH_2FA_REQUIRED_FACTORS[{said!r}] asks for what users cannot add themselves."
         hint = "Those without such a device cannot sign in until somebody gives them one, or an exemption."
         yield checks.Warning(message, hint=hint, id="allauth_2fa.W061")

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models import F
 
+from allauth_2fa.exceptions import TooSoon
+
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
     from django.db.models import QuerySet
@@ -35,6 +37,10 @@ class Ask:
     label: _StrPromise | str
     help_text: _StrPromise | str = ""
     autocomplete: str = "off"
+    inputmode: str = "text"
+    """Which keyboard a phone shows for it."""
+    nothing: _StrPromise | str = ""
+    """What the page says instead of an empty list, where there is nothing to choose from (:meth:`Factor.choices`)."""
 
 
 class Factor(ABC):
@@ -57,6 +63,8 @@ class Factor(ABC):
     """The word that names the factor's picture, ``allauth_2fa/icons/ICON.svg``."""
     weaker: bool = False
     """Whether the pages say that other factors protect better."""
+    opt_in: bool = False
+    """Whether the factor is on only where ``ALLAUTH_2FA_FACTORS`` names it."""
     enroll_page: str = ""
     """The name of the page on which a user adds such a device, empty where devices come from elsewhere. The page
     ``two-factor-add`` serves every factor that has :meth:`begin` and :meth:`complete`."""
@@ -64,6 +72,8 @@ class Factor(ABC):
     """The name of the page on which a user's first device is set up, where the factor has one of its own for it."""
     intro: _StrPromise | str = ""
     """What it takes to sign in by such a device, in one sentence, for those who choose one to add."""
+    prompt: _StrPromise | str = ""
+    """What to do for a code, in one sentence, where it is neither shown nor sent."""
     asks: tuple[Ask, ...] = ()
     """What a user fills in to add a device, before there can be a code: a number, say."""
     scanned: bool = False
@@ -116,6 +126,35 @@ class Factor(ABC):
     def is_interactive(self, device: Device) -> bool:
         """Tell whether a code has to be sent before the device can be answered for."""
         return False
+
+    @property
+    def sends_codes(self) -> bool:
+        """Whether there are devices of this factor that send codes."""
+        return not hasattr(self.model.generate_challenge, "stub")
+
+    def ensure_may_send(self, device: Device) -> None:
+        """Check that the device may send another code now. django-otp's models know, those that have a cooldown.
+
+        Raises:
+            TooSoon: it sent one a short while ago.
+        """
+        allowed, facts = device.generate_is_allowed()
+        if not allowed:
+            raise TooSoon((facts or {}).get("next_generation_at"))
+
+    def make_code(self, device: Device) -> None:
+        """Make a new code, and save it, while nobody else can write the device's row.
+
+        django-otp's models send it in the same step. What is not to hold up the row is done in :meth:`deliver`.
+
+        Raises:
+            Refused: nothing is sent to this device; the exception says why.
+            Exception: whatever else is raised means that no code is on its way.
+        """
+        device.generate_challenge()
+
+    def deliver(self, device: Device) -> None:  # noqa: B027 - most models have sent the code by then
+        """Send the code that was made and saved, unless :meth:`make_code` has sent it. Raises as that does."""
 
     def detail(self, device: Device) -> str:
         """Return what pages say of the device beside its name: a masked number or address, say."""

@@ -31,7 +31,7 @@ class GenericFactor(Factor):
     def __init__(self, model: type[Device]) -> None:
         self._model = model
         self.id = model.model_label()
-        self.icon = "key" if hasattr(model.generate_challenge, "stub") else "message"
+        self.icon = "message" if self.sends_codes else "key"
         self.label = model._meta.verbose_name  # noqa: SLF001 - Django documents it
 
     @property
@@ -72,6 +72,13 @@ def complete_alone(device: Device, answer: str) -> None:
     if not type(device)._base_manager.filter(pk=device.pk, user_id=device.user_id, confirmed=False).update(confirmed=True):  # noqa: SLF001 - documented
         raise NothingEnrolled
     device.confirmed = True
+
+
+def charge(device: Device) -> None:
+    """Let the device pay what a wrong answer costs, for one that was refused unread."""
+    with alone(device) as row:
+        if hasattr(row, "throttle_increment"):
+            row.throttle_increment()
 
 
 @sensitive_variables("answer")

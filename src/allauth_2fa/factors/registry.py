@@ -1,7 +1,8 @@
 """Which factors there are, in which order they are offered, and what a user holds of them.
 
-Each factor whose django-otp app is installed is on; ``ALLAUTH_2FA_FACTORS`` orders and limits them. A device model that
-no factor claims gets the generic factor, so that every django-otp plugin is served.
+Each factor whose django-otp app is installed is on, but for those that a site has to ask for (e-mail);
+``ALLAUTH_2FA_FACTORS`` orders and limits them. A device model that no factor claims gets the generic factor, so that every
+django-otp plugin is served.
 """
 
 from __future__ import annotations
@@ -41,12 +42,15 @@ static = StaticFactor()
 
 BUILT_IN: tuple[tuple[str, str], ...] = (
     ("django_otp.plugins.otp_hotp", "allauth_2fa.factors.hotp.HotpFactor"),
+    ("django_otp.plugins.otp_email", "allauth_2fa.factors.email.EmailFactor"),
     ("django_otp_webauthn", "allauth_2fa.factors.webauthn.WebAuthnFactor"),
+    ("otp_twilio", "allauth_2fa.factors.sms.SmsFactor"),
+    ("otp_yubikey", "allauth_2fa.factors.yubikey.YubikeyFactor"),
 )
 """The app that must be installed, and the factor that then is on. Their modules import models, so they wait for it."""
 
-NOT_GENERIC = frozenset({"otp_email.emaildevice", "django_otp_webauthn.webauthncredential"})
-"""Models whose devices cannot be answered for by a code in a field, or should not be unless the site says so."""
+NOT_GENERIC = frozenset({"django_otp_webauthn.webauthncredential"})
+"""Models whose devices cannot be answered for by a code in a field."""
 
 NEVER = datetime.min.replace(tzinfo=UTC)
 """When a device was used that has not been used."""
@@ -65,7 +69,7 @@ def factors() -> tuple[Factor, ...]:
     """
     chosen = app_settings.FACTORS
     if not chosen:
-        return tuple(sorted(_once(_available(())), key=lambda factor: factor.rank))
+        return tuple(sorted(_unasked(_once(_available(()))), key=lambda factor: factor.rank))
     listed = _listed(chosen)
     if not any(factor.primary for factor in listed):
         raise ImproperlyConfigured("ALLAUTH_2FA_FACTORS names nothing that a login can wait for")
@@ -102,6 +106,11 @@ def _once(available: list[Factor]) -> list[Factor]:
     """Leave out proxies of a model that is served, and its children: they have the same devices under another id."""
     served = {factor.model for factor in available}
     return [factor for factor in available if not served.intersection(factor.model.__mro__[1:])]
+
+
+def _unasked(available: list[Factor]) -> list[Factor]:
+    """Leave out what a site has to ask for by name."""
+    return [factor for factor in available if not factor.opt_in]
 
 
 def _is_path(entry: str) -> bool:
@@ -179,7 +188,7 @@ def _preference(factor: Factor) -> dict[str, Any]:
 
 def may_send() -> bool:
     """Tell whether there is a kind of device that sends codes."""
-    return any(not hasattr(factor.model.generate_challenge, "stub") for factor in primaries())
+    return any(factor.sends_codes for factor in primaries())
 
 
 def by_id(factor_id: str) -> Factor | None:

@@ -15,6 +15,7 @@ from allauth_2fa.factors.base import clean_answer
 from allauth_2fa.factors.static import spellings
 
 from . import challenge, counting, lockout, passkeys, recovery, sending
+from .devices import ensure_allowed, offered
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -38,7 +39,7 @@ def offers(user: AbstractBaseUser, text: str = "") -> list[Any]:
     facts: dict[str, Any] = counting.annotation(user, context.request)
     if text:
         facts |= {"is_static": registry.static.holds(user, text), "recovery_left": recovery.left_expression(user)}
-    return registry.primary_devices(user, **facts)
+    return offered(user, **facts)
 
 
 def typed(devices: list[Any]) -> list[Any]:
@@ -77,7 +78,9 @@ def answer(
     device: Device | None = None
     try:
         if passkeys.recognizes(text):
-            return passkeys.answer(user, text, devices, place)
+            device = passkeys.answer(user, text, devices, place)
+            ensure_allowed(user, device)
+            return device
         device, judged = _addressed(user, text, device_id, typed(devices), sent)
         compared = [device] if device_id else [other for other in typed(devices) if _factor(other).recognizes(other, judged)]
         _judge(user, text, lockout.Answer(purse, device, judged, compared), place)
@@ -99,6 +102,8 @@ def _judge(user: AbstractBaseUser, text: str, given: lockout.Answer, place: Muta
         if _factor(given.device).primary and _tokens_pay(given.device, given.text, sending.sent_in(place)):
             _charge_tokens(user, text)
         raise
+    # Judged first, so that it cost what answers cost: beside a device that refuses for nothing, others could be guessed.
+    ensure_allowed(user, given.device)
 
 
 def _tell_refused(user: AbstractBaseUser, refusal: Refused, device: Device | None) -> None:

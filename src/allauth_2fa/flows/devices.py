@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from allauth.account.adapter import get_adapter
 from django.db import transaction
 
 from allauth_2fa import app_settings, events
-from allauth_2fa.exceptions import NoRoom, NothingEnrolled, StillRequired
+from allauth_2fa.exceptions import NoRoom, NotAllowed, NothingEnrolled, StillRequired
 from allauth_2fa.factors import registry
 from allauth_2fa.models import DeviceNote, take_turn
 
@@ -133,9 +134,50 @@ def ensure_room(user_id: object) -> int:
     return held
 
 
-def addable() -> Sequence[Factor]:
-    """Return the factors of which users can add a device themselves."""
-    return [factor for factor in registry.factors() if factor.enroll_page]
+def addable(user: AbstractBaseUser | None = None) -> Sequence[Factor]:
+    """Return the factors of which the user, or users at all, can add a device without anybody's help."""
+    return [factor for factor in registry.factors() if factor.enroll_page and (user is None or is_allowed(user, factor))]
+
+
+def is_allowed(user: AbstractBaseUser, factor: Factor) -> bool:
+    """Tell whether the project's adapter permits this user to answer by that factor."""
+    allows = getattr(get_adapter(), "is_factor_allowed", None)
+    return allows is None or bool(allows(user, factor.id))
+
+
+def ensure_allowed(user: AbstractBaseUser, device: Device) -> None:
+    """Check that the user may answer by the device.
+
+    Raises:
+        NotAllowed: the project's adapter does not permit it. A login waits for such devices all the same: whoever has
+            nothing else is not let in without a second factor.
+    """
+    factor = registry.factor_of(device)
+    if factor is not None and not is_allowed(user, factor):
+        raise NotAllowed
+
+
+def offered(user: AbstractBaseUser, **annotations: Any) -> list[Any]:
+    """Return the devices that the user may answer by, the preferred one and then the last used one first.
+
+    Where none of them is permitted they are all returned, and each of them says so when it is tried.
+    """
+    held = registry.primary_devices(user, **annotations)
+    kinds = {factor for factor in registry.primaries() if is_allowed(user, factor)}
+    return [device for device in held if registry.factor_of(device) in kinds] or held
+
+
+def called(device: Any) -> str:
+    """Return what a device is called in one line: its name and what identifies it, or else what kind it is.
+
+    What identifies it is a number or an address, which is read from left to right wherever it stands.
+    """
+    factor = registry.factor_of(device)
+    detail = factor.detail(device) if factor else ""
+    isolated = f"\u2066{detail}\u2069" if detail else ""
+    if device.name:
+        return f"{device.name} ({isolated})" if detail else device.name
+    return isolated or (str(factor.label) if factor else "")
 
 
 def described(device: Any) -> dict[str, Any]:
@@ -148,6 +190,7 @@ def described(device: Any) -> dict[str, Any]:
         "icon": factor.icon if factor else "key",
         "weaker": bool(factor and factor.weaker),
         "detail": factor.detail(device) if factor else "",
+        "prompt": factor.prompt if factor else "",
         "is_preferred": getattr(device, "is_preferred", False),
         "created_at": getattr(device, "created_at", None),
         "last_used_at": getattr(device, "last_used_at", None),

@@ -12,7 +12,7 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 from django.views.decorators.debug import sensitive_variables
 
 from allauth_2fa import events
-from allauth_2fa.exceptions import EnrollmentEnded, NothingEnrolled, Refused
+from allauth_2fa.exceptions import EnrollmentEnded, NotAllowed, NothingEnrolled, Refused
 from allauth_2fa.factors import registry
 from allauth_2fa.factors.base import clean_answer
 from allauth_2fa.models import DeviceNote, take_turn
@@ -109,10 +109,21 @@ def begin_another(request: HttpRequest, user: AbstractBaseUser, factor: Factor, 
         user: whose device it is.
         factor: of which kind.
         facts: what the user filled in, by the names of ``factor.asks``.
+
+    Raises:
+        NotAllowed: the user may not answer by that factor.
+        TooSoon: the user's waiting device has sent a code a short while ago; another number or address has to wait.
+        Refused: what was filled in cannot be used.
     """
+    if not devices.is_allowed(user, factor):
+        raise NotAllowed
     with transaction.atomic():
         take_turn(user.pk)
-        factor.model._default_manager.filter(user_id=user.pk, confirmed=False).delete()  # noqa: SLF001 - Django documents it
+        waiting = factor.model._default_manager.filter(user_id=user.pk, confirmed=False)  # noqa: SLF001 - Django documents it
+        # Locked: what is sending a code just now has sent it when this is read.
+        for device in waiting.select_for_update():
+            factor.ensure_may_send(device)
+        waiting.delete()
         device = factor.begin(user, **facts)
     only_as_first(request, user, device)
     request.session[ADDING_SESSION_KEY] = [device.persistent_id, _fingerprint(device)]

@@ -14,8 +14,11 @@ from allauth_2fa.exceptions import NotDelivered, NothingEnrolled, NotSent, Refus
 from allauth_2fa.factors import registry
 from allauth_2fa.factors.generic import alone
 
+from . import devices
+
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
+    from datetime import datetime
 
     from django.contrib.auth.base_user import AbstractBaseUser
 
@@ -38,7 +41,7 @@ def send_first(user: AbstractBaseUser, place: MutableMapping[str, Any]) -> None:
     """
     if not registry.may_send():
         return
-    first, *_others = [*registry.primary_devices(user), None]
+    first, *_others = [*devices.offered(user), None]
     if first is not None and sends(first):
         with contextlib.suppress(Refused):
             send(user, first.persistent_id, place)
@@ -54,12 +57,14 @@ def send(user: AbstractBaseUser, device_id: str, place: MutableMapping[str, Any]
 
     Raises:
         NothingEnrolled: the user has no such device, or it sends nothing.
+        NotAllowed: the user may not answer by it.
         TooSoon: it sent a code a short while ago.
         NotDelivered: the code did not get on its way.
     """
     device = registry.load(device_id, user)
     if device is None or not sends(device):
         raise NothingEnrolled
+    devices.ensure_allowed(user, device)
     return _send_into(device, place)
 
 
@@ -71,9 +76,30 @@ def send_waiting(device: Device, place: MutableMapping[str, Any]) -> Device:
     """
     if not sends(device):
         raise NothingEnrolled
-    if not compat.may_send_again(f"adding/{device.user_id}"):
+    ensure_may_send(device)
+    if not compat.may_send_again(f"adding/{device.user_id}", "allauth_2fa_add"):
         raise TooSoon
     return _send_into(device, place)
+
+
+def ensure_may_send(device: Device) -> None:
+    """Check that the device may send another code now.
+
+    Raises:
+        TooSoon: it sent one a short while ago.
+    """
+    factor = registry.factor_of(device)
+    if factor is not None:
+        factor.ensure_may_send(device)
+
+
+def next_at(device: Device) -> datetime | None:
+    """Return when the device may send another code, None if that is now, or not known."""
+    try:
+        ensure_may_send(device)
+    except TooSoon as refusal:
+        return refusal.until
+    return None
 
 
 def _send_into(device: Device, place: MutableMapping[str, Any]) -> Device:
@@ -95,22 +121,33 @@ def ensure_sent(device: Device, place: MutableMapping[str, Any] | None) -> None:
 
 
 def _send(device: Device) -> tuple[Any, Refused | None]:
-    """Send the code while nobody else can; of two who ask at once, the second meets the cooldown of the first."""
+    """Send a code. It is made while nobody else can make one: of two who ask at once, the second meets the first one's cooldown."""
     with alone(device) as row:
         if row is None:
             return device, NothingEnrolled()
-        allowed, facts = row.generate_is_allowed()
-        if not allowed:
-            return row, TooSoon((facts or {}).get("next_generation_at"))
-        if not (_has_cooldown(row) or compat.may_send_again(row.persistent_id)):
-            return row, TooSoon()
-        try:
-            row.generate_challenge()
-        except Exception as error:  # noqa: BLE001 - django-otp permits any, and asks callers to catch it
-            # Its kind alone is logged: its text may hold the code.
-            logger.error("A device of the kind %s could not send its code: %s", row.model_label(), type(error).__name__)  # noqa: TRY400
-            return row, NotDelivered()
-    return row, None
+        refusal = _may_not_send(row) or _tried("make_code", row)
+    return row, refusal or _tried("deliver", row)
+
+
+def _may_not_send(row: Device) -> Refused | None:
+    try:
+        ensure_may_send(row)
+    except TooSoon as refusal:
+        return refusal
+    return None if _has_cooldown(row) or compat.may_send_again(row.persistent_id) else TooSoon()
+
+
+def _tried(step: str, row: Device) -> Refused | None:
+    """Let the factor take that step of sending, and return why it could not."""
+    try:
+        getattr(registry.factor_of(row), step)(row)
+    except Refused as refusal:
+        return refusal
+    except Exception as error:  # noqa: BLE001 - django-otp permits any, and asks callers to catch it
+        # Its kind alone is logged: its text may hold the code.
+        logger.error("A device of the kind %s could not send its code: %s", row.model_label(), type(error).__name__)  # noqa: TRY400
+        return NotDelivered()
+    return None
 
 
 def _has_cooldown(device: Device) -> bool:

@@ -10,11 +10,11 @@ from django.urls import reverse
 
 from allauth_2fa.exceptions import Refused
 from allauth_2fa.factors import registry
-from allauth_2fa.flows import enrollment, sending
+from allauth_2fa.flows import devices, enrollment, sending
 from allauth_2fa.forms import AddDeviceForm, DeviceFactsForm
 
 from .adding import AddingAnother, AddingPage
-from .asking import sent_notice
+from .asking import described, sent_notice
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -34,9 +34,9 @@ class TwoFactorAdd(AddingAnother, AddingPage):
     """What became of a code that was to be sent."""
 
     def find_factor(self) -> Factor:
-        """Return the factor in the address, if users can add such devices on this page."""
+        """Return the factor in the address, if the user can add such devices on this page."""
         factor = registry.by_id(self.kwargs["factor"])
-        if factor is None or factor.enroll_page != PAGE:
+        if factor is None or factor.enroll_page != PAGE or not devices.is_allowed(self.get_form_user(), factor):
             raise Http404
         return factor
 
@@ -80,7 +80,8 @@ class TwoFactorAdd(AddingAnother, AddingPage):
     def send(self) -> HttpResponse:
         """Have the device send its code, and show the page with an empty field."""
         try:
-            self.notice = sent_notice(sending.send_waiting(self.device, self.request.session), self.factor.detail(self.device))
+            self.device = sending.send_waiting(self.device, self.request.session)
+            self.notice = sent_notice(self.device)
         except Refused as refusal:
             self.notice = refusal.message
         return self.render_to_response(self.get_context_data(form=self.get_empty_form()))
@@ -113,6 +114,11 @@ class TwoFactorAdd(AddingAnother, AddingPage):
             kwargs = {"facts_form": self.get_facts_form(), "form": None, **kwargs}
         secret = self.get_secret_context() if self.factor.scanned and self.device is not None else {}
         shown = {"factor": self.factor, "device": self.device, "notice": self.notice, "replaced": self.get_replaced()}
-        can_send = self.device is not None and sending.sends(self.device)
-        detail = self.factor.detail(self.device) if self.device is not None else ""
-        return {**super().get_context_data(**kwargs), **shown, **secret, "can_send": can_send, "detail": detail}
+        return {**super().get_context_data(**kwargs), **shown, **secret, **self.get_sent_context()}
+
+    def get_sent_context(self) -> dict[str, Any]:
+        """Return where the code goes, whether there is one to send, and when another one can be sent."""
+        if self.device is None:
+            return {"can_send": False, "detail": "", "is_sent": False, "resend": None}
+        about = described(self.device, self.request.session)
+        return {"can_send": about["is_interactive"], **{key: about[key] for key in ("detail", "is_sent", "resend")}}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from django.http import JsonResponse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from allauth_2fa.exceptions import Refused
-from allauth_2fa.factors import registry
+from allauth_2fa.exceptions import NotAllowed, Refused
 from allauth_2fa.flows import answers, counting, devices, passkeys, sending
 
 from .base import FormPage
@@ -26,6 +27,8 @@ class AskingPage(FormPage):
     """What became of a code that was to be sent."""
     passkey_error: str = ""
     """Why the answer of a passkey was refused."""
+    sent: Any = None
+    """The device that has just sent a code, as it is now."""
 
     def get_place(self) -> MutableMapping[str, Any]:
         """Return where it is kept which code was sent for this question: a code counts only where it was asked for."""
@@ -81,24 +84,28 @@ class AskingPage(FormPage):
         user, form = self.get_form_user(), self.get_empty_form()
         first = next((device.persistent_id for device in answers.typed(self.devices)), "")
         try:
-            device = sending.send(user, self.request.POST.get("device") or first, self.get_place())
+            self.sent = sending.send(user, self.request.POST.get("device") or first, self.get_place())
         except Refused as refusal:
             self.notice = refusal.message
         else:
             self.keep_place()
-            self.notice = sent_notice(device)
+            self.notice = sent_notice(self.sent)
         return self.render_to_response(self.get_context_data(form=form))
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        """Return the devices that are asked for a code, whether one of them can send it, and the passkeys."""
+        """Return the devices that are asked for a code, the one that is, when another code can be sent, and the passkeys."""
         context = super().get_context_data(**kwargs)
         typed = answers.typed(self.devices)
-        offered = [described(device) for device in typed]
+        offered = [described(self.sent if device == self.sent else device, self.get_place()) for device in typed]
+        chosen = self.request.POST.get("device")
+        asked = next((device for device in offered if device["id"] == chosen), offered[0] if offered else None)
         return {
             **context,
             "devices": offered,
+            "asked": asked,
             "can_send": any(device["is_interactive"] for device in offered),
-            "notice": self.notice or self.get_standing(),
+            "notice": self.notice or self.get_standing() or self.get_obstacle(),
+            "resend": asked and asked["resend"],
             "passkeys": [described(device) for device in self.devices if device not in typed],
             "passkey_error": self.passkey_error,
         }
@@ -110,18 +117,33 @@ class AskingPage(FormPage):
         refusal = counting.purse_of(self.get_form_user(), self.request, self.devices).refusal()
         return refusal.message if refusal else ""
 
+    def get_obstacle(self) -> str:
+        """Return why none of the devices may answer, empty if they may: they are offered all the same where there is no other."""
+        try:
+            for device in self.devices[:1]:
+                devices.ensure_allowed(self.get_form_user(), device)
+        except NotAllowed as refusal:
+            return refusal.message
+        return ""
 
-def described(device: Any) -> dict[str, Any]:
+
+def described(device: Any, place: MutableMapping[str, Any] | None = None) -> dict[str, Any]:
     """Return what a page that asks for a device says of it."""
-    return {**devices.described(device), "is_interactive": sending.sends(device)}
+    return {
+        **devices.described(device),
+        "called": devices.called(device),
+        "is_interactive": sending.sends(device),
+        "is_sent": sending.was_sent(device, sending.sent_in(place)),
+        "resend": resend(device),
+    }
 
 
-def sent_notice(device: Any, detail: str = "") -> str:
+def resend(device: Any) -> dict[str, Any] | None:
+    """Return when the device can send another code, None if that is now: ``at``, and in how many seconds that is."""
+    at = sending.next_at(device)
+    return None if at is None else {"at": at, "seconds": math.ceil((at - timezone.now()).total_seconds())}
+
+
+def sent_notice(device: Any) -> str:
     """Return what a page says when a code is on its way."""
-    return _("A code is on its way to %(device)s. Enter it below.") % {"device": detail or device.name or device_label(device)}
-
-
-def device_label(device: Any) -> Any:
-    """Return what a device is called that its user has given no name."""
-    factor = registry.factor_of(device)
-    return factor.label if factor else device.name
+    return _("A code is on its way to %(device)s. Enter it below.") % {"device": devices.called(device)}

@@ -48,7 +48,7 @@ class TwoFactorOverview(LoginRequiredMixin, Page, TemplateView):
         return {
             **super().get_context_data(**kwargs),
             "devices": held,
-            "addable": [offered(factor) for factor in devices.addable()] if len(held) < app_settings.MAX_DEVICES else [],
+            "addable": [offered(factor) for factor in devices.addable(user)] if len(held) < app_settings.MAX_DEVICES else [],
             "most_devices": app_settings.MAX_DEVICES,
             "codes_left": left,
             "few_codes": bool(held) and recovery.are_few(left),

@@ -5,14 +5,12 @@ from __future__ import annotations
 from binascii import unhexlify
 
 import pytest
-import requests
 from allauth.account.adapter import get_adapter
 from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
 from django_otp.plugins.otp_email.models import EmailDevice
 from django_otp.plugins.otp_hotp.models import HOTPDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
-from otp_twilio.models import TwilioSMSDevice
 from otp_yubikey.models import YubikeyDevice
 from yubiotp.otp import OTP, encode_otp
 
@@ -145,29 +143,6 @@ def test_a_yubikey_and_an_app_stand_side_by_side(client, alice, phone):
     client.logout()
     give_password(client, alice)
     assert give_answer(client, code_of(phone)).status_code == 302
-
-
-def test_an_sms_goes_out_over_http_and_its_code_comes_back(client, alice, settings, monkeypatch):
-    settings.OTP_TWILIO_ACCOUNT, settings.OTP_TWILIO_AUTH, settings.OTP_TWILIO_FROM = "account", "auth", "+15550000"
-    posted = []
-
-    def post(url, data, auth, **_more):
-        posted.append(data)
-        response = requests.Response()
-        response.status_code, response._content = 201, b'{"sid": "1"}'
-        return response
-
-    monkeypatch.setattr(requests, "post", post)
-    TwilioSMSDevice.objects.create(user=alice, name="Phone", number="+15551234")
-    give_password(client, alice)
-    assert posted[0]["To"] == "+15551234"
-    assert give_answer(client, posted[0]["Body"]).status_code == 302
-
-
-def test_e_mail_is_no_factor_unless_the_site_says_so(client, alice):
-    EmailDevice.objects.create(user=alice, name="Mail")
-    give_password(client, alice)
-    assert is_logged_in(client)
 
 
 def test_factors_are_ordered_and_limited_by_the_setting(settings):

@@ -2,34 +2,50 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
+from allauth.account.models import EmailAddress
 from django.contrib.auth.models import User
+from django.contrib.sessions.backends.db import SessionStore
+from django.core import mail
 from django.core.management import call_command
 from django.db import connection
+from django.http import HttpRequest
 from django_otp import oath
+from django_otp.plugins.otp_email.models import EmailDevice
 from django_otp.plugins.otp_hotp.models import HOTPDevice
 from otp_twilio.models import TwilioSMSDevice
 
-from allauth_2fa.exceptions import CounterOff, DeviceRefused, Throttled, TooSoon
+from allauth_2fa.exceptions import CounterOff, DeviceRefused, EnrollmentEnded, NothingEnrolled, Throttled, TooSoon
 from allauth_2fa.factors import registry
-from allauth_2fa.flows import sending
-from tests.concurrency.conftest import as_default
+from allauth_2fa.flows import enrollment, sending
+from tests.concurrency.conftest import FAILURES, as_default, fail_before
 from tests.concurrency.test_threads import ACCEPTED, at_once, judging, kinds
-from tests.pager.models import LoudPager, Pager
+from tests.pager.models import Beeper, LoudPager, Pager
 
 THREADS = 5
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+@pytest.fixture(scope="module")
+def migrated(tmp_path_factory, django_db_blocker):
+    """A database in a file, to be copied: to migrate one takes longer than most tests."""
+    path = tmp_path_factory.mktemp("database") / "migrated.sqlite3"
+    if connection.vendor == "sqlite":
+        with django_db_blocker.unblock(), as_default(str(path)):
+            call_command("migrate", verbosity=0)
+    return path
+
+
 @pytest.fixture
-def alice(tmp_path, transactional_db):
+def alice(tmp_path, migrated, transactional_db):
     """A person in a database that threads share: one in memory is locked for all of them at the least."""
     if connection.vendor != "sqlite":
         yield User.objects.create_user("alice")
         return
-    with as_default(str(tmp_path / "shared.sqlite3")):
-        call_command("migrate", verbosity=0)
+    with as_default(str(shutil.copy(migrated, tmp_path / "shared.sqlite3"))):
         yield User.objects.create_user("alice")
 
 
@@ -58,13 +74,12 @@ def test_one_code_that_was_sent_counts_once_and_is_sent_once(alice, settings, mo
     assert outcomes.keys() <= {ACCEPTED, DeviceRefused, Throttled}
 
 
-def test_a_telephone_without_a_cooldown_is_sent_one_message(alice, settings, monkeypatch):
-    sent = []
-    monkeypatch.setattr(TwilioSMSDevice, "generate_challenge", lambda self: sent.append(self.generate_token()))
-    device = TwilioSMSDevice.objects.create(user=alice, name="Phone", number="+15551234")
+def test_a_device_without_a_cooldown_is_sent_one_code(alice):
+    Beeper.sent.clear()
+    device = Beeper.objects.create(user=alice, name="Beeper")
     sendings = kinds(at_once(*(lambda: sending.send(alice, device.persistent_id, {}) for _ in range(THREADS))))
-    assert sendings == {TwilioSMSDevice: 1, TooSoon: THREADS - 1}
-    assert len(sent) == 1
+    assert sendings == {Beeper: 1, TooSoon: THREADS - 1}
+    assert len(Beeper.sent) == 1
 
 
 def test_of_many_guesses_one_is_judged(alice):
@@ -73,3 +88,87 @@ def test_of_many_guesses_one_is_judged(alice):
     assert not registry.factor_of(token).accepts(token, wrong)
     outcomes = kinds(at_once(*(judging(token, wrong) for _ in range(THREADS))))
     assert outcomes == {CounterOff: 1, Throttled: THREADS - 1}
+
+
+# Codes that are sent to addresses and numbers
+
+
+@pytest.fixture
+def _nothing_is_counted(settings):
+    """Each process forgets what the others have counted in its cache: that must not matter."""
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
+
+
+@pytest.fixture
+def mailbox(alice, settings):
+    settings.ALLAUTH_2FA_FACTORS = ["totp", "sms", "email", "static"]
+    EmailAddress.objects.create(user=alice, email="alice@example.com", verified=True)
+    return EmailDevice.objects.create(user=alice, name="Mail", email="alice@example.com")
+
+
+@pytest.fixture
+def telephone(alice, gateway):
+    return TwilioSMSDevice.objects.create(user=alice, name="Telephone", number="+447700900142")
+
+
+@pytest.mark.usefixtures("_nothing_is_counted")
+@pytest.mark.parametrize("kind", ["mailbox", "telephone"])
+def test_one_code_is_sent_and_counts_once(alice, gateway, kind, request):
+    device = request.getfixturevalue(kind)
+    sendings = kinds(at_once(*(lambda: sending.send(alice, device.persistent_id, {}) for _ in range(THREADS))))
+    assert sendings == {type(device): 1, TooSoon: THREADS - 1}
+    assert len(mail.outbox) + len(gateway.sent) == 1
+    device.refresh_from_db()
+    outcomes = kinds(at_once(*(judging(device, device.token) for _ in range(THREADS))))
+    assert outcomes[ACCEPTED] == 1
+    assert outcomes.keys() <= {ACCEPTED, DeviceRefused, Throttled}
+
+
+@pytest.mark.parametrize("kind", ["mailbox", "telephone"])
+def test_of_32_wrong_codes_one_is_judged(alice, kind, request):
+    device = request.getfixturevalue(kind)
+    sending.send(alice, device.persistent_id, {})
+    device.refresh_from_db()
+    fail_before(device)
+    wrong = [code for code in map("{:06}".format, range(33)) if code != device.token][:32]
+    outcomes = kinds(at_once(*(judging(device, code) for code in wrong)))
+    assert outcomes == {DeviceRefused: 1, Throttled: 31}
+    device.refresh_from_db()
+    assert device.throttling_failure_count == FAILURES + 1
+
+
+@pytest.mark.usefixtures("_nothing_is_counted")
+@pytest.mark.parametrize("_round", range(3))
+def test_numbers_that_are_begun_at_once_are_sent_one_message(alice, gateway, _round):
+    factor = registry.by_id("sms")
+
+    def adding(number):
+        request = HttpRequest()
+        request.session = SessionStore()
+
+        def add():
+            device = enrollment.begin_another(request, alice, factor, number=number)
+            return sending.send_waiting(device, request.session)
+
+        return add
+
+    outcomes = kinds(at_once(*(adding(f"+1555555010{number}") for number in range(THREADS))))
+    assert outcomes[TwilioSMSDevice] == 1
+    assert outcomes.keys() <= {TwilioSMSDevice, TooSoon, NothingEnrolled}
+    assert len(gateway.sent) == 1
+    assert TwilioSMSDevice.objects.get().number == gateway.sent[0].number
+
+
+@pytest.mark.parametrize("kind", ["mailbox", "telephone"])
+def test_one_of_many_completions_confirms_the_device(alice, kind, request):
+    device = request.getfixturevalue(kind)
+    type(device).objects.update(confirmed=False)
+    device.refresh_from_db()
+    place = {}
+    sending.send_waiting(device, place)
+
+    def completing():
+        copy = type(device).objects.get(pk=device.pk)
+        return lambda: enrollment.complete(copy, copy.token, place)
+
+    assert kinds(at_once(*(completing() for _ in range(THREADS)))) == {ACCEPTED: 1, EnrollmentEnded: THREADS - 1}

@@ -102,10 +102,25 @@ function switchKeyboard(box) {
     choose();
 }
 
+/** Write how long it is until a clock time that stands beside it. That time is right without this. */
+function countDown(place) {
+    const end = performance.now() + 1000 * Number(place.dataset.seconds);
+    const tick = () => {
+        const left = Math.ceil((end - performance.now()) / 1000);
+        place.textContent = left > 0 ? `(${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")})` : "";
+        if (left <= 0) {
+            clearInterval(clock);
+        }
+    };
+    const clock = setInterval(tick, 1000);
+    tick();
+}
+
 const offers = {
     "another-way": switchKeyboard,
     continue: keepQuery,
     copy: offerCopy,
+    countdown: countDown,
     once: (box) => sendOnce(box.querySelector("form")),
     print: offerPrint,
 };

@@ -1,0 +1,83 @@
+"""Codes that a device is sent: what e-mail, SMS and a project's own side channels have in common.
+
+The devices derive from django-otp's ``SideChannelDevice``, which keeps the code that was sent last, and until when it
+holds. Each new code takes the place of the one before.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.utils import timezone
+from django.utils.crypto import constant_time_compare
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_variables
+
+from allauth_2fa.exceptions import DeviceRefused, NotSent, Refused
+
+from .base import Factor
+from .generic import charge, complete_alone, judge_alone
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from django_otp.models import Device
+
+LONGEST_CODE = 16
+"""Digits of the longest code that django-otp's column holds."""
+
+
+class SentCodeFactor(Factor):
+    """Serves devices that are sent a code of digits. A subclass says where to."""
+
+    icon = "message"
+    rank = 60
+    weaker = True
+    enroll_page = "two-factor-add"
+    intro = _("A code is sent to you each time you sign in.")
+    sends_codes = True
+
+    def ensure_reachable(self, device: Device) -> None:
+        """Check that the device may be sent codes, and answered for, as things are now.
+
+        Raises:
+            Refused: it may not; the exception says why.
+        """
+
+    def is_interactive(self, device: Device) -> bool:
+        """Tell that a code has to be sent first."""
+        return True
+
+    def recognizes(self, device: Device, answer: str) -> bool:
+        """Tell whether the answer is made of digits."""
+        return answer.isascii() and answer.isdigit() and len(answer) <= LONGEST_CODE
+
+    @sensitive_variables("answer", "row")
+    def accepts(self, device: Device, answer: str) -> bool:
+        """Tell whether the answer is the code that was sent last, and still holds."""
+        row: Any = device
+        return bool(row.token) and row.valid_until > timezone.now() and constant_time_compare(row.token, answer)
+
+    @sensitive_variables("answer")
+    def judge(self, device: Device, answer: str) -> None:
+        """Accept the code that was sent last, once, while it holds. See :meth:`Factor.judge`."""
+        self._judge_by(judge_alone, device, answer)
+
+    @sensitive_variables("answer")
+    def complete(self, device: Device, answer: str) -> None:
+        """Confirm the device by the code that was sent to it. See :meth:`Factor.complete`."""
+        self._judge_by(complete_alone, device, answer)
+
+    @sensitive_variables("answer")
+    def _judge_by(self, judge: Callable[[Device, str], None], device: Any, answer: str) -> None:
+        is_late = device.valid_until <= timezone.now()
+        try:
+            self.ensure_reachable(device)
+        except Refused:
+            # Beside a device that refuses for nothing, other things could be guessed for nothing.
+            charge(device)
+            raise
+        try:
+            judge(device, answer)
+        except DeviceRefused as refusal:
+            raise (NotSent() if is_late else refusal) from None
