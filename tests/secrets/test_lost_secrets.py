@@ -75,6 +75,17 @@ def test_all_of_django_otps_ways_refuse_it(rf, alice, lost):
     assert not form.is_valid()
 
 
+def test_three_codes_in_a_row_do_not_open_it_either_and_cost_nothing(client, alice, lost):
+    device, codes = lost
+    row = "".join(codes[2:5])
+    assert not registry.totp.accepts(device, row)
+    with pytest.raises(NotJudged):
+        registry.totp.judge(TOTPDevice.objects.get(), row)
+    give_password(client, alice)
+    assert "could not be checked" in str(give_answer(client, row).context["form"].errors)
+    assert not is_logged_in(client)
+
+
 def test_the_page_says_that_the_code_could_not_be_checked(client, alice, lost, caplog):
     _device, codes = lost
     give_password(client, alice)
