@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
-from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
+from allauth_2fa import kept
 from allauth_2fa.exceptions import DeviceRefused, NotSent, Refused
 
 from .base import Factor
@@ -56,7 +56,7 @@ class SentCodeFactor(Factor):
     def accepts(self, device: Device, answer: str) -> bool:
         """Tell whether the answer is the code that was sent last, and still holds."""
         row: Any = device
-        return bool(row.token) and row.valid_until > timezone.now() and constant_time_compare(row.token, answer)
+        return bool(row.token) and row.valid_until > timezone.now() and kept.is_code(row.token, answer)
 
     @sensitive_variables("answer")
     def judge(self, device: Device, answer: str) -> None:
