@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from allauth.account.models import EmailAddress
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import AbstractUser, Group
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
@@ -24,6 +24,7 @@ class Account:
     apps: dict[str, str]
     recovery_codes: tuple[str, ...] = ()
     is_staff: bool = False
+    group: str = ""
 
     @property
     def email(self) -> str:
@@ -62,6 +63,12 @@ ACCOUNTS = (
         apps={},
         is_staff=True,
     ),
+    Account(
+        username="bookkeeper",
+        shows="Must have a second factor: signing in goes on when one is set up.",
+        apps={},
+        group="Bookkeeping",
+    ),
 )
 
 
@@ -83,6 +90,8 @@ def _ensure_login(user: AbstractUser, account: Account) -> None:
         user.set_password(PASSWORD)
     user.is_staff = user.is_superuser = account.is_staff
     user.save()
+    if account.group:
+        user.groups.add(Group.objects.get_or_create(name=account.group)[0])
     EmailAddress.objects.update_or_create(
         user=user,
         email=account.email,

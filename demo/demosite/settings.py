@@ -121,6 +121,8 @@ ACCOUNT_LOGIN_TIMEOUT = 600
 ALLAUTH_2FA_BACKUP_TOKENS_NUMBER = 8
 # Off by default: people may tick a box, and that browser asks for no code for 30 days.
 ALLAUTH_2FA_TRUST_ENABLED = True
+# One of the accounts has to have a second factor.
+ALLAUTH_2FA_REQUIRED = "group:Bookkeeping"
 
 # 2FA: for which domain passkeys are, and the pages that may use them. The domain cannot be
 # changed later: every passkey would have to be added anew. Browsers take "localhost" without

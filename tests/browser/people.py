@@ -11,7 +11,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from allauth.account.models import EmailAddress
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.db import connections
 from django_otp.oath import hotp
 from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
@@ -116,6 +116,16 @@ class People:
                 for code in recovery_codes:
                     StaticToken(device=sheet, token=code).save(using=alias)
         return Person(user.username, [App(app.bin_key) for app in apps], list(recovery_codes))
+
+    def require_a_factor(self, person: Person) -> None:
+        """Put somebody into the group whose people must have a second factor."""
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(self._require_a_factor, person).result()
+
+    def _require_a_factor(self, person: Person) -> None:
+        with self._open() as alias:
+            group = Group.objects.using(alias).get(name="Bookkeeping")
+            group.user_set.db_manager(alias).add(User.objects.using(alias).get(username=person.name))
 
     def lose_passkeys(self, person: Person) -> None:
         """Take somebody's passkeys off the site, without their browser's knowing."""
