@@ -1,0 +1,52 @@
+"""What the site requires, decided by threads at the same moment."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+
+import pytest
+from django.utils import timezone
+from django_otp.plugins.otp_totp.models import TOTPDevice
+
+from allauth_2fa.exceptions import StillRequired
+from allauth_2fa.exemptions import Exemption, FirstMet
+from allauth_2fa.flows import devices, enrollment, policy
+from tests.cast import code_of
+
+from .test_threads import THREADS, _restless_threads, at_once, kinds  # noqa: F401 - the fixture is for all tests here
+
+
+@pytest.fixture(autouse=True)
+def _required(settings):
+    settings.ALLAUTH_2FA_REQUIRED = "everyone"
+
+
+def test_of_devices_that_are_removed_at_once_one_stays(alice):
+    kept = [TOTPDevice.objects.create(user=alice, name=f"Phone {number}") for number in range(THREADS)]
+    outcomes = at_once(*(lambda device=device: devices.remove(device) for device in kept))
+    assert kinds(outcomes) == {bool: THREADS - 1, StillRequired: 1}
+    assert TOTPDevice.objects.filter(user=alice).count() == 1
+
+
+def test_the_first_meeting_is_noted_once(settings, alice):
+    settings.ALLAUTH_2FA_GRACE_PERIOD = 7
+    outcomes = at_once(*(lambda: policy.requirement_of(alice) for _ in range(THREADS)))
+    assert {outcome.status for outcome in outcomes} == {"grace"}
+    assert {outcome.since for outcome in outcomes} == {FirstMet.objects.get(user=alice).since}
+
+
+def test_an_exemption_is_ended_once(alice):
+    exemption = Exemption.objects.create(user=alice, reason="robot", expires_at=timezone.now() + dt.timedelta(days=1))
+    outcomes = at_once(*(lambda: policy.end(exemption, alice) for _ in range(THREADS)))
+    assert Counter(outcomes) == {True: 1, False: THREADS - 1}
+
+
+def test_of_those_who_set_up_a_first_device_at_once_one_does(alice):
+    """Each is a login that waits, in a browser of its own: none of them has proved a factor."""
+    waiting = [TOTPDevice.objects.create(user=alice, confirmed=False) for _ in range(THREADS)]
+    for device in waiting:
+        setattr(device, enrollment.ONLY_AS_FIRST, True)
+    outcomes = at_once(*(lambda device=device: enrollment.complete(device, code_of(device)) for device in waiting))
+    assert sum(outcome is None for outcome in outcomes) == 1, outcomes
+    assert TOTPDevice.objects.filter(user=alice, confirmed=True).count() == 1
