@@ -120,10 +120,13 @@ def mfa_installed() -> bool:
 
 def mfa_enabled_for(user: AbstractBaseUser) -> bool:
     """Tell whether the user holds an ``allauth.mfa`` authenticator that its login asks for (one query)."""
-    if not mfa_installed():
-        return False
+    return mfa_installed() and mfa_authenticators().filter(user_id=user.pk).exists()
+
+
+def mfa_authenticators() -> Any:
+    """Return the ``allauth.mfa`` authenticators that its login asks for."""
     model: Any = apps.get_app_config("mfa").get_model("Authenticator")
-    return model.objects.filter(user_id=user.pk, type__in=[model.Type.TOTP, model.Type.WEBAUTHN]).exists()
+    return model.objects.filter(type__in=[model.Type.TOTP, model.Type.WEBAUTHN])
 
 
 def mfa_stage(stage: LoginStage) -> LoginStage:

@@ -18,6 +18,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from allauth_2fa.exemptions import Exemption
 from allauth_2fa.factors import registry
 from allauth_2fa.flows import support
 from allauth_2fa.models import Browser, RecoveryCode, RecoveryDevice
@@ -238,6 +239,20 @@ def test_the_status_counts_users_by_factor_and_group(alice, phone, bob, staff):
     text = run("allauth_2fa_status")
     assert "1 of 3 active users have a second factor." in text
     assert re.search(r"group Accounts +1 of 2", text)
+    assert "required" not in counts["by_group"]
+    assert counts["requirement"] == {"free": 3, "exempt": 0, "satisfied": 0, "grace": 0, "due": 0}
+
+
+def test_the_status_tells_who_must_have_a_factor_and_has_none(alice, phone, bob, staff, settings):
+    settings.ALLAUTH_2FA_REQUIRED = "everyone"
+    Exemption.objects.create(user=bob, reason="robot", expires_at=timezone.now() + timedelta(days=1))
+    counts = json.loads(run("allauth_2fa_status", format="json"))
+    assert counts["requirement"] == {"free": 0, "exempt": 1, "satisfied": 1, "grace": 0, "due": 1}
+    assert counts["by_group"]["required"] == {"users": 2, "with_factor": 1}
+    assert re.search(r"due +1\n", run("allauth_2fa_status"))
+    with pytest.raises(SystemExit):
+        run("allauth_2fa_status", "--fail-below", "100", "--of", "required")
+    run("allauth_2fa_status", "--fail-below", "50", "--of", "required")
 
 
 @pytest.mark.parametrize(

@@ -181,9 +181,14 @@ def requirement_of(user: AbstractBaseUser, *, required: bool | None = None, note
         return Requirement("satisfied", factors)
     if is_exempt(user, note=note):
         return Requirement("exempt", factors)
-    since, due_at = _dates(user, note=note)
-    status: Status = "grace" if due_at is not None and timezone.now() < due_at else "due"
-    return Requirement(status, factors, since, due_at)
+    since = _since(user, note=note)
+    due_at = falls_due(since)
+    return Requirement(status_at(due_at), factors, since, due_at)
+
+
+def status_at(due_at: datetime | None) -> Status:
+    """Return the status of a user who lacks what is required, and of whom it falls due then."""
+    return "grace" if due_at is not None and timezone.now() < due_at else "due"
 
 
 def is_satisfied(user: AbstractBaseUser, factors: Sequence[Factor]) -> bool:
@@ -240,14 +245,21 @@ def required_from() -> datetime | None:
     return timezone.make_aware(moment, zone) if timezone.is_naive(moment) else moment
 
 
-def _dates(user: AbstractBaseUser, *, note: bool) -> tuple[datetime | None, datetime | None]:
-    """Return since when the user knows, and when it falls due; None for both where the site gives no time at all."""
+def _since(user: AbstractBaseUser, *, note: bool) -> datetime | None:
+    """Return since when the user knows of the requirement, None where the site gives no time anyway."""
+    if not app_settings.GRACE_PERIOD:
+        return None
+    noted = FirstMet.objects.filter(user_id=user.pk).values_list("since", flat=True)
+    return FirstMet.since_when(user.pk) if note else noted.first() or timezone.now()
+
+
+def falls_due(since: datetime | None) -> datetime | None:
+    """Return when it falls due of a user who has known of it since then, or learns of it now; None: at any time."""
     start, grace = required_from(), timedelta(days=app_settings.GRACE_PERIOD)
     if not grace:
-        return None, start
-    noted = FirstMet.objects.filter(user_id=user.pk).values_list("since", flat=True)
-    since = FirstMet.since_when(user.pk) if note else noted.first() or timezone.now()
-    return since, max(start, since + grace) if start else since + grace
+        return start
+    end = (since or timezone.now()) + grace
+    return max(start, end) if start else end
 
 
 # Taking devices away

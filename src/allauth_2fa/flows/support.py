@@ -19,7 +19,7 @@ from allauth_2fa import events
 from allauth_2fa.factors import registry
 from allauth_2fa.models import Browser
 
-from . import enrollment, sessions
+from . import enrollment, policy, sessions, standing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -124,11 +124,17 @@ def counts() -> dict[str, Any]:
     """Return how many active users there are, how many hold a factor, and of which kind and in which group."""
     everybody = users()
     holders = everybody.filter(holding())
+    by_group = dict(_by_group(everybody, holders))
+    requirement = standing.count(everybody)
+    if policy.is_on():
+        must = sum(requirement[status] for status in ("satisfied", "grace", "due"))
+        by_group["required"] = {"users": must, "with_factor": requirement["satisfied"]}
     return {
         "users": everybody.count(),
         "with_factor": holders.count(),
         "by_factor": dict(_by_factor(everybody)),
-        "by_group": dict(_by_group(everybody, holders)),
+        "by_group": by_group,
+        "requirement": requirement,
     }
 
 

@@ -23,7 +23,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--format", choices=["text", "json"], default="text", help="Default: %(default)s.")
         parser.add_argument("--fail-below", type=float, metavar="PERCENT", help="Exit with 1 where fewer have a factor.")
-        parser.add_argument("--of", metavar="GROUP", default="users", help="Of whom: users (default), staff, superuser, or 'group NAME'.")
+        parser.add_argument(
+            "--of", metavar="GROUP", default="users", help="Of whom: users (default), staff, superuser, required, 'group NAME'."
+        )
 
     def handle(self, **options: Any) -> None:
         counts = support.counts()
@@ -46,4 +48,6 @@ def _lines(counts: dict[str, Any]) -> list[str]:
     lines = [f"{counts['with_factor']} of {counts['users']} active users have a second factor.", "", "Users by factor:"]
     lines += [f"  {name:<32} {number:>8}" for name, number in counts["by_factor"].items()]
     lines += ["", "Users with a factor, by group:"]
-    return lines + [f"  {name:<32} {pair['with_factor']:>8} of {pair['users']}" for name, pair in counts["by_group"].items()]
+    lines += [f"  {name:<32} {pair['with_factor']:>8} of {pair['users']}" for name, pair in counts["by_group"].items()]
+    lines += ["", "Users by what the site requires of them:"]
+    return lines + [f"  {name:<32} {number:>8}" for name, number in counts["requirement"].items()]
