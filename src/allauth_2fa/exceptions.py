@@ -213,6 +213,7 @@ class NumberRefused(Refused):
     """What was typed is no phone number that can be called from anywhere."""
 
     code = "number"
+    judged = False
     sentence = _("Enter the number with its country code, as in +44 7700 900123.")
 
 
@@ -220,6 +221,7 @@ class AlreadyAdded(Refused):
     """The user holds a device for that number or address."""
 
     code = "added"
+    judged = False
     sentence = _("That is on your account already. Enter another one.")
 
 
@@ -227,6 +229,7 @@ class NotAllowed(Refused):
     """The project's adapter permits this user no device of that kind."""
 
     code = "policy"
+    judged = False
     sentence = _("This account needs a stronger device than that one. Use another way to sign in.")
 
 

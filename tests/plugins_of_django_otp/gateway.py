@@ -28,6 +28,7 @@ class Gateway:
 
     def __init__(self) -> None:
         self.sent: list[Message] = []
+        self.lost: list[Message] = []
         self.asked = 0
         self.is_broken = False
         gateway = self
@@ -42,8 +43,7 @@ class Gateway:
                 """Take a message."""
                 form = dict(parse_qsl(self.rfile.read(int(self.headers["Content-Length"])).decode()))
                 gateway.asked += 1
-                if not gateway.is_broken:
-                    gateway.sent.append(Message(form["To"], form["Body"]))
+                (gateway.lost if gateway.is_broken else gateway.sent).append(Message(form["To"], form["Body"]))
                 body = json.dumps({"message": "out of order"} if gateway.is_broken else {"sid": "1"}).encode()
                 self.send_response(503 if gateway.is_broken else 201)
                 self.send_header("Content-Length", str(len(body)))

@@ -22,6 +22,12 @@ def test_every_device_of_other_plugins_works_with_keys():
 
 
 @pytest.mark.timeout(300)
+def test_codes_that_are_sent_and_touches_work_with_keys():
+    folder = "tests/plugins_of_django_otp/installed"
+    run_with("tests.settings_encrypted_plugins", *(f"{folder}/test_{name}.py" for name in ("email", "sms", "yubikey", "permitted_factors")))
+
+
+@pytest.mark.timeout(300)
 def test_attacks_fail_with_keys_as_well():
     run_with(
         "tests.settings_encrypted",

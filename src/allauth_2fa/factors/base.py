@@ -164,6 +164,10 @@ class Factor(ABC):
         """Return what a user may choose from for that one of :attr:`asks`, None where it is typed."""
         return None
 
+    def is_addable(self) -> bool:
+        """Tell whether users can add devices on :attr:`enroll_page` now. What that needs may be in the database."""
+        return bool(self.enroll_page)
+
     def begin(self, user: AbstractBaseUser, **facts: Any) -> Device:
         """Create the device that waits to be confirmed by its first code.
 

@@ -70,7 +70,8 @@ class SentCodeFactor(Factor):
 
     @sensitive_variables("answer")
     def _judge_by(self, judge: Callable[[Device, str], None], device: Any, answer: str) -> None:
-        is_late = device.valid_until <= timezone.now()
+        # A wrong one is a wrong one, late or not: what is refused as late is not counted against anybody.
+        is_late = device.valid_until <= timezone.now() and bool(device.token) and kept.is_code(device.token, answer)
         try:
             self.ensure_reachable(device)
         except Refused:

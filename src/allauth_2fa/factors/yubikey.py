@@ -30,6 +30,7 @@ class YubikeyFactor(Factor):
     label = _("YubiKey")
     rank = 30
     inputmode = "text"
+    enroll_page = "two-factor-add"
     intro = _("A key that types a long code when you touch it. It works wherever a keyboard does.")
     prompt = _("Put the cursor into the field, and touch the key.")
 
@@ -38,14 +39,17 @@ class YubikeyFactor(Factor):
         """The django-otp model of this factor's devices."""
         return RemoteYubikeyDevice
 
-    @property
-    def enroll_page(self) -> str:  # type: ignore[override]  # it hangs on what is in the database
-        """The page on which users add their keys, if there is a service to check them (one query)."""
-        return "two-factor-add" if ValidationService.objects.exists() else ""
+    def is_addable(self) -> bool:
+        """Tell whether there is a service to check keys (one query)."""
+        return ValidationService.objects.exists()
 
     def recognizes(self, device: Device, answer: str) -> bool:
         """Tell whether the answer is what a key types; capital letters are what the keyboard makes of it."""
         return TOUCH.fullmatch(answer.lower()) is not None
+
+    def is_guess(self, answer: str) -> bool:
+        """Tell whether the answer is no touch of a key: those have 128 bits, and are not guessed."""
+        return TOUCH.fullmatch(answer.lower()) is None
 
     @sensitive_variables("answer")
     def judge(self, device: Device, answer: str) -> None:

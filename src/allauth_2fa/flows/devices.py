@@ -135,8 +135,8 @@ def ensure_room(user_id: object) -> int:
 
 
 def addable(user: AbstractBaseUser | None = None) -> Sequence[Factor]:
-    """Return the factors of which the user, or users at all, can add a device without anybody's help."""
-    return [factor for factor in registry.factors() if factor.enroll_page and (user is None or is_allowed(user, factor))]
+    """Return the factors of which users, or this one, can add a device without anybody's help."""
+    return [factor for factor in registry.factors() if factor.is_addable() and (user is None or is_allowed(user, factor))]
 
 
 def is_allowed(user: AbstractBaseUser, factor: Factor) -> bool:

@@ -121,7 +121,7 @@ def begin_another(request: HttpRequest, user: AbstractBaseUser, factor: Factor, 
         take_turn(user.pk)
         waiting = factor.model._default_manager.filter(user_id=user.pk, confirmed=False)  # noqa: SLF001 - Django documents it
         # Locked: what is sending a code just now has sent it when this is read.
-        for device in waiting.select_for_update():
+        for device in waiting.select_for_update() if factor.asks else ():
             factor.ensure_may_send(device)
         waiting.delete()
         device = factor.begin(user, **facts)

@@ -65,9 +65,9 @@ def is_wanted(stage: compat.LoginStage, user: AbstractBaseUser) -> bool:
     return requirement.is_due and registry.count_primary(user.pk) < (app_settings.MAX_DEVICES if has_proved(stage) else 1)
 
 
-def choices(requirement: policy.Requirement) -> Sequence[Factor]:
-    """Return the factors that satisfy the site and of which users can add a device themselves."""
-    return [factor for factor in devices.addable() if factor in requirement.factors]
+def choices(requirement: policy.Requirement, user: AbstractBaseUser | None = None) -> Sequence[Factor]:
+    """Return the factors that satisfy the site and of which users, or this one, can add a device themselves."""
+    return [factor for factor in devices.addable(user) if factor in requirement.factors]
 
 
 def ensure_open(stage: compat.LoginStage) -> AbstractBaseUser:

@@ -36,7 +36,7 @@ class TwoFactorAdd(AddingAnother, AddingPage):
     def find_factor(self) -> Factor:
         """Return the factor in the address, if the user can add such devices on this page."""
         factor = registry.by_id(self.kwargs["factor"])
-        if factor is None or factor.enroll_page != PAGE or not devices.is_allowed(self.get_form_user(), factor):
+        if factor is None or factor.enroll_page != PAGE or factor not in devices.addable(self.get_form_user()):
             raise Http404
         return factor
 

@@ -99,7 +99,7 @@ class TwoFactorEnroll(EnteringMixin, Page, TemplateView):
         if not self.requirement.is_due:
             # An exemption was granted meanwhile, say.
             return entry.let_go(cast("compat.LoginStage", self.stage))
-        self.choices = entry.choices(self.requirement)
+        self.choices = entry.choices(self.requirement, self.get_form_user())
         return HttpResponseRedirect(self.url_of(self.choices[0])) if len(self.choices) == 1 else super().get(request, *args, **kwargs)
 
     def url_of(self, factor: Factor) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 
 import pytest
+from django.core.cache import cache
 from django.db import transaction
 from django.test import Client
 from django.utils import timezone
@@ -15,7 +16,9 @@ from otp_yubikey.models import RemoteYubikeyDevice, ValidationService, YubikeyDe
 
 from allauth_2fa.exceptions import DeviceRefused, NothingEnrolled, NotJudged, NotSent, Refused, Throttled
 from allauth_2fa.factors import generic, registry
+from allauth_2fa.factors.sent import SentCodeFactor
 from allauth_2fa.flows import answers, sending
+from allauth_2fa.testing import login_verified
 from tests.cast import PASSWORD, code_of, give_answer, give_password, is_logged_in, is_pending, wrong_code_of
 from tests.pager.models import Beeper, LoudPager, Pager
 
@@ -269,6 +272,31 @@ def test_a_device_that_was_given_away_sends_nothing(alice, bob, pager):
 def test_a_device_that_sends_nothing_has_nothing_sent_while_it_is_added(alice, phone):
     with pytest.raises(NothingEnrolled):
         sending.send_waiting(phone, {})
+
+
+class PagerFactor(SentCodeFactor):
+    """A project's way to serve pagers, which users add without filling in anything."""
+
+    id = "own"
+    label = "pager"
+
+    @property
+    def model(self):
+        return Pager
+
+
+def test_a_device_without_anything_to_fill_in_is_begun_anew_while_it_waits(client, alice, phone, settings):
+    settings.ALLAUTH_2FA_FACTORS = ["totp", f"{__name__}.PagerFactor"]
+    page = "/accounts/two-factor/add/own/"
+    for _browser in range(2):
+        Pager.sent.clear()
+        cache.clear()
+        browser = Client()
+        login_verified(browser, alice, phone)
+        assert browser.get(page).status_code == 200
+        assert browser.post(page, {"action": "send"}).context["notice"].startswith("A code is on its way")
+    assert browser.post(page, {"otp_token": Pager.sent[0]}).url == "/accounts/two-factor/"
+    assert Pager.objects.filter(confirmed=True).count() == 1
 
 
 def test_of_a_device_that_is_off_nobody_knows_when_it_sends(alice, pager, settings):

@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 from otp_yubikey.models import RemoteYubikeyDevice, ValidationService
 
+from allauth_2fa.checks.requirement import check_required_factors
 from allauth_2fa.exceptions import AlreadyAdded, DeviceRefused, NothingEnrolled
 from allauth_2fa.factors import registry
 from tests.cast import give_answer, give_password, is_logged_in
@@ -108,6 +109,18 @@ def test_a_code_that_somebody_has_used_elsewhere_adds_no_key(verified, server, s
     server.judge(touch.encode())
     verified.get(ADD)
     assert message_of(verified.post(ADD, {"otp_token": touch})) == DeviceRefused().message
+
+
+def test_a_touch_is_no_guess_and_other_answers_are(server, service):
+    factor = registry.by_id("yubikey")
+    assert not factor.is_guess(server.make_key().touch())
+    assert factor.is_guess("123456")
+
+
+def test_the_checks_ask_no_database_for_a_service(settings, django_assert_num_queries):
+    settings.ALLAUTH_2FA_REQUIRED_FACTORS = {"staff": ["yubikey"]}
+    with django_assert_num_queries(0):
+        assert not [message.id for message in check_required_factors() if message.id in {"allauth_2fa.E061", "allauth_2fa.W061"}]
 
 
 def test_without_a_service_no_key_can_be_added(verified, alice):
