@@ -232,7 +232,7 @@ class BaseRequire2FAMiddleware(MiddlewareMixin):
         {
             *("account_logout", "account_reauthenticate", "mfa_index"),
             *("two-factor-setup", "two-factor-reauthenticate", "two-factor-authenticate", "two-factor-enroll"),
-            *("two-factor-overview", "two-factor-add", "two-factor-backup-tokens"),
+            *("two-factor-overview", "two-factor-add", "two-factor-add-passkey", "two-factor-backup-tokens"),
         }
     )
     """Names of URLs without which the setup cannot be reached or left. They are open whatever a subclass allows."""

@@ -13,7 +13,7 @@ from tests.contracts.processes import ROOT, run_python
 PACKAGE = Path(allauth_2fa.__file__).parent
 
 # Drawing, cryptography and their company: tens of milliseconds each, for pages that most processes never serve.
-HEAVY = {"segno", "qrcode", "cryptography", "PIL", "lxml"}
+HEAVY = {"segno", "qrcode", "cryptography", "PIL", "lxml", "webauthn", "django_otp_webauthn", "cbor2"}
 
 START_UP = """
 import sys

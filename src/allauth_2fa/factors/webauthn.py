@@ -232,6 +232,8 @@ def _judge(helper: Any, device: Any, assertion: Assertion, question: Question) -
     with alone(device) as row:
         if row is None:
             return NothingEnrolled()
+        # Whoever has loaded the owner already need not do it again.
+        row.user = device.user
         refusal = _refusal(helper, row, assertion, question)
         if refusal is None:
             device.last_used_at = _use_up(row, question)

@@ -155,6 +155,7 @@ def answer(user: AbstractBaseUser, text: str, held: Sequence[Any], place: Mutabl
     device = next((device for device in held if getattr(device, "credential_id_sha256", None) == digest), None)
     if device is None:
         raise PasskeyUnknown
+    device.user = user
     judge.ensure_owner(device, assertion)
     judge_telling(context.request, device, assertion, question)
     return cast("Device", device)
@@ -217,8 +218,9 @@ def add(request: HttpRequest, user: AbstractBaseUser, text: str, name: str = "")
             if not held:
                 setattr(device, enrollment.ENDED_SESSIONS, sessions.void(user.pk))
             events.announce("device_added", user, request=request, device=device, factor=devices.factor_id(device))
-            if kept.get("passwordless") is True and user_verified and may_log_in():
-                DeviceNote.write(device, passwordless=True)
+            passwordless = kept.get("passwordless") is True and user_verified and may_log_in()
+            # It says no, too: an earlier passkey of that number may have left its note behind.
+            DeviceNote.write(device, passwordless=passwordless)
     except IntegrityError:
         # Somebody has added the same one at the same moment.
         raise PasskeyTaken from None

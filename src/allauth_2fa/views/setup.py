@@ -12,11 +12,12 @@ from django.urls import reverse
 from allauth_2fa import app_settings, utils
 from allauth_2fa.exceptions import EnrollmentEnded, Refused
 from allauth_2fa.factors import registry
-from allauth_2fa.flows import challenge, enrollment
+from allauth_2fa.flows import challenge, devices, enrollment
 from allauth_2fa.forms import TOTPDeviceForm
 
 from .adding import AddingPage
 from .base import name_or_path, with_next
+from .devices import offered
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -91,5 +92,8 @@ class TwoFactorSetup(AddingPage):
         return with_next(str(self.success_url or name_or_path(app_settings.SETUP_SUCCESS_URL)), self.request)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        """Return the secret in each shape, and the forms."""
-        return {**super().get_context_data(**kwargs), **self.get_secret_context()}
+        """Return the secret in each shape, the forms, and which other devices can be set up instead."""
+        # A login that waits here comes from a page that shows the choice.
+        others = [factor for factor in devices.addable() if factor is not registry.totp] if self.stage is None else []
+        shown = {"others": [offered(factor) for factor in others]}
+        return {**super().get_context_data(**kwargs), **self.get_secret_context(), **shown}

@@ -170,6 +170,12 @@ def test_a_change_of_somebody_without_passkeys_tells_the_browser_nothing(client,
     assert "data-left" not in client.get(reverse(OVERVIEW)).text
 
 
+def test_the_setup_of_an_app_leads_to_it(logged_in):
+    page = logged_in.get(reverse("two-factor-setup")).text
+    assert "Or take something else:" in page
+    assert f'href="{reverse(ADD)}"' in page
+
+
 # What is asked of the browser
 
 
@@ -222,6 +228,15 @@ def test_the_overview_says_which_ones_do(logged_in, authenticator):
 def test_who_does_not_cannot(logged_in, authenticator):
     add(logged_in, authenticator)
     assert not DeviceNote.objects.filter(passwordless=True).exists()
+
+
+def test_a_note_that_an_earlier_one_has_left_behind_gives_it_nothing(logged_in, alice):
+    earlier = Authenticator().enroll(alice, passwordless=True)
+    WebAuthnCredential.objects.all().delete()
+    DeviceNote.objects.update(device=f"django_otp_webauthn.webauthncredential/{earlier.pk + 1}")
+    add(logged_in, Authenticator())
+    assert DeviceNote.objects.get().device == the_only().persistent_id
+    assert not DeviceNote.objects.get().passwordless
 
 
 def test_the_box_counts_when_the_question_is_put_and_not_later(logged_in, authenticator):
