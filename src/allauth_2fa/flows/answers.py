@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from django.contrib.auth.base_user import AbstractBaseUser
 
+    from allauth_2fa.factors.base import Factor
+
     from .purse import Purse
 
 
@@ -85,7 +87,7 @@ def answer(
         compared = [device] if device_id else [other for other in typed(devices) if _factor(other).recognizes(other, judged)]
         _judge(user, text, lockout.Answer(purse, device, judged, compared), place)
     except Refused as refusal:
-        _tell_refused(user, refusal, device)
+        _tell_refused(user, refusal, device, passkeys.factor() if passkeys.recognizes(text) else None)
         raise
     if not _factor(device).primary:
         device.recovery_left = recovery.left(user)
@@ -106,13 +108,13 @@ def _judge(user: AbstractBaseUser, text: str, given: lockout.Answer, place: Muta
     ensure_allowed(user, given.device)
 
 
-def _tell_refused(user: AbstractBaseUser, refusal: Refused, device: Device | None) -> None:
+def _tell_refused(user: AbstractBaseUser, refusal: Refused, device: Device | None, factor: Factor | None) -> None:
     """Announce a refusal, unless it came too early or too late to be looked at: a million of those can be had for nothing.
 
     It is outside of every transaction that the refusal rolls back.
     """
     if not isinstance(refusal, (NotYet, PasskeyExpired)):
-        factor = registry.factor_of(device) if device else None
+        factor = registry.factor_of(device) if device else factor
         events.announce("challenge_refused", user, device=device, factor=factor.id if factor else "", reason=refusal.code)
 
 
