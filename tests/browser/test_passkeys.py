@@ -252,7 +252,7 @@ def test_a_copy_is_refused_and_the_owner_is_told(visitor, authenticator, with_a_
     visitor.sees("it seems that there is a copy of it")
     visitor.look_around("challenge, a copied passkey")
     visitor.open("/outbox/")
-    visitor.sees("A passkey of your account on Two-factor demo may have been copied")
+    visitor.sees("A passkey may have been copied")
 
 
 def test_a_device_that_has_no_passkey_says_so_and_another_try_may_do_better(visitor, authenticator, with_a_passkey):
