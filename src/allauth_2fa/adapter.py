@@ -124,13 +124,13 @@ def _remember_what_was_proved(request: HttpRequest, user: AbstractBaseUser, stat
     _remember_what_is_required(request, user)
     if compat.mfa_installed() and (state.get("mfa") or guard.mfa_is_proved(request, user)):
         guard.remember_mfa(request, user)
-    device = getattr(user, "otp_device", None)
     if not state.get("due"):
         if state.get("trusted"):
             trust.note(request, state["trusted"])
         guard.remember(request, user)
-    elif device is not None:
-        lockout.verified(request, user, device)
+    else:
+        # Nobody gets here whose proof is missing.
+        lockout.verified(request, user, user.otp_device)  # type: ignore[attr-defined]
         if state.get("trust") and trust.may_trust(user):
             trust.grant(request, user)
     login = challenge.notes(request).login

@@ -442,6 +442,34 @@ def prefixed():
     return Urlconf
 
 
+class ChoosesPages:
+    """Says which pages there are, as sites with several tenants do."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        """Take the pages of the tests."""
+        request.urlconf = "tests.attacks.urls"
+        return self.get_response(request)
+
+
+CHOOSER = "tests.attacks.test_skipping_the_requirement.ChoosesPages"
+
+
+def test_the_setup_is_shown_to_who_was_asked_for_before_anybody_knew_that_there_are_pages(running, settings):
+    at = settings.MIDDLEWARE.index(OURS) + 1
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE[:at], ASKER, CHOOSER, *settings.MIDDLEWARE[at:]]
+
+    class NoPages:
+        urlpatterns = ()
+
+    settings.ROOT_URLCONF = NoPages
+    client = anew(running)
+    assert client.get("/accounts/two-factor/setup/").status_code == 200
+    assert client.get("/who/", headers=SCRIPT).status_code == 403
+
+
 @pytest.mark.parametrize("early", [True, False])
 def test_an_address_with_a_language_leads_to_the_setup_in_it_and_not_in_circles(running, settings, early):
     locale = "django.middleware.locale.LocaleMiddleware"

@@ -193,6 +193,12 @@ def test_an_event_that_is_not_mailed_anyway_is_named(settings):
     assert ids("E008") == ["allauth_2fa.E008"]
 
 
+def test_passkeys_that_are_to_sign_in_and_are_not_installed_are_named(settings):
+    assert ids("E011") == []
+    settings.ALLAUTH_2FA_PASSKEY_LOGIN = True
+    assert ids("E011") == ["allauth_2fa.E011"]
+
+
 @pytest.mark.parametrize("factors", [["no.such.factor"], ["tests.checks.test_checks.TwinStage"], ["recovery_codes"], ["no.such.Factor"]])
 def test_factors_that_cannot_be_used_are_named(settings, factors):
     assert ids("E010") == []

@@ -152,7 +152,7 @@ def test_nothing_secret_and_nothing_of_a_user_is_printed(settings, alice, phone,
     settings.CACHES = {
         "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": f"redis://:{SECRET}@cache.example"}
     }
-    settings.EMAIL_HOST_PASSWORD = SECRET
+    settings.SECRET_KEY_FALLBACKS = [SECRET]
     settings.SESSION_COOKIE_DOMAIN = "shop.example"
     settings.ALLAUTH_2FA_ENCRYPTION_KEYS = [SECRET]
     printed, _status = examine(option)

@@ -198,3 +198,12 @@ def test_a_browser_is_called_what_people_call_it(user_agent, name):
 @pytest.mark.parametrize("address", ["", "unknown", "not an address"])
 def test_an_address_that_cannot_be_told_is_left_out(rf, address):
     assert browsers.address_of(rf.get("/", REMOTE_ADDR=address)) is None
+
+
+def test_a_known_browser_is_known_by_another_value_from_now_on(client, rf, alice, phone):
+    log_in(client, alice, phone)
+    before = Browser.objects.get(user=alice)
+    row = browsers.remember(ask(rf, client), alice)
+    assert row.pk == before.pk
+    assert row.digest != before.digest
+    assert Browser.objects.get(user=alice).digest == row.digest

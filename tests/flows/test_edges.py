@@ -6,6 +6,7 @@ import pytest
 from allauth.account.adapter import get_adapter
 from allauth.account.models import Login
 from django.apps import apps
+from django.contrib.admin import AdminSite
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.signals import user_logged_in
 from django.contrib.sessions.backends.db import SessionStore
@@ -15,12 +16,14 @@ from django.urls import NoReverseMatch, reverse
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from allauth_2fa import compat
+from allauth_2fa.admin import register
 from allauth_2fa.apps import AllauthTwoFactorConfig
 from allauth_2fa.exceptions import EnrollmentEnded, LoginEnded, NothingEnrolled, Throttled, TooSoon
 from allauth_2fa.factors import registry
 from allauth_2fa.flows import answers, challenge, enrollment, guard, sending
+from allauth_2fa.forms import AddDeviceForm
 from allauth_2fa.middleware import BaseRequire2FAMiddleware
-from allauth_2fa.models import RecoveryDevice
+from allauth_2fa.models import DeviceNote, RecoveryDevice, SessionsEnd
 from allauth_2fa.stages import EnrollmentStage, TwoFactorStage
 from allauth_2fa.testing import login_verified
 from allauth_2fa.views import TwoFactorSetup
@@ -186,3 +189,39 @@ def test_a_setup_that_another_request_has_finished_is_loaded_anew_and_leads_on(c
     response = client.get(reverse("two-factor-setup"))
     assert response["Location"] == reverse("two-factor-setup")
     assert client.get(response["Location"])["Location"] == reverse("two-factor-backup-tokens")
+
+
+def test_a_form_without_a_device_that_waits_confirms_nothing(alice):
+    form = AddDeviceForm(alice, None, {}, data={"otp_token": "123456"})
+    assert not form.is_valid()
+    assert form.errors.as_data()["otp_token"][0].code == "ended"
+
+
+def test_a_device_of_no_factor_is_not_confirmed(alice, phone, monkeypatch):
+    monkeypatch.setattr(registry, "factor_of", lambda _device: None)
+    with pytest.raises(EnrollmentEnded):
+        enrollment.complete(phone, "123456")
+
+
+def test_a_setup_whose_secret_is_gone_has_ended(alice, monkeypatch):
+    TOTPDevice.objects.create(user=alice, confirmed=False)
+
+    def gone(_factor, _device, _answer):
+        raise NothingEnrolled
+
+    monkeypatch.setattr(type(registry.totp), "check", gone)
+    with pytest.raises(EnrollmentEnded):
+        enrollment.check(alice, "123456")
+
+
+def test_rows_say_what_they_are(alice, phone):
+    assert str(DeviceNote(user=alice, device=phone.persistent_id)) == phone.persistent_id
+    assert str(SessionsEnd(user=alice)) == f"end of sessions {alice.pk}"
+
+
+def test_pages_of_the_admin_that_a_project_has_of_its_own_stay():
+    site = AdminSite("own")
+    register(site)
+    pages = dict(site._registry)
+    register(site)
+    assert site._registry == pages

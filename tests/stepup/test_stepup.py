@@ -12,6 +12,7 @@ from django.test import AsyncClient, Client
 from django.urls import reverse
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from allauth_2fa.flows.stepup import TwoFactor
 from allauth_2fa.models import RecoveryDevice
 from allauth_2fa.testing import login_verified
 from tests.cast import PASSWORD, code_of, give_password, wrong_code_of
@@ -170,6 +171,19 @@ def test_an_async_view_asks_as_well(verified):
 def test_views_and_templates_read_what_was_proved(verified):
     assert verified.get("/about/").text == "True totp 0"
     assert Client().get("/about/").text == "False  "
+
+
+def test_a_view_reads_when_the_session_was_verified(alice, phone, rf):
+    request = rf.get("/")
+    request.user = alice
+    assert TwoFactor(request).verified_at is None
+    alice.otp_device = phone
+    now = time.time()
+    request.session = {
+        "account_authentication_methods": [{"method": "mfa", "type": "totp", "at": now}],
+        "account_authentication_methods_user": str(alice.pk),
+    }
+    assert TwoFactor(request).verified_at.timestamp() == pytest.approx(now)
 
 
 def test_the_latest_answer_is_the_one_that_is_told(verified, phone):

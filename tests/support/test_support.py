@@ -200,6 +200,13 @@ def test_in_the_admin_nobody_but_a_superuser_touches_a_superuser(helper):
     assert not RecoveryCode.objects.exists()
 
 
+def test_in_the_admin_an_owner_without_a_factor_gets_no_code(helper, bob):
+    waiting = TOTPDevice.objects.create(user=bob, confirmed=False)
+    response = act(helper, "issue_codes", waiting, reason="on the phone")
+    assert "has no second factor, and needs no code." in helper.get(response.url).text
+    assert not RecoveryCode.objects.exists()
+
+
 @pytest.mark.parametrize("action", ["reset_owners", "issue_codes"])
 def test_who_lacks_the_permission_is_offered_nothing(helper, staff, alice, phone, action):
     staff.user_permissions.remove(*Permission.objects.filter(codename__startswith="support_"))

@@ -134,6 +134,6 @@ def test_a_login_by_a_recovery_code_does_not_throttle_the_authenticator_app(clie
     assert is_logged_in(client)
 
 
-@pytest.mark.parametrize("template", sorted(TEMPLATES.rglob("*.html")), ids=lambda template: template.name)
+@pytest.mark.parametrize("template", sorted(TEMPLATES.rglob("*.html")), ids=lambda template: str(template.relative_to(TEMPLATES)))
 def test_no_template_extends_the_base_that_allauth_removed(template):
     assert "account/base.html" not in template.read_text()

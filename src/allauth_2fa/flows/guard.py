@@ -125,7 +125,6 @@ def admit(request: HttpRequest, user: Any, is_open: Callable[[], bool]) -> Any:
     if not _owes_nothing_for_sure(request, user) and _was_ended(request, user):
         _end(request)
         return nobody()
-        return user
     if owes(request, user):
         suspend(request, user)
         request.session[challenge.STOPPED_SESSION_KEY] = str(user.pk)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from functools import reduce
+from functools import partial, reduce
 from operator import or_
 from typing import TYPE_CHECKING, Any
 
@@ -146,12 +146,10 @@ def _by_factor(everybody: Any) -> Iterator[tuple[str, int]]:
 def _by_group(everybody: Any, holders: Any) -> Iterator[tuple[str, dict[str, int]]]:
     """Yield staff and superusers, and each group by its name, with how many there are and how many hold a factor."""
     model = get_user_model()
-    for name in ("is_staff", "is_superuser"):
-        if _has_field(model, name):
-            yield name.removeprefix("is_"), _pair(everybody.filter(**{name: True}), holders.filter(**{name: True}))
-    if _has_field(model, "groups"):
-        for group in Group.objects.order_by("name"):
-            yield f"group {group.name}", _pair(everybody.filter(groups=group), holders.filter(groups=group))
+    for name in filter(partial(_has_field, model), ("is_staff", "is_superuser")):
+        yield name.removeprefix("is_"), _pair(everybody.filter(**{name: True}), holders.filter(**{name: True}))
+    for group in Group.objects.order_by("name") if _has_field(model, "groups") else ():
+        yield f"group {group.name}", _pair(everybody.filter(groups=group), holders.filter(groups=group))
 
 
 def _pair(everybody: Any, holders: Any) -> dict[str, int]:

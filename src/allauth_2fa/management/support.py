@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import PermissionDenied
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser
 
 
-class SupportCommand(BaseCommand):
+class SupportCommand(BaseCommand, ABC):
     """Does something to the second factor of one user, for a reason that goes to the trail."""
 
     requires_migrations_checks = True
@@ -34,9 +35,9 @@ class SupportCommand(BaseCommand):
         except PermissionDenied:
             raise CommandError("Only a superuser may do this to a superuser.") from None
 
+    @abstractmethod
     def act(self, user: Any, actor: Any, reason: str, **options: Any) -> None:
         """Do it."""
-        raise NotImplementedError
 
     def _find(self, name: str) -> Any:
         try:

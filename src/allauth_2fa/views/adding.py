@@ -25,6 +25,8 @@ from .base import FormPage, with_next
 from .entering import EnteringMixin
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from django.http import HttpRequest, HttpResponse
     from django.http.response import HttpResponseBase
     from django_otp.models import Device
@@ -101,9 +103,8 @@ class AddingAnother(EnteringMixin):
 
     factor: Any
 
-    def find_factor(self) -> Factor:
-        """Return the factor that the address names, or raise ``Http404``."""
-        raise NotImplementedError
+    find_factor: Callable[[], Factor]
+    """Returns the factor that the page is about, or raises ``Http404``. Each page has its own."""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Serve the page to those who have proved who they are and have room for a device."""
