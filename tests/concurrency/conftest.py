@@ -63,7 +63,7 @@ def database_name(request, tmp_path_factory, django_db_blocker: DjangoDbBlocker)
     """
     on_a_server = request.param != "sqlite"
     path = tmp_path_factory.mktemp("database") / "db.sqlite3"
-    name = f"allauth_2fa_at_once_{os.getpid()}" if on_a_server else str(path)
+    name = f"allauth_2fa_at_once_{os.getpid()}_{next(NUMBERS)}" if on_a_server else str(path)
     with django_db_blocker.unblock():
         if on_a_server:
             execute("CREATE DATABASE", name)
