@@ -180,6 +180,8 @@ def test_the_browser_offers_it_in_the_list_at_the_field(visitor, authenticator, 
 def test_the_button_takes_the_place_of_the_list(visitor, authenticator, passwordless):
     with visitor.page.expect_response("**/passkey-login/"):
         visitor.open("/accounts/login/")
+    # The question has to be with the authenticator when that is told to answer: else it would answer the list.
+    visitor.page.wait_for_timeout(1500)
     authenticator.tell("setAutomaticPresenceSimulation", enabled=True)
     visitor.button("Sign in with a passkey").click()
     visitor.is_logged_in(passwordless)
