@@ -20,7 +20,7 @@ BEGIN, END = "<!-- a year -->\n", "<!-- the end of the year -->\n"
 YEAR = 364
 """Days. The last one of 365 would let the first failures go."""
 
-pytestmark = [pytest.mark.django_db, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.django_db, pytest.mark.timeout(300), pytest.mark.same_everywhere]
 
 
 @dataclass

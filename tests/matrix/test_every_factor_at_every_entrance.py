@@ -11,6 +11,12 @@ import pytest
 from tests.cast import run_with
 
 
+@pytest.mark.same_everywhere
 @pytest.mark.timeout(900)
 def test_the_matrix_holds():
-    run_with("tests.settings_plugins", "tests/matrix/installed")
+    run_with("tests.settings_plugins", "tests/matrix/installed/test_matrix.py", "tests/matrix/installed/test_never_without_a_proof.py")
+
+
+@pytest.mark.timeout(300)
+def test_one_answer_in_several_processes_counts_once():
+    run_with("tests.settings_plugins", "tests/matrix/installed/test_at_once.py")

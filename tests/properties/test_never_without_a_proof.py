@@ -202,6 +202,7 @@ class Site(RuleBasedStateMachine):
 @pytest.mark.django_db
 @pytest.mark.urls("tests.attacks.urls")
 @pytest.mark.timeout(300)
+@pytest.mark.same_everywhere
 def test_no_order_of_events_shows_a_user_who_has_not_answered(settings):
     settings.ALLAUTH_2FA_GUARD_RECHECK = 0
     run_state_machine_as_test(Site, settings=QUICK)

@@ -43,6 +43,8 @@ def devices(database):  # noqa: F811 - the fixture
 
 def start(database_name, *arguments):  # noqa: F811 - the same
     """Start the command as a process of its own."""
+    # A shell that runs the tests in the background has them ignore this signal, and what they start would too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings_encrypted", "TEST_DATABASE_NAME": database_name}
     return subprocess.Popen(  # noqa: S603 - our own
         [sys.executable, "-m", "django", "allauth_2fa_secrets", *arguments],
