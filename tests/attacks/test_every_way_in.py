@@ -64,7 +64,7 @@ def by_reset(client, user):
 
 
 def by_confirmation(client, user):
-    EmailAddress.objects.update(verified=False)
+    EmailAddress.objects.filter(user=user).update(verified=False)
     give_password(client, user)
     path = re.search(r"/accounts/confirm-email/\S+", mail.outbox[-1].body).group(0)
     return client.post(path)

@@ -1,7 +1,7 @@
 """The matrix of every factor against every entrance.
 
-It runs with tests/settings_plugins.py, in a process of its own, wherever the suite runs. By hand:
-``python -m pytest --ds=tests.settings_plugins tests/matrix/installed``.
+It runs with tests/settings_matrix.py, in a process of its own, wherever the suite runs. By hand:
+``python -m pytest --ds=tests.settings_matrix tests/matrix/installed``.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from tests.cast import run_with
 @pytest.mark.same_everywhere
 @pytest.mark.timeout(900)
 def test_the_matrix_holds():
-    run_with("tests.settings_plugins", "tests/matrix/installed/test_matrix.py", "tests/matrix/installed/test_never_without_a_proof.py")
+    run_with("tests.settings_matrix", "tests/matrix/installed/test_matrix.py", "tests/matrix/installed/test_never_without_a_proof.py")
 
 
 @pytest.mark.timeout(300)
 def test_one_answer_in_several_processes_counts_once():
-    run_with("tests.settings_plugins", "tests/matrix/installed/test_at_once.py")
+    run_with("tests.settings_matrix", "tests/matrix/installed/test_at_once.py")
