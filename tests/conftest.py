@@ -32,7 +32,6 @@ def _quick_digests() -> Iterator[None]:
     """Hash recovery codes as quickly as the tests hash passwords: a fifth of the suite's time went there."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(models, "ITERATIONS", 100)
-        patch.setattr(models.RecoveryDevice._meta.get_field("iterations"), "default", 100)
         yield
 
 
