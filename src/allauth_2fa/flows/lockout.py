@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from django.db import transaction
 from django.db.models import F
 from django.views.decorators.debug import sensitive_variables
 from django_otp.models import ThrottlingMixin
@@ -190,7 +191,7 @@ def _announce_lock(user: AbstractBaseUser, purse: Purse, worth: int) -> None:
     """Announce that the failure that was just counted has locked the purse."""
     refusal = purse.refusal(worth)
     if isinstance(refusal, Locked):
-        events.announce("locked", user, purse=purse.name if purse.is_known else "new browsers", until=refusal.until or "")
+        events.announce("locked", user, purse=purse.place, until=refusal.until or "")
 
 
 # What a verified user leaves behind
@@ -230,7 +231,7 @@ EMPTIED = {"failures": "", "proofs": "", "in_a_row": 0}
 
 
 def open(user: AbstractBaseUser, how: str, reason: str = "", **who: Any) -> bool:  # noqa: A001 - lockout.open() is what it does
-    """Open whatever is locked for this user, and forget what was counted; tell whether anything was.
+    """Open whatever is locked for this user, and forget what was counted. Announce and tell whether anything was.
 
     Args:
         user: whose codes are judged again.
@@ -239,9 +240,11 @@ def open(user: AbstractBaseUser, how: str, reason: str = "", **who: Any) -> bool
         who: ``request`` and ``actor``, as :func:`~allauth_2fa.events.announce` takes them.
     """
     counted = Browser.purses.filter(user_id=user.pk).exclude(**EMPTIED)
-    was_counted = bool(counted.update(version=F("version") + 1, **EMPTIED))
-    _reset_throttling(user)
-    events.announce("unlocked", user, how=how, reason=reason, **who)
+    with transaction.atomic():
+        purses = counted.update(version=F("version") + 1, **EMPTIED)
+        was_counted = bool(purses + _reset_throttling(user))
+        if was_counted:
+            events.announce("unlocked", user, how=how, reason=reason, **who)
     return was_counted
 
 
@@ -256,11 +259,11 @@ def locked(user: AbstractBaseUser) -> list[Purse]:
 UNTHROTTLED = {"throttling_failure_count": 0, "throttling_failure_timestamp": None}
 
 
-def _reset_throttling(user: AbstractBaseUser) -> None:
-    """Let no device wait any more: it would be of no use that it may be tried."""
-    for factor in registry.factors():
-        if _throttles(factor.model):
-            factor.model._default_manager.filter(user_id=user.pk).exclude(**UNTHROTTLED).update(**UNTHROTTLED)  # noqa: SLF001 - documented
+def _reset_throttling(user: AbstractBaseUser) -> int:
+    """Let no device wait any more, since it would be of no use that it may be tried; return how many have counted."""
+    models = [factor.model for factor in registry.factors() if _throttles(factor.model)]
+    counted = (model._default_manager.filter(user_id=user.pk).exclude(**UNTHROTTLED) for model in models)  # noqa: SLF001 - documented
+    return sum(devices.update(**UNTHROTTLED) for devices in counted)
 
 
 def lift(purse: Purse, devices: Sequence[Any]) -> None:

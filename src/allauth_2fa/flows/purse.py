@@ -74,6 +74,11 @@ class Purse:
         """The limits in force for it."""
         return limits(KINDS[self.is_known])
 
+    @property
+    def place(self) -> str:
+        """What the trail and support call it: the browser by its name, or all those that are new."""
+        return self.name if self.is_known else "new browsers"
+
     # What it holds
 
     def refusal(self, worth: int = 1) -> NotYet | None:
@@ -94,9 +99,23 @@ class Purse:
         return Throttled(_moment(max(full))) if full else None
 
     @property
+    def lock(self) -> Locked | None:
+        """Why no answer like the last wrong one is judged until somebody opens the purse, None if it is not locked.
+
+        An answer that is worth two guesses finds a purse empty in which there is one left.
+        """
+        refusal = self.refusal(self.failures[-1].worth if self.failures else 1)
+        return refusal if isinstance(refusal, Locked) else None
+
+    @property
     def is_locked(self) -> bool:
         """Tell whether its long purse is empty."""
-        return isinstance(self.refusal(), Locked)
+        return self.lock is not None
+
+    @property
+    def since(self) -> datetime | None:
+        """When an answer was wrong last, which is when a purse that is locked was locked."""
+        return _moment(self.failures[-1].at) if self.failures else None
 
     # What becomes of it: the columns that are written
 
