@@ -285,3 +285,15 @@ class Browser(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Lock(Browser):
+    """A browser's row while codes are locked there, or in all new browsers: what the admin lists."""
+
+    class Meta:
+        proxy = True
+        default_manager_name = "purses"
+        default_permissions = ("view",)
+        permissions: ClassVar = [("support_unlock", _("Can open the locks of a user"))]
+        verbose_name = _("lock")
+        verbose_name_plural = _("locks")

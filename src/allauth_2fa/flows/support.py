@@ -19,7 +19,7 @@ from allauth_2fa import events
 from allauth_2fa.factors import registry
 from allauth_2fa.models import Browser
 
-from . import enrollment, policy, sessions, standing
+from . import enrollment, lockout, policy, sessions, standing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,6 +96,25 @@ def issue_code(user: AbstractBaseUser, actor: Any, reason: str, hours: float = C
         code = registry.recovery.issue(user, until)
         events.announce("code_issued_by_support", user, actor=actor, reason=reason, until=until.isoformat(timespec="minutes"))
     return code
+
+
+def unlock(user: AbstractBaseUser, actor: Any, reason: str, how: str) -> list[str]:
+    """Open what is locked for the user and forget what was counted; return the names of the purses that were locked.
+
+    Args:
+        user: whose codes are judged again.
+        actor: who does it; see :func:`console`.
+        reason: goes to the trail.
+        how: "command" or "admin".
+
+    Raises:
+        LookupError: nothing is locked or counted, and nobody is told anything.
+    """
+    ensure_may(actor, user)
+    names = [purse.place for purse in lockout.locked(user)]
+    if not lockout.open(user, how, reason, actor=actor):
+        raise LookupError(user.get_username())
+    return names
 
 
 # How it stands

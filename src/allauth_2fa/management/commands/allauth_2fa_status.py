@@ -1,4 +1,4 @@
-"""``manage.py allauth_2fa_status``: who has a second factor."""
+"""``manage.py allauth_2fa_status``: who has a second factor, and whose codes are locked."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from allauth_2fa.flows import support
+from allauth_2fa import audit
+from allauth_2fa.flows import locks, support
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
+
+    from allauth_2fa.flows.purse import Purse
+    from allauth_2fa.models import Lock
 
 
 class Command(BaseCommand):
@@ -26,14 +30,38 @@ class Command(BaseCommand):
         parser.add_argument(
             "--of", metavar="GROUP", default="users", help="Of whom: users (default), staff, superuser, required, 'group NAME'."
         )
+        parser.add_argument("--locked", action="store_true", help="List the locks of today instead: whose, where, and until when.")
 
     def handle(self, **options: Any) -> None:
+        if options["locked"]:
+            self._list_locks(options["format"])
+            return
         counts = support.counts()
         share = _share(counts, options["of"])
         self.stdout.write(json.dumps(counts, indent=2) if options["format"] == "json" else "\n".join(_lines(counts)))
         if options["fail_below"] is not None and share < options["fail_below"]:
             self.stderr.write(f"{share:.1f} % of {options['of']} have a second factor, fewer than {options['fail_below']:g} %.")
             sys.exit(1)
+
+    def _list_locks(self, format: str) -> None:  # noqa: A002 - the option's name
+        found = [_lock(row, purse) for row, purse in locks.standing()]
+        if format == "json":
+            self.stdout.write(json.dumps(found, indent=2))
+            return
+        self.stdout.write(f"Codes are locked: {len(found)}.")
+        for lock in found:
+            until = f"until {lock['until']}" if lock["until"] else "until somebody opens it"
+            self.stdout.write(f"  {audit.clean(lock['user']):<32} {audit.clean(lock['where']):<32} since {lock['since'] or '?'}, {until}")
+
+
+def _lock(row: Lock, purse: Purse) -> dict[str, Any]:
+    since, until = purse.since, purse.lock and purse.lock.until
+    return {
+        "user": row.user.get_username(),
+        "where": purse.place,
+        "since": since and since.isoformat(timespec="seconds"),
+        "until": until and until.isoformat(timespec="seconds"),
+    }
 
 
 def _share(counts: dict[str, Any], of: str) -> float:
