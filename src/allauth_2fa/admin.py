@@ -6,10 +6,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
-from django.contrib import admin, messages
-from django.contrib.auth import get_user_model
+from django.contrib import admin
 from django.core.exceptions import ValidationError
-from django.db.models.constants import LOOKUP_SEP
 from django.forms import ModelForm
 from django.utils import timezone
 from django.utils.module_loading import module_has_submodule
@@ -18,11 +16,11 @@ from django.utils.translation import ngettext
 from django_otp import device_classes
 
 from .admin_site import TwoFactorAdminSite, secure_admin_site
+from .browser_admin import BrowserAdmin, LockAdmin, OwnedAdmin
 from .events import EVENTS
 from .exemptions import Exemption
 from .factors import registry
-from .flows import devices, policy, trust
-from .models import Browser
+from .flows import devices, policy
 from .support_admin import SupportActions
 from .trail import TrailRow
 
@@ -31,26 +29,19 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
     from django_otp.models import Device
 
-__all__ = ["BrowserAdmin", "DeviceAdmin", "RecoveryAdmin", "TrailAdmin", "TwoFactorAdminSite", "secure_admin_site"]
+__all__ = [
+    "BrowserAdmin",
+    "DeviceAdmin",
+    "LockAdmin",
+    "RecoveryAdmin",
+    "SupportActions",
+    "TrailAdmin",
+    "TwoFactorAdminSite",
+    "secure_admin_site",
+]
 
 
-class _OwnedAdmin(admin.ModelAdmin):
-    """Pages of rows that belong to a user."""
-
-    def get_search_fields(self, request: HttpRequest) -> list[str]:
-        """Return the fields by which a user of any model is found."""
-        model = get_user_model()
-        names = {field.name for field in model._meta.get_fields()}  # noqa: SLF001 - Django documents it
-        candidates = dict.fromkeys((model.USERNAME_FIELD, model.get_email_field_name()))
-        return ["name", *(f"user__{name}" for name in candidates if name in names)]
-
-    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        """Refuse questions about columns that the pages do not show (``?key__startswith=``): the answers spell a secret."""
-        asked = lookup.partition(LOOKUP_SEP)[0]
-        return asked in {"id", "pk", *(self.fields or ())} and super().lookup_allowed(lookup, value, request)
-
-
-class DeviceAdmin(SupportActions, _OwnedAdmin):
+class DeviceAdmin(SupportActions, OwnedAdmin):
     """Shows who has which device and since when, lets support rename and delete it, and never shows a secret."""
 
     list_display = ["user", "name", "confirmed", "created_at", "last_used_at"]
@@ -92,51 +83,6 @@ class RecoveryAdmin(DeviceAdmin):
         """Return how many unused codes there are."""
         tokens = getattr(device, "token_set", None)
         return device.codes_left() if tokens is None else tokens.count()
-
-
-@admin.register(Browser)
-class BrowserAdmin(_OwnedAdmin):
-    """Shows in which browsers users have verified, and lets staff who may change them end their trust.
-
-    Trust is given by its user alone. A browser that is deleted is not known any more either.
-    """
-
-    list_display = ["user", "name", "address", "last_seen_at", "trusted_until", "is_trusted"]
-    list_filter = ["last_seen_at", "trusted_until"]
-    list_select_related = ["user"]
-    list_per_page = 25
-    fields = ["user", "name", "address", "created_at", "last_seen_at", "trusted_until", "is_trusted"]
-    readonly_fields = ["user", "name", "address", "created_at", "last_seen_at", "trusted_until", "is_trusted"]
-    actions = ["end_trust"]
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Refuse: a browser is known by what its user did there."""
-        return False
-
-    @admin.display(boolean=True, description=_("trusted now"))
-    def is_trusted(self, browser: Browser) -> bool:
-        """Tell whether its user is let pass there: before the date has come, it may be void."""
-        return trust.is_trusted(browser.user, browser)
-
-    @admin.action(description=_("Do not trust the selected browsers any more"), permissions=["change"])
-    def end_trust(self, request: HttpRequest, queryset: Any) -> None:
-        """End the trust of the chosen browsers. The trail says who did."""
-        ended = sum(self._end(request, browser) for browser in queryset.select_related("user"))
-        text = ngettext("%(ended)d browser is not trusted any more.", "%(ended)d browsers are not trusted any more.", ended)
-        self.message_user(request, text % {"ended": ended}, messages.SUCCESS)
-
-    def _end(self, request: HttpRequest, browser: Browser) -> int:
-        return trust.revoke(browser.user, "admin", [browser.pk], request=request, actor=request.user)  # type: ignore[arg-type]
-
-    def delete_model(self, request: HttpRequest, obj: Browser) -> None:
-        """Forget the browser, and announce the end of its trust."""
-        self._end(request, obj)
-        obj.delete()
-
-    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
-        """Forget each browser as if it were the only one."""
-        for browser in queryset.select_related("user"):
-            self.delete_model(request, browser)
 
 
 class EventFilter(admin.SimpleListFilter):

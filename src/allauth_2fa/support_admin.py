@@ -1,4 +1,4 @@
-"""Support in the admin: actions on the device pages that ask for a reason, do it, and say what they did."""
+"""Support in the admin: actions on the pages of devices, browsers and locks that ask for a reason, do it, and say what they did."""
 
 from __future__ import annotations
 
@@ -31,9 +31,16 @@ class ReasonForm(forms.Form):
 
 
 class SupportActions:
-    """Adds the actions to an admin page of devices. They concern the owners of the chosen devices."""
+    """Adds the actions to an admin page of users, or of rows that have one. They concern the users of the chosen rows.
 
-    actions: Any = ["reset_owners", "issue_codes"]
+    It stands before the class of the page: ``class PeopleAdmin(SupportActions, UserAdmin)``.
+    """
+
+    actions: Any = ["unlock_owners", "issue_codes", "reset_owners"]
+
+    def has_support_unlock_permission(self, request: HttpRequest) -> bool:
+        """Tell whether the staff may open the locks of a user."""
+        return request.user.has_perm(PERMISSION.format("unlock"))
 
     def has_support_reset_permission(self, request: HttpRequest) -> bool:
         """Tell whether the staff may remove all factors of a user."""
@@ -42,6 +49,12 @@ class SupportActions:
     def has_support_issue_code_permission(self, request: HttpRequest) -> bool:
         """Tell whether the staff may issue recovery codes."""
         return request.user.has_perm(PERMISSION.format("issue_code"))
+
+    @admin.action(permissions=["support_unlock"], description=gettext_lazy("Open the locks of the owners"))
+    @two_factor_action()
+    def unlock_owners(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
+        """Open the locks of the owners and forget the wrong codes that were counted, once a reason is given."""
+        return self._do(request, queryset, "unlock_owners", _("Open the locks"), self._unlock)
 
     @admin.action(permissions=["support_reset"], description=gettext_lazy("Remove all factors of the owners"))
     @two_factor_action()
@@ -57,16 +70,33 @@ class SupportActions:
 
     def _do(self, request: HttpRequest, queryset: Any, action: str, title: str, act: Any) -> HttpResponse | None:
         form = ReasonForm(request.POST if "reason" in request.POST else None)
-        owners = list(get_user_model()._default_manager.filter(pk__in=queryset.values("user_id")))  # noqa: SLF001 - Django documents it
+        users = get_user_model()
+        keys = queryset.values("pk" if issubclass(queryset.model, users) else "user_id")
+        owners = list(users._default_manager.filter(pk__in=keys))  # noqa: SLF001 - Django documents it
         if form.is_valid():
             return act(request, owners, form.cleaned_data["reason"])
-        shown = {"form": form, "owners": owners, "action": action, "title": title, "chosen": request.POST.getlist(ACTION_CHECKBOX_NAME)}
+        # The rows that are shown are the ones that it is done to, also where all pages of a list were chosen.
+        chosen = list(queryset.values_list("pk", flat=True))
+        shown = {"form": form, "owners": owners, "action": action, "title": title, "chosen": chosen}
         return self._page(request, shown)
 
     def _page(self, request: HttpRequest, shown: dict[str, Any]) -> HttpResponse:
         template = f"allauth_2fa/admin_support.{app_settings.TEMPLATE_EXTENSION}"
         context = {**self.admin_site.each_context(request), "opts": self.model._meta, "checkbox": ACTION_CHECKBOX_NAME}  # type: ignore[attr-defined]  # noqa: SLF001 - Django documents it
         return TemplateResponse(request, template, {**context, **shown})
+
+    def _unlock(self, request: HttpRequest, owners: list[Any], reason: str) -> None:
+        if not owners:
+            messages.warning(request, _("Nothing is locked there any more."))
+        for owner in owners:
+            try:
+                support.unlock(owner, request.user, reason, "admin")
+            except PermissionDenied:
+                messages.error(request, _("Only a superuser may do this to %(user)s.") % {"user": owner})
+            except LookupError:
+                messages.warning(request, _("Nothing is locked for %(user)s, and no wrong code is counted.") % {"user": owner})
+            else:
+                messages.success(request, _("Codes of %(user)s are judged again, and what was counted is forgotten.") % {"user": owner})
 
     def _reset(self, request: HttpRequest, owners: list[Any], reason: str) -> None:
         for owner in owners:

@@ -46,7 +46,7 @@ def restored_admin():
     """The default admin site, left as it was found."""
     # admin.site only stands for the site, and its attributes are not found on it.
     (site,) = (site for site in all_sites if site.name == "admin")
-    before = dict(vars(site))
+    before = {**vars(site), "_registry": dict(site._registry)}
     yield
     vars(site).clear()
     vars(site).update(before)

@@ -8,12 +8,15 @@ import sys
 
 import pytest
 from allauth.account.adapter import get_adapter
+from django.contrib import admin
 from django.core.checks import run_checks
 from django.urls import clear_url_caches, path, reverse
 
 from allauth_2fa import events
+from allauth_2fa.models import Browser
 from allauth_2fa.signals import two_factor_event
 from allauth_2fa.testing import login_verified
+from allauth_2fa.trail import TrailRow
 from tests import urls as test_urls
 from tests.cast import PASSWORD, code_of, give_answer, give_password, is_logged_in
 from tests.docs.conftest import SHOP
@@ -52,6 +55,7 @@ def warned_of_the_admin():
 def test_each_example_is_tried_here():
     assert set(SHOP) == {
         "shop/adapter.py",
+        "shop/admin.py",
         "shop/forms.py",
         "shop/listening.py",
         "shop/middleware.py",
@@ -181,6 +185,23 @@ def test_a_check_warns_of_the_admin_that_nobody_secured(urls, shop, settings, re
     settings.ROOT_URLCONF = fresh(urls).__name__
     clear_url_caches()
     assert not warned_of_the_admin()
+
+
+# support.md
+
+
+def test_support_finds_everybody_on_the_page_of_users(client, alice, staff, shop, settings, restored_admin):
+    fresh("shop.admin")
+    use_urls(settings, path("admin/", admin.site.urls))
+    login_verified(client, staff, staff.totpdevice_set.create(name="Phone"))
+    Browser.purses.create(user=alice, digest=Browser.OTHERS, failures="1700000000000")
+    chosen = {"action": "unlock_owners", "_selected_action": [alice.pk]}
+    page = client.post("/admin/auth/user/", chosen)
+    assert page.context["owners"] == [alice]
+    client.post("/admin/auth/user/", chosen | {"reason": "on the phone"})
+    assert not Browser.purses.get().failures
+    row = TrailRow.objects.get(event="unlocked")
+    assert (row.user_id, row.actor_id, row.facts["how"]) == (alice.pk, staff.pk, "admin")
 
 
 # forced.md
