@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import pytest
 from django.contrib import admin
+from django.contrib.auth.models import Permission, User
 from django.test import Client, override_settings
 from django.urls import include, path
+from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from allauth_2fa.admin import secure_admin_site
+from allauth_2fa.flows import trust as trusts
 from allauth_2fa.models import Browser
 from allauth_2fa.testing import login_verified
 from allauth_2fa.trail import TrailRow
+from tests.cast import PASSWORD
 
 from .cast import come_back, trust
 
@@ -60,6 +64,43 @@ def test_a_browser_that_is_deleted_is_trusted_no_more(helper, browser, by_action
         helper.post(f"{CHANGELIST}{browser.pk}/delete/", {"post": "yes"})
     assert not Browser.objects.exists()
     assert revoked() == [("alice", "staff")]
+
+
+@pytest.fixture
+def onlooker(client):
+    """Somebody of the staff who may look at browsers, and no more."""
+    staff = User.objects.create_user("onlooker", password=PASSWORD, is_staff=True)
+    staff.user_permissions.add(Permission.objects.get(codename="view_browser"))
+    login_verified(client, staff, TOTPDevice.objects.create(user=staff, name="Staff phone"))
+    return client
+
+
+def test_who_may_look_alone_ends_no_trust(onlooker, browser):
+    page = onlooker.get(CHANGELIST).text
+    assert "alice" in page
+    for action in ("end_trust", "delete_selected", "unlock_owners", "reset_owners", "issue_codes"):
+        assert action not in page
+        onlooker.post(CHANGELIST, {"action": action, "_selected_action": [browser.pk], "post": "yes", "reason": "a whim"})
+    assert onlooker.post(f"{CHANGELIST}{browser.pk}/delete/", {"post": "yes"}).status_code == 403
+    assert onlooker.post(f"{CHANGELIST}{browser.pk}/change/", {"name": "Mine"}).status_code == 403
+    assert trusts.is_trusted(browser.user, Browser.objects.get(pk=browser.pk))
+    assert not revoked()
+
+
+def test_trust_that_is_void_before_its_date_is_shown_as_such(helper, browser):
+    browser.user.set_password("another one")
+    browser.user.save()
+    page = helper.get(CHANGELIST).text
+    assert "icon-no" in page
+    assert "icon-yes" not in page
+    browser.refresh_from_db()
+    assert browser.trusted_until > timezone.now()
+
+
+@pytest.mark.parametrize("column", ["digest", "trust", "superseded", "failures", "user__password"])
+def test_no_question_about_another_column_is_answered(helper, browser, column):
+    """Which rows begin with what is asked for spells the value."""
+    assert helper.get(f"{CHANGELIST}?{column}__startswith=a").status_code == 400
 
 
 def test_staff_in_a_trusted_session_are_asked_before_the_admin_opens(client, staff, settings):
