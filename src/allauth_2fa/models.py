@@ -284,7 +284,7 @@ class Browser(models.Model):
         constraints: ClassVar = [models.UniqueConstraint(fields=["user", "digest"], name="allauth_2fa_browser_once")]
 
     def __str__(self) -> str:
-        return self.name
+        return self.name or str(_("new browsers"))  # all those that are unknown share a row
 
 
 class Lock(Browser):

@@ -247,6 +247,8 @@ def test_the_page_lists_whose_codes_are_locked_and_where(helper, alice, bob):
     assert known.digest not in page.text
     assert [row.user.username for row in helper.get(f"{LOCKS}?q=alice").context["cl"].result_list] == ["alice"]
     assert "Firefox on Linux" in helper.get(f"{LOCKS}{known.pk}/change/").text
+    (of_strangers,) = (row for row in page.context["cl"].result_list if row.user == alice)
+    assert "new browsers | " in helper.get(f"{LOCKS}{of_strangers.pk}/change/").text
 
 
 def test_nothing_is_changed_on_the_page_of_locks(client, staff, alice):
