@@ -74,10 +74,12 @@ def ensure_open(stage: compat.LoginStage) -> AbstractBaseUser:
     """Return the user whose login waits at the stage for a device.
 
     Raises:
-        LoginEnded: the user was deleted or deactivated, the password has changed, or the user has a factor by now that
-            this login has not proved.
+        LoginEnded: the user was deleted or deactivated, the password has changed, the device that this login has answered by
+            is gone, or the user has a factor by now that this login has not proved.
     """
     user = challenge.ensure_sound(stage)
+    if not _still_proves(stage, user):
+        raise LoginEnded
     challenge.notes(stage.request).has_proved = has_proved(stage)
     if not has_proved(stage) and (registry.has_primary(user) or compat.mfa_enabled_for(user)):
         raise LoginEnded
@@ -88,6 +90,14 @@ def has_proved(stage: compat.LoginStage) -> bool:
     """Tell whether the login has answered for a factor of the user's on its way to the stage."""
     challenged = _challenged(stage)
     return bool(challenged.get("device") or challenged.get("mfa"))
+
+
+def _still_proves(stage: compat.LoginStage, user: AbstractBaseUser) -> bool:
+    """Tell whether what the login has answered by is there still: who has lost it removes it, and a finder waits here."""
+    challenged = _challenged(stage)
+    if challenged.get("device"):
+        return challenge.proving_device(stage.request, challenged, user) is not None
+    return not challenged.get("mfa") or compat.mfa_enabled_for(user)
 
 
 def _challenged(stage: compat.LoginStage) -> dict[str, Any]:

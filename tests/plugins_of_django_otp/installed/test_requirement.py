@@ -159,6 +159,22 @@ def test_who_has_no_room_for_the_right_kind_is_let_in_as_far_as_the_overview(cli
     assert "staff" in client.get("/private/").text
 
 
+@pytest.mark.parametrize("others", [0, 1])
+def test_a_login_that_waits_adds_nothing_once_the_device_it_was_proved_by_is_removed(client, staff, others):
+    lost, kept = token_of(staff), [token_of(staff) for _number in range(others)]
+    give_password(client, staff)
+    assert give_answer(client, press(lost), device=lost.persistent_id)["Location"] == ENROLL
+    client.get(ADD)
+    code = code_of(waiting())
+    # Somebody has found the token. Its owner removes it, or has it removed, before the finder has added an app.
+    lost.delete()
+    response = client.post(ADD, {"otp_token": code})
+    assert response["Location"].startswith(reverse("account_login"))
+    assert not is_pending(client)
+    assert not TOTPDevice.objects.filter(confirmed=True).exists()
+    assert list(HOTPDevice.objects.all()) == kept
+
+
 def test_several_kinds_that_will_do_are_offered_to_choose_from(client, staff, settings):
     settings.ALLAUTH_2FA_FACTORS = ["totp", "hotp", "tests.plugins_of_django_otp.installed.test_requirement.Gadget"]
     settings.ALLAUTH_2FA_REQUIRED_FACTORS = {"superusers": ["totp", "gadget"]}
