@@ -18,3 +18,10 @@ class LenientAdapter(OTPAdapter):
 
     def has_2fa_enabled(self, user):
         return False
+
+
+class StrictAdapter(OTPAdapter):
+    """Lets nobody but superusers answer by passkeys."""
+
+    def is_factor_allowed(self, user, factor_id):
+        return user.is_superuser or factor_id != "webauthn"

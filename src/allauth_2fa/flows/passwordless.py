@@ -41,6 +41,7 @@ def log_in(request: HttpRequest, text: str, redirect_url: str | None) -> HttpRes
         PasskeyNotVerified: the authenticator has not checked who is there.
         PasskeyUnknown: no confirmed passkey has that id.
         PasskeyBehindPassword: it is not enrolled for this.
+        NotAllowed: its owner may not answer by passkeys.
         Refused: the answer proves nothing; the exception says why.
     """
     from allauth_2fa.factors.ceremony import Assertion  # noqa: PLC0415 - it demands that django-otp-webauthn is installed
@@ -57,6 +58,8 @@ def log_in(request: HttpRequest, text: str, redirect_url: str | None) -> HttpRes
         raise PasskeyUnknown
     passkeys.judge_telling(request, device, assertion, question)
     judge.ensure_passwordless(device, assertion)
+    # Judged first, as behind the password: only who holds the passkey learns it.
+    devices.ensure_allowed(device.user, device)
     return _perform(request, device, redirect_url)
 
 

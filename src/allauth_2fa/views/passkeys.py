@@ -19,7 +19,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic import View
 
 from allauth_2fa.exceptions import Refused
-from allauth_2fa.flows import passkeys, passwordless
+from allauth_2fa.flows import devices, passkeys, passwordless
 from allauth_2fa.forms import PasskeyForm
 
 from .adding import AddingAnother
@@ -46,8 +46,11 @@ class TwoFactorAddPasskey(AddingAnother, FormPage):
     form_class = PasskeyForm
 
     def find_factor(self) -> Factor:
-        """Return the factor of passkeys."""
-        return found()
+        """Return the factor of passkeys, if the user may answer by it."""
+        factor = found()
+        if not devices.is_allowed(self.get_form_user(), factor):
+            raise Http404
+        return factor
 
     def lead_to_proof(self, request: HttpRequest, **facts: bool) -> HttpResponseBase:
         """Return where the proof can be given. A script that asks is told to load the page, which leads there."""

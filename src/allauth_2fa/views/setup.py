@@ -34,11 +34,15 @@ class TwoFactorSetup(AddingPage):
         """Serve the page to those who have no second factor and have proved who they are."""
         if away := self.turn_away(request):
             return away
-        if self.stage is not None and not self.is_wanted(registry.totp):
-            return HttpResponseRedirect(reverse(challenge.ENROLLMENT_PAGE))
         user = self.get_form_user()
+        is_allowed = devices.is_allowed(user, registry.totp)
+        if self.stage is not None and not (is_allowed and self.is_wanted(registry.totp)):
+            return HttpResponseRedirect(reverse(challenge.ENROLLMENT_PAGE))
         if utils.user_has_valid_totp_device(user):
             return HttpResponseRedirect(self.get_success_url())
+        if not is_allowed:
+            # The overview names what the user can add instead.
+            return HttpResponseRedirect(with_next(reverse("two-factor-overview"), request))
         # Who has a factor of another kind proves it before adding this one.
         has_other = self.stage is None and len(registry.primaries()) > 1 and registry.has_primary(user)
         try:
@@ -94,6 +98,6 @@ class TwoFactorSetup(AddingPage):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Return the secret in each shape, the forms, and which other devices can be set up instead."""
         # A login that waits here comes from a page that shows the choice.
-        others = [factor for factor in devices.addable() if factor is not registry.totp] if self.stage is None else []
+        others = [factor for factor in devices.addable(self.get_form_user()) if factor is not registry.totp] if self.stage is None else []
         shown = {"others": [offered(factor) for factor in others]}
         return {**super().get_context_data(**kwargs), **self.get_secret_context(), **shown}

@@ -331,3 +331,15 @@ def test_a_script_that_asks_too_late_has_the_page_loaded_and_nothing_is_gone_on_
 def test_every_name_of_its_context_is_documented_and_every_documented_name_is_there(logged_in):
     context = logged_in.get(reverse(ADD)).context_data
     assert set(context) - OF_OTHERS == documented_context("add_passkey.html")
+
+
+def test_whoever_may_not_answer_by_passkeys_adds_none(verified, settings, authenticator, alice):
+    options = options_from(verified, ADD)
+    settings.ACCOUNT_ADAPTER = "tests.passkeys.adapters.StrictAdapter"
+    assert verified.get(reverse(ADD)).status_code == 404
+    assert verified.post(reverse(ADD), {"action": "passkey"}, **JSON).status_code == 404
+    assert verified.post(reverse(ADD), {"name": "Laptop", "credential": authenticator.create(options)}).status_code == 404
+    assert not WebAuthnCredential.objects.exists()
+    type(alice).objects.update(is_superuser=True)
+    add(verified, authenticator)
+    assert WebAuthnCredential.objects.exists()

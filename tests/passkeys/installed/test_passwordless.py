@@ -220,6 +220,15 @@ def test_where_the_adapter_wants_no_second_factor_the_passkey_is_bound_all_the_s
     assert client.get("/").wsgi_request.user.otp_device == passwordless
 
 
+def test_whoever_may_not_answer_by_passkeys_does_not_get_in_by_one_alone_either(client, settings, alice, passwordless, authenticator):
+    settings.ACCOUNT_ADAPTER = "tests.passkeys.adapters.StrictAdapter"
+    assert refused(client, authenticator) == "This account needs a stronger device than that one. Use another way to sign in."
+    assert "account_authentication_methods" not in client.session
+    type(alice).objects.update(is_superuser=True)
+    sign_in(client, authenticator)
+    assert is_logged_in(client)
+
+
 # What is refused
 
 

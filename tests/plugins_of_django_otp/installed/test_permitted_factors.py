@@ -98,3 +98,35 @@ def test_everybody_else_goes_on_as_before(client, alice, mailbox):
 def test_an_adapter_without_the_hook_permits_everything(alice, mailbox, settings):
     settings.ACCOUNT_ADAPTER = "allauth.account.adapter.DefaultAccountAdapter"
     assert devices.is_allowed(alice, registry.by_id("email"))
+
+
+class AppsForNobody(OTPAdapter):
+    """Holds everybody to something better than an app."""
+
+    def is_factor_allowed(self, user, factor_id):
+        return factor_id != "totp"
+
+
+SETUP = "/accounts/two-factor/setup/"
+
+
+def test_who_may_not_answer_by_an_app_sets_none_up(client, alice, settings):
+    give_password(client, alice)
+    client.get(SETUP)
+    waiting = TOTPDevice.objects.get(confirmed=False)
+    settings.ACCOUNT_ADAPTER = f"{__name__}.AppsForNobody"
+    assert client.get(SETUP)["Location"] == OVERVIEW
+    assert client.post(SETUP, {"otp_token": code_of(waiting)})["Location"] == OVERVIEW
+    assert "authenticator app" not in [factor["label"] for factor in client.get(OVERVIEW).context["addable"]]
+    assert not TOTPDevice.objects.filter(confirmed=True).exists()
+
+
+def test_nor_in_the_middle_of_a_login(client, alice, settings):
+    settings.ALLAUTH_2FA_REQUIRED = "everyone"
+    settings.ACCOUNT_ADAPTER = f"{__name__}.AppsForNobody"
+    give_password(client, alice)
+    page = client.get(SETUP, follow=True)
+    assert SETUP not in [url for url, _status in page.redirect_chain]
+    assert page.status_code == 200
+    assert not is_logged_in(client)
+    assert not TOTPDevice.objects.exists()
