@@ -20,7 +20,7 @@ from .browser_admin import BrowserAdmin, LockAdmin, OwnedAdmin
 from .events import EVENTS
 from .exemptions import Exemption
 from .factors import registry
-from .flows import devices, policy
+from .flows import devices, policy, support
 from .support_admin import SupportActions
 from .trail import TrailRow
 
@@ -53,6 +53,10 @@ class DeviceAdmin(SupportActions, OwnedAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Refuse: a device is added by the one who holds it, since adding it shows its secret."""
         return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Device | None = None) -> bool:
+        """Refuse what the actions refuse as well: nobody but a superuser takes away a superuser's device."""
+        return super().has_delete_permission(request, obj) and (obj is None or support.may(request.user, obj.user))
 
     def save_model(self, request: HttpRequest, obj: Device, form: Any, change: bool) -> None:  # noqa: FBT001 - Django calls it so
         """Write what was changed alone: what an answer has used up meanwhile stays used up."""

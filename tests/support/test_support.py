@@ -190,6 +190,20 @@ def test_a_reset_in_the_admin_takes_each_owner_once(helper, alice, phone, bob):
     assert not TOTPDevice.objects.exclude(user__username="staff").exists()
 
 
+def test_in_the_admin_nobody_but_a_superuser_deletes_a_device_of_a_superuser(helper, staff, phone):
+    staff.user_permissions.add(Permission.objects.get(codename="delete_totpdevice"))
+    device = TOTPDevice.objects.create(user=User.objects.create_superuser("boss", password=PASSWORD))
+    address = f"{CHANGELIST}{device.pk}/delete/"
+    assert helper.post(address, {"post": "yes"}).status_code == 403
+    act(helper, "delete_selected", device, phone, post="yes")
+    assert TOTPDevice.objects.filter(pk__in=[device.pk, phone.pk]).count() == 2
+    act(helper, "delete_selected", phone, post="yes")
+    assert not TOTPDevice.objects.filter(pk=phone.pk).exists()
+    User.objects.filter(pk=staff.pk).update(is_superuser=True)
+    assert helper.post(address, {"post": "yes"}).status_code == 302
+    assert not TOTPDevice.objects.filter(pk=device.pk).exists()
+
+
 def test_in_the_admin_nobody_but_a_superuser_touches_a_superuser(helper):
     boss = User.objects.create_superuser("boss", password=PASSWORD)
     device = TOTPDevice.objects.create(user=boss)

@@ -54,13 +54,18 @@ def find(name: str) -> AbstractBaseUser:
         raise LookupError(name) from None
 
 
+def may(actor: Any, user: Any) -> bool:
+    """Tell whether the actor may touch this user's second factor: nobody but a superuser touches a superuser's."""
+    return not getattr(user, "is_superuser", False) or actor.pk is None or bool(getattr(actor, "is_superuser", False))
+
+
 def ensure_may(actor: Any, user: Any) -> None:
-    """Check that the actor may do this to the user: nobody but a superuser touches a superuser.
+    """Check that the actor may do this to the user.
 
     Raises:
         PermissionDenied: a superuser's second factor is not the actor's business.
     """
-    if getattr(user, "is_superuser", False) and actor.pk is not None and not getattr(actor, "is_superuser", False):
+    if not may(actor, user):
         raise PermissionDenied
 
 
