@@ -114,9 +114,9 @@ class AllauthTwoFactorMiddleware:
         match = request.resolver_match or _resolved(request)
         if match is None:
             return False
-        ours = ("two-factor-", "mfa_") if compat.mfa_installed() else ("two-factor-", "mfa_index")
-        by_app = f"{match.app_name}:{match.url_name}"
-        return match.view_name in self.open_pages or by_app in self.open_pages or match.view_name.startswith(ours)
+        names = {match.view_name, f"{match.app_name}:{match.url_name}"}
+        of_mfa = compat.mfa_installed() and match.view_name.startswith("mfa_")
+        return of_mfa or not names.isdisjoint(self.open_pages | entry.OUR_PAGES)
 
     def _process_view(self, request: HttpRequest, *_view: Any) -> None:
         """Cancel a half-finished login whose visitor has gone on to another page. Unknown paths do not come here."""

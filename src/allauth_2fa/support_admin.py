@@ -116,5 +116,6 @@ class SupportActions:
             except PermissionDenied:
                 messages.error(request, _("Only a superuser may do this to %(user)s.") % {"user": owner})
             except LookupError:
-                messages.warning(request, _("%(user)s has no second factor, and needs no code.") % {"user": owner})
+                sentence = _("A code is of no use to %(user)s: no second factor is set up, or no recovery code permitted.")
+                messages.warning(request, sentence % {"user": owner})
         return self._page(request, {"codes": codes, "title": _("Recovery codes"), "hours": support.CODE_HOURS}) if codes else None

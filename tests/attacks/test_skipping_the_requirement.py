@@ -11,8 +11,10 @@ from django.test import AsyncClient, Client
 from django.urls import path, reverse
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from allauth_2fa import urls as our_urls
 from allauth_2fa.exemptions import Exemption, FirstMet
 from allauth_2fa.factors import registry
+from allauth_2fa.flows import entry
 from allauth_2fa.testing import login_verified
 from tests.attacks import urls as doors
 from tests.attacks.test_doors import DOORS, NOBODY, who
@@ -50,6 +52,15 @@ def waiting():
 def set_up(client):
     client.get(SETUP)
     return client.post(SETUP, {"otp_token": code_of(waiting())})
+
+
+def test_the_names_of_our_pages_are_those_of_the_urls():
+    assert {pattern.name for pattern in our_urls.urlpatterns} == entry.OUR_PAGES
+
+
+def test_a_page_of_the_projects_own_does_not_stay_open_by_a_name_like_ours(running, settings):
+    settings.ROOT_URLCONF = (*doors.urlpatterns, path("report/", doors.who, name="two-factor-report"))
+    assert running.get("/report/", headers=PAGE)["Location"] == f"{SETUP}?next=%2Freport%2F"
 
 
 # Every door

@@ -18,6 +18,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from allauth_2fa.adapter import OTPAdapter
 from allauth_2fa.exemptions import Exemption
 from allauth_2fa.factors import registry
 from allauth_2fa.flows import support
@@ -128,7 +129,14 @@ def test_an_issued_code_goes_when_the_user_makes_new_ones(alice, phone):
 
 
 def test_who_has_no_factor_needs_no_code(alice):
-    with pytest.raises(CommandError, match="needs no code"):
+    with pytest.raises(CommandError, match="A code is of no use"):
+        run("allauth_2fa_issue_code", "alice", reason="on the phone")
+    assert not RecoveryDevice.objects.exists()
+
+
+def test_who_may_not_answer_by_a_recovery_code_gets_none(alice, phone, monkeypatch):
+    monkeypatch.setattr(OTPAdapter, "is_factor_allowed", lambda _adapter, _user, factor_id: factor_id != "recovery_codes")
+    with pytest.raises(CommandError, match="A code is of no use"):
         run("allauth_2fa_issue_code", "alice", reason="on the phone")
     assert not RecoveryDevice.objects.exists()
 
@@ -217,7 +225,7 @@ def test_in_the_admin_nobody_but_a_superuser_touches_a_superuser(helper):
 def test_in_the_admin_an_owner_without_a_factor_gets_no_code(helper, bob):
     waiting = TOTPDevice.objects.create(user=bob, confirmed=False)
     response = act(helper, "issue_codes", waiting, reason="on the phone")
-    assert "has no second factor, and needs no code." in helper.get(response.url).text
+    assert "A code is of no use to " in helper.get(response.url).text
     assert not RecoveryCode.objects.exists()
 
 

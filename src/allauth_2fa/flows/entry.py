@@ -45,6 +45,17 @@ OPEN_PAGES = frozenset(
 """Names of pages of others that stay open to a user who is logged in and lacks what the site requires."""
 
 
+OUR_PAGES = frozenset(
+    {
+        *("two-factor-authenticate", "two-factor-reauthenticate", "two-factor-overview", "two-factor-events", "two-factor-browsers"),
+        *("two-factor-setup", "two-factor-enroll", "two-factor-add", "two-factor-add-passkey", "two-factor-passkey-login"),
+        *("two-factor-rename", "two-factor-prefer", "two-factor-remove", "two-factor-remove-device", "two-factor-backup-tokens"),
+        *("mfa_index", compat.REAUTHENTICATION_PAGE),
+    }
+)
+"""Names of the pages of this package, which stay open too. A page of the project's own is not one of them by its name."""
+
+
 def own_pages(request: HttpRequest) -> tuple[str, ...]:
     """Return how the names of the pages begin whose visit does not cancel the session's half-finished login."""
     # What a session holds may be anything, a list too.

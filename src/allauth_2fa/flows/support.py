@@ -19,7 +19,7 @@ from allauth_2fa import events
 from allauth_2fa.factors import registry
 from allauth_2fa.models import Browser
 
-from . import enrollment, lockout, policy, sessions, standing
+from . import devices, enrollment, lockout, policy, sessions, standing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,10 +91,10 @@ def issue_code(user: AbstractBaseUser, actor: Any, reason: str, hours: float = C
     """Make one recovery code that expires, and return it, to be read to its owner over the phone.
 
     Raises:
-        LookupError: the user has no second factor, and needs no code to sign in.
+        LookupError: the user has no second factor, and needs no code to sign in, or may not answer by one.
     """
     ensure_may(actor, user)
-    if not registry.has_primary(user):
+    if not registry.has_primary(user) or not devices.is_allowed(user, registry.recovery):
         raise LookupError(user.get_username())
     until = timezone.now() + timedelta(hours=hours)
     with transaction.atomic():

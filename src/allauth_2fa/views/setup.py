@@ -35,7 +35,7 @@ class TwoFactorSetup(AddingPage):
         if away := self.turn_away(request):
             return away
         user = self.get_form_user()
-        is_allowed = devices.is_allowed(user, registry.totp)
+        is_allowed = registry.by_id(registry.totp.id) is not None and devices.is_allowed(user, registry.totp)
         if self.stage is not None and not (is_allowed and self.is_wanted(registry.totp)):
             return HttpResponseRedirect(reverse(challenge.ENROLLMENT_PAGE))
         if utils.user_has_valid_totp_device(user):

@@ -212,6 +212,13 @@ def test_a_model_with_an_order_of_its_own_is_asked_for(client, alice, pager, set
     assert registry.kinds(alice) == ["pager.pager"]
 
 
+def test_where_apps_are_off_no_app_is_set_up(client, alice, settings):
+    settings.ALLAUTH_2FA_FACTORS = ["pager.pager", "recovery_codes"]
+    give_password(client, alice)
+    assert client.get("/accounts/two-factor/setup/?next=/private/")["Location"] == "/accounts/two-factor/?next=%2Fprivate%2F"
+    assert not TOTPDevice.objects.exists()
+
+
 def test_one_query_a_kind_of_device(client, alice, phone, django_assert_max_num_queries):
     for n in range(5):
         TOTPDevice.objects.create(user=alice, name=f"Phone {n}")

@@ -28,6 +28,8 @@ class Command(SupportCommand):
         try:
             code = support.issue_code(user, actor, reason, options["hours"])
         except LookupError:
-            raise CommandError(f"'{user.get_username()}' has no second factor, and needs no code.") from None
+            raise CommandError(
+                f"A code is of no use to '{user.get_username()}': no second factor is set up, or no recovery code permitted."
+            ) from None
         self.stdout.write(code)
         self.stderr.write(f"It counts once, for {options['hours']:g} hours, together with the password of '{user.get_username()}'.")
