@@ -6,6 +6,7 @@ allauth renames these in minor releases (65.10, 65.20, 65.21). Everything else i
 
 from __future__ import annotations
 
+import logging
 from functools import partial
 from inspect import unwrap
 from itertools import takewhile
@@ -72,6 +73,8 @@ __all__ = [
     "user_display",
 ]
 
+logger = logging.getLogger(__name__)
+
 STAGE_KEY = "mfa_authenticate"
 """The id of our stage: the one that allauth's headless clients know for a second factor."""
 
@@ -103,14 +106,18 @@ SEND_RATES = {"allauth_2fa_send": "1/30s/key", "allauth_2fa_add": "1/30s/key,20/
 account could have messages sent to numbers that cost the site money; twenty are twice as many devices as a user may hold."""
 
 
-def may_send_again(key: str, action: str = "allauth_2fa_send") -> bool:
+def may_send_again(key: str, action: str = "allauth_2fa_send") -> bool | None:
     """Count one more code that is sent, and tell whether it is within the limit of that name in ``ACCOUNT_RATE_LIMITS``.
 
-    Where that names none, or is False, the limit is ours.
+    Where that names none, or is False, the limit is ours. None: the cache in which it is counted is down, and nobody can tell.
     """
     config = SEND_RATES | account_settings.RATE_LIMITS
     limited: Any = context.request
-    return ratelimit.consume(limited, app="allauth_2fa", action=action, config=config, key=key, limit_get=True) is not None
+    try:
+        return ratelimit.consume(limited, app="allauth_2fa", action=action, config=config, key=key, limit_get=True) is not None
+    except Exception as error:  # noqa: BLE001 - a cache that is down raises whatever its client does
+        logger.error("Codes that are sent cannot be counted, so that none is: %s", type(error).__name__)  # noqa: TRY400
+        return None
 
 
 def mfa_installed() -> bool:

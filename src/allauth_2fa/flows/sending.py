@@ -72,13 +72,13 @@ def send_waiting(device: Device, place: MutableMapping[str, Any]) -> Device:
     """Have a device that waits to be confirmed send its code. See :func:`send`.
 
     However many devices a user begins to add, codes leave once in the time of ``allauth_2fa_send``: numbers and addresses
-    that are typed here are other people's until the code comes back.
+    that are typed here are other people's until the code comes back. While the cache is down in which that is counted, none do.
     """
     if not sends(device):
         raise NothingEnrolled
     ensure_may_send(device)
-    if not compat.may_send_again(f"adding/{device.user_id}", "allauth_2fa_add"):
-        raise TooSoon
+    if refusal := _too_many(f"adding/{device.user_id}", "allauth_2fa_add"):
+        raise refusal
     return _send_into(device, place)
 
 
@@ -134,7 +134,15 @@ def _may_not_send(row: Device) -> Refused | None:
         ensure_may_send(row)
     except TooSoon as refusal:
         return refusal
-    return None if _has_cooldown(row) or compat.may_send_again(row.persistent_id) else TooSoon()
+    return None if _has_cooldown(row) else _too_many(row.persistent_id)
+
+
+def _too_many(*limit: str) -> Refused | None:
+    """Count one more code that is sent, and return why it may not be. Where nobody can count, none leaves."""
+    is_within = compat.may_send_again(*limit)
+    if is_within is None:
+        return NotDelivered()
+    return None if is_within else TooSoon()
 
 
 def _tried(step: str, row: Device) -> Refused | None:

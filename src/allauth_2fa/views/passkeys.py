@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from allauth.account import app_settings as account_settings
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from allauth_2fa.factors.base import Factor
 
+logger = logging.getLogger(__name__)
 
 LIMIT = "allauth_2fa_passkey"
 """The name of the limit of logins without a password among allauth's, in ``ACCOUNT_RATE_LIMITS``."""
@@ -88,6 +90,22 @@ def found() -> Factor:
     return factor
 
 
+def too_many(request: HttpRequest) -> HttpResponse | None:
+    """Count a request that is part of a login without a password, and return the answer to one too many.
+
+    With ``ACCOUNT_RATE_LIMITS = False`` there is no limit, and while the cache is down in which allauth counts there is none
+    either: a passkey cannot be guessed.
+    """
+    limits = account_settings.RATE_LIMITS and {LIMIT: DEFAULT_RATE, **account_settings.RATE_LIMITS}
+    counted: Any = rate_limit(action=LIMIT, config=limits)(lambda _request: None)
+    try:
+        response: HttpResponse | None = counted(request)
+    except Exception as error:  # noqa: BLE001 - a cache that is down raises whatever its client does
+        logger.error("Logins by passkey cannot be counted: %s", type(error).__name__)  # noqa: TRY400
+        return None
+    return response
+
+
 @method_decorator(login_not_required, name="dispatch")
 @method_decorator(never_cache, name="dispatch")
 @method_decorator(sensitive_post_parameters("credential"), name="dispatch")
@@ -110,10 +128,7 @@ class TwoFactorPasskeyLogin(View):
 
     def post(self, request: HttpRequest) -> HttpResponse:
         """Return the options for the browser, or log in by what it has made of them, within the limit of the site."""
-        # With ACCOUNT_RATE_LIMITS = False there is none: a passkey cannot be guessed.
-        limits = account_settings.RATE_LIMITS and {LIMIT: DEFAULT_RATE, **account_settings.RATE_LIMITS}
-        limited = rate_limit(action=LIMIT, config=limits)
-        return limited(self.go_through)(request)
+        return too_many(request) or self.go_through(request)
 
     def go_through(self, request: HttpRequest) -> HttpResponse:
         """Put the question, or judge the answer."""

@@ -300,6 +300,18 @@ def test_too_many_tries_from_one_address_are_stopped_where_the_site_limits_them(
     assert client.post(reverse(LOGIN), {"action": "passkey"}, **JSON).status_code == 429
 
 
+def test_while_the_cache_is_dead_passkeys_log_in_uncounted_and_nothing_else_does(client, settings, alice, passwordless, authenticator):
+    settings.ACCOUNT_RATE_LIMITS = {"allauth_2fa_passkey": "2/m/ip"}
+    settings.CACHES = {"default": {"BACKEND": "tests.dead_cache.DeadCache"}}
+    for _ in range(3):
+        options = options_from(client, LOGIN)
+    client.post(reverse(LOGIN), {"credential": authenticator.get({"challenge": "AAAA"})})
+    assert not is_logged_in(client)
+    options = options_from(client, LOGIN)
+    client.post(reverse(LOGIN), {"credential": authenticator.get(options)})
+    assert is_logged_in(client)
+
+
 def test_a_password_login_in_the_same_browser_is_not_taken_for_it(client, alice, passwordless, authenticator):
     options_from(client, LOGIN)
     client.post(LOGIN_PAGE, {"login": alice.username, "password": PASSWORD})
