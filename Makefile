@@ -7,6 +7,7 @@
 #   make matrix   the tests against the built wheel in each cell of the version matrix
 #   make docs     the documentation, warnings are errors
 #   make bench    the benchmark beside the rivals
+#   make soak     20,000 logins through workers that are killed, on the PostgreSQL that TEST_POSTGRES names
 #   make wheel    the distributions, in dist/
 
 PYTHON ?= $(shell scripts/find-python)
@@ -67,6 +68,10 @@ demo: .venv/.ready
 .PHONY: bench
 bench: .venv/.ready
 	@.venv/bin/python bench/run.py $(ARGS)
+
+.PHONY: soak
+soak: .venv/.ready
+	@.venv/bin/python -m soak $(ARGS)
 
 # --- tests -------------------------------------------------------------------------------------
 

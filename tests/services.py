@@ -39,6 +39,7 @@ SERVICES = {
     "postgres": Service("PostgreSQL", named("TEST_POSTGRES"), "set TEST_POSTGRES, as in postgres://user@127.0.0.1:5432/postgres"),
     "mysql": Service("MariaDB or MySQL", named("TEST_MYSQL"), "set TEST_MYSQL, as in mysql://user@127.0.0.1:3306"),
     "redis": Service("Redis", named("TEST_REDIS"), "set TEST_REDIS, as in redis://127.0.0.1:6379/0"),
+    "redis-server": Service("the program redis-server", lambda: shutil.which("redis-server"), "install Redis"),
     "browser": Service("the browser", find_browser, "install Chromium, or set TEST_BROWSER to its path"),
 }
 

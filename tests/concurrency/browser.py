@@ -108,6 +108,7 @@ class Browser:
     def __init__(self, port: int) -> None:
         self.port = port
         self.cookies: dict[str, str] = {}
+        self.headers = {"Host": "127.0.0.1", "Accept": "text/html", "Sec-Fetch-Dest": "document"}
 
     def keep(self, cookies: SimpleCookie) -> None:
         """Keep the cookies, and forget those that have been taken back."""
@@ -120,9 +121,7 @@ class Browser:
     def _request(self, method: str, path: str, body: str = "") -> bytes:
         lines = [
             f"{method} {path} HTTP/1.0",
-            "Host: 127.0.0.1",
-            "Accept: text/html",
-            "Sec-Fetch-Dest: document",
+            *(f"{name}: {value}" for name, value in self.headers.items()),
             f"Cookie: {'; '.join(f'{name}={value}' for name, value in self.cookies.items())}",
         ]
         if body:

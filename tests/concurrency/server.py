@@ -40,18 +40,27 @@ class Site:
         self.socket = socket.create_server(("127.0.0.1", 0), backlog=AT_ONCE * 2)
         self.port: int = self.socket.getsockname()[1]
         told = {"TEST_DATABASE_NAME": database_name, "DJANGO_SETTINGS_MODULE": settings.SETTINGS_MODULE, **environment}
-        self.processes = [self._start({**os.environ, **told}) for _ in range(PROCESSES)]
+        self.environment = {**os.environ, **told}
+        self.processes = [self._start() for _ in range(PROCESSES)]
         for process in self.processes:
-            if not process.stdout or not process.stdout.readline():
-                raise RuntimeError(f"A server process did not start.\n{complaints.read_text()}")
+            self._wait_for(process)
 
-    def _start(self, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    def start_anew(self, place: int) -> None:
+        """Start a process in the place of one that has ended."""
+        self.processes[place] = self._start()
+        self._wait_for(self.processes[place])
+
+    def _wait_for(self, process: subprocess.Popen[bytes]) -> None:
+        if not process.stdout or not process.stdout.readline():
+            raise RuntimeError(f"A server process did not start.\n{self.complaints.read_text()}")
+
+    def _start(self) -> subprocess.Popen[bytes]:
         number = self.socket.fileno()
         with self.complaints.open("a") as log:
             return subprocess.Popen(  # noqa: S603 - this very module
                 [sys.executable, "-m", __name__, str(number)],
                 cwd=ROOT,
-                env=environment,
+                env=self.environment,
                 pass_fds=[number],
                 # Never written to: its end tells the process that the test is gone, however it went.
                 stdin=subprocess.PIPE,
