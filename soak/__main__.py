@@ -66,6 +66,7 @@ class Run:
         self.waiting, self.lock = deque(crowd), Lock()
         self.kills = self.without_cache = 0
         self.seconds = 0.0
+        self.is_over = False
 
     @property
     def logins(self) -> int:
@@ -83,7 +84,7 @@ class Run:
                     time.sleep(0.05)
             finally:
                 # Whatever went wrong here, the clients come to their end.
-                self.asked.logins = 0 if not all(client.done() for client in clients) else self.asked.logins
+                self.is_over = True
         for client in clients:
             client.result()
         self.seconds = time.monotonic() - began
@@ -95,7 +96,7 @@ class Run:
         from soak.visits import Visit  # noqa: PLC0415 - the same
 
         try:
-            while self.logins < self.asked.logins:
+            while self.logins < self.asked.logins and not self.is_over:
                 with self.lock:
                     person = self.waiting.popleft()
                 if person.rests_until < time.monotonic():

@@ -68,7 +68,7 @@ class Client:
             sending = begin or self.browser.begin_get(path)
             sending.finish()
             answer = sending.answer()
-        except (OSError, HTTPException, AttributeError) as error:
+        except (OSError, HTTPException) as error:
             raise Dropped from error
         if not answer.process:
             # Cut off among its headers, of which the process writes that name last.

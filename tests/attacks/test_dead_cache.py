@@ -111,3 +111,18 @@ def test_an_app_is_set_up_and_taken_away(client, alice):
     waiting.refresh_from_db()
     assert client.post(reverse("two-factor-remove"), {"otp_token": code_of(waiting, 1)}).status_code == 302
     assert not registry.has_primary(alice)
+
+
+# What is not ours: docs/soak.md tells sites what it takes
+
+
+def test_limits_of_allauths_need_a_cache_that_does_not_raise(client, alice, settings):
+    settings.ACCOUNT_RATE_LIMITS = {}
+    with pytest.raises(ServerGone):
+        give_password(client, alice)
+
+
+def test_sessions_in_front_of_the_database_need_one_too(client, alice, settings):
+    settings.SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+    with pytest.raises(ServerGone):
+        give_password(client, alice)
