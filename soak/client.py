@@ -54,6 +54,7 @@ class Client:
         self.workers, self.ledger, self.person = workers, ledger, person
         self.browser = Browser(workers.port)
         self.browser.cookies |= cookies or {}
+        self.began = 0.0
         self.browser.cookies["csrftoken"] = get_random_string(32)
         number = ledger.count("browsers")
         # From an address of its own, for allauth's limits.
@@ -65,7 +66,7 @@ class Client:
     def ask(self, begin: Sending | None, path: str = "") -> Answer:
         """Send the rest of a request, or load a page, and return what came back."""
         try:
-            sending = begin or self.browser.begin_get(path)
+            sending = begin or self.begin_page(path)
             sending.finish()
             answer = sending.answer()
         except (OSError, HTTPException) as error:
@@ -77,9 +78,14 @@ class Client:
             self.ledger.complain(f"error page: {answer.status} at {path} for {self.person.name}")
         return answer
 
+    def begin_page(self, path: str) -> Sending:
+        """Ask for all but the last byte of a page."""
+        self.began = time.monotonic()
+        return self.browser.begin_get(path)
+
     def begin(self, path: str, agent: str = "soak", **fields: str) -> Sending:
         """Send all but the last byte of a form."""
-        self.browser.headers["User-Agent"] = agent
+        self.browser.headers["User-Agent"], self.began = agent, time.monotonic()
         try:
             return self.browser.begin(path, {"csrfmiddlewaretoken": self.browser.cookies["csrftoken"], **fields})
         except OSError as error:
@@ -94,10 +100,16 @@ class Client:
             return self.ask(None, path)
         except Dropped:
             self.ledger.count("pages asked for again")
-            self.workers.settle()
+            self.wait_for_the_killer()
             return self.ask(None, path)
         finally:
             self.browser.headers["Sec-Fetch-Dest"] = "document"
+
+    def wait_for_the_killer(self) -> None:
+        """Wait until nothing goes on any more behind a connection that died. Nothing but a kill may be why it did."""
+        self.workers.settle()
+        if self.workers.killed_at < self.began:
+            self.ledger.complain(f"a connection of {self.person.name} died, and nobody was killed")
 
     # What a person does
 
@@ -107,7 +119,7 @@ class Client:
             answer = self.ask(self.begin(LOGIN, login=self.person.name, password=PASSWORD), LOGIN)
         except Dropped:
             self.ledger.count("passwords whose connection died")
-            self.workers.settle()
+            self.wait_for_the_killer()
             # allauth counts under a lock in the cache. The killed process cannot release it: it ends after ten seconds.
             self.person.rests_until = time.monotonic() + LOCK_SECONDS
             raise Gone from None
@@ -139,7 +151,7 @@ class Client:
             if sending is not None:
                 return self.ask(sending, entry.act)
         entry.outcome = DIED
-        self.workers.settle()
+        self.wait_for_the_killer()
         return None
 
     def conclude(self, entry: Entry, act: fate.Act, old: str, answer: Answer | None) -> str:

@@ -71,7 +71,7 @@ class Workers(Site):
     """The worker processes, one of which is killed now and then."""
 
     def __init__(self, database_name: str, complaints: Path, **environment: str) -> None:
-        self.killing = Lock()
+        self.killing, self.killed_at = Lock(), 0.0
         super().__init__(database_name, complaints, **environment)
 
     def kill_one(self) -> None:
@@ -81,6 +81,7 @@ class Workers(Site):
         with self.killing:
             process.kill()
             process.wait()
+            self.killed_at = time.monotonic()
             _wait_for_the_end_of(process.pid)
         self.start_anew(place)
         for pipe in (process.stdin, process.stdout):
