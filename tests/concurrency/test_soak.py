@@ -10,7 +10,11 @@ import pytest
 
 from .server import ROOT
 
-pytestmark = [pytest.mark.needs("postgres", "redis-server"), pytest.mark.timeout(180)]
+pytestmark = [
+    pytest.mark.needs("postgres", "redis-server"),
+    pytest.mark.same_everywhere,  # it is about PostgreSQL, whichever database the suite is about
+    pytest.mark.timeout(180),
+]
 
 SHORT = {
     "a worker is killed": ("--logins", "200", "--kill-every", "120"),
