@@ -1,0 +1,197 @@
+"""What everybody is to get, written down from the words of the policy. Nothing here asks the product.
+
+First, where an entrance leaves somebody (:func:`standing`); then, what each place is to those who stand there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .places import LOGIN, PLACES, RIGHT_CODE
+
+if TYPE_CHECKING:
+    from .entrances import Entrance
+    from .run import Cells
+    from .states import State
+
+    Kinds = dict[str, str | tuple[str, str]]
+    """By the kind of the place: what everybody gets, or what a page and a script get."""
+
+CHALLENGE, SETUP, AGAIN, NOBODY, THE_LOGIN = "challenge", "setup", "asked again", "nobody", "the login"
+
+FOR_ALL: Kinds = {"open": "open", "unknown": "not found", "logout": "logged out"}
+"""What no standing changes: pages that ask for nobody, paths that lead nowhere, and the way out."""
+
+GUARDED = (
+    *("everybody", "members", "api", "password", "overview", "adding", "recovery codes", "removal"),
+    *("reauthentication", "step-up", "fresh", "secured api", "secured admin"),
+)
+"""The kinds of places that ask who is there before they answer."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where somebody stands behind an entrance."""
+
+    name: str
+    says: str
+    """A sentence for the documentation."""
+    opens: Kinds
+    login: str = "in"
+    """Where the login leads by which one comes to stand here."""
+
+
+WAITS_FOR_A_CODE = Standing(
+    "outside, a code is due",
+    "Nobody is logged in. A login waits for a code, and opens nothing at all.",
+    {
+        **FOR_ALL,
+        **dict.fromkeys(GUARDED, THE_LOGIN),
+        **dict.fromkeys(("everybody", "stream"), NOBODY),
+        **dict.fromkeys(("api", "secured api"), "403"),
+        **dict.fromkeys(("step-up", "fresh"), (THE_LOGIN, f"403: {THE_LOGIN}")),
+    },
+    CHALLENGE,
+)
+WAITS_FOR_A_DEVICE = Standing(
+    "outside, a device is due",
+    "Nobody is logged in. A login waits for a device, adds one, and opens nothing else.",
+    {**WAITS_FOR_A_CODE.opens, "adding": "in"},
+    SETUP,
+)
+OWES = Standing(
+    "stopped",
+    "The session has a user and owes a proof. Whoever asks for the user sees nobody, and the visitor is asked.",
+    {**FOR_ALL, "stream": NOBODY, **dict.fromkeys(GUARDED, (CHALLENGE, f"403: {CHALLENGE}"))},
+)
+OWES_EACH_TIME = Standing(
+    "stopped each time",
+    "The same, and the proxy logs in anew before any page is looked for, even one that there is not.",
+    {**dict.fromkeys(OWES.opens, (CHALLENGE, f"403: {CHALLENGE}")), "logout": "logged out"},
+    CHALLENGE,
+)
+LACKS = Standing(
+    "kept out",
+    "The session has a user who lacks what the site requires. What sets it up is open, behind the password given once more, and"
+    " so is the change of the password.",
+    {
+        **FOR_ALL,
+        "stream": NOBODY,
+        **dict.fromkeys(GUARDED, (SETUP, f"403: {SETUP}")),
+        **dict.fromkeys(("password", "overview"), "in"),
+        **dict.fromkeys(("recovery codes", "removal"), SETUP),
+        "adding": AGAIN,
+    },
+)
+LACKS_EACH_TIME = Standing(
+    "kept out each time",
+    "The proxy logs in anew before any page is looked for, and each of these logins waits for a device.",
+    {**dict.fromkeys(LACKS.opens, (SETUP, f"403: {SETUP}")), "logout": "logged out", "adding": "in"},
+    SETUP,
+)
+INSIDE = Standing(
+    "inside",
+    "The user has no factor, and none is required now. What asks for a proof leads to where a factor is set up.",
+    {
+        **FOR_ALL,
+        **dict.fromkeys((*GUARDED, "stream"), "in"),
+        **dict.fromkeys(("reauthentication", "adding"), AGAIN),
+        **dict.fromkeys(("recovery codes", "removal"), SETUP),
+        **dict.fromkeys(("step-up", "fresh"), (SETUP, f"403: {SETUP}")),
+        "secured api": f"403: {SETUP}",
+        "secured admin": "403",
+    },
+)
+INSIDE_OF_LATE = Standing(
+    "inside, of late",
+    "The same. allauth has noted the login, and for some minutes that is proof enough to add the first device.",
+    {**INSIDE.opens, "adding": "in"},
+)
+UNPROVED = Standing(
+    "inside, unproved",
+    "The user has a factor and was let in without it. What asks for a proof asks for it.",
+    {
+        **INSIDE.opens,
+        **dict.fromkeys(("adding", "recovery codes", "secured admin"), AGAIN),
+        "removal": "in",
+        **dict.fromkeys(("step-up", "fresh"), (AGAIN, f"403: {AGAIN}")),
+        "secured api": f"403: {AGAIN}",
+    },
+)
+LET_PASS = Standing(
+    "let pass",
+    "The session owes a proof, in a browser that is trusted. A page is let pass on the way and is unproved, a script is refused.",
+    {
+        **{kind: (got if isinstance(got, str) else got[0], f"403: {CHALLENGE}") for kind, got in UNPROVED.opens.items()},
+        **FOR_ALL,
+        "stream": NOBODY,
+    },
+)
+VERIFIED = Standing(
+    "verified",
+    "The user has answered. allauth's own pages ask once more, for an answer in the middle of the session.",
+    {**INSIDE.opens, **dict.fromkeys(GUARDED, "in"), "reauthentication": AGAIN},
+    CHALLENGE,
+)
+VERIFIED_LONG_AGO = Standing(
+    "verified, long ago",
+    "The user has answered an hour ago. What changes the second factor, and what sets an age, asks again.",
+    {**VERIFIED.opens, **dict.fromkeys(("adding", "recovery codes"), AGAIN), "fresh": (AGAIN, f"403: {AGAIN}")},
+    CHALLENGE,
+)
+
+STANDINGS = [
+    *(WAITS_FOR_A_CODE, WAITS_FOR_A_DEVICE, OWES, OWES_EACH_TIME, LACKS, LACKS_EACH_TIME),
+    *(INSIDE, INSIDE_OF_LATE, UNPROVED, LET_PASS, VERIFIED, VERIFIED_LONG_AGO),
+]
+
+
+def standing(state: State, entrance: Entrance) -> Standing:
+    """Return where somebody stands who has come in so."""
+    if state.answers:
+        return VERIFIED_LONG_AGO if state.later else VERIFIED
+    if state.has_factor:
+        return _with_a_factor(state, entrance)
+    if state.is_missing:
+        return LACKS if entrance.is_running else LACKS_EACH_TIME if entrance.each_time else WAITS_FOR_A_DEVICE
+    return INSIDE_OF_LATE if entrance.of_allauth and not entrance.is_running else INSIDE
+
+
+def _with_a_factor(state: State, entrance: Entrance) -> Standing:
+    # The adapter's hook spares sessions, and not allauth's own logins.
+    if state.is_exempted_by_hook and (entrance.is_running or not entrance.of_allauth):
+        return UNPROVED
+    # Trust is bound to the password, and lets pages pass.
+    if state.is_trusted and not entrance.sets_password and not entrance.by_script:
+        return LET_PASS if entrance.is_running else UNPROVED
+    return OWES if entrance.is_running else OWES_EACH_TIME if entrance.each_time else WAITS_FOR_A_CODE
+
+
+def login_leads_to(found: Standing, entrance: Entrance) -> tuple[str, str]:
+    """Return what answers the login itself, to a page and to a script."""
+    refusal = found.login if found.login == "in" else f"403: {found.login}"
+    return ("", refusal) if entrance.by_script else (found.login, "")
+
+
+def cell(found: Standing, kind: str) -> tuple[str, str]:
+    """Return what a page gets, and a script, at a place of that kind."""
+    got = found.opens[kind]
+    return (got, got) if isinstance(got, str) else got
+
+
+def right_code(state: State) -> str:
+    """Return what comes of the code that the user's app shows; nothing, if there is none."""
+    return "" if not state.has_factor else "refused" if state.is_locked else "in"
+
+
+def expected(state: State, entrance: Entrance) -> Cells:
+    """Return what each place is to be to somebody who comes in so."""
+    found = standing(state, entrance)
+    cells: Cells = {}
+    if not entrance.is_running and not entrance.is_silent:
+        cells[LOGIN] = login_leads_to(found, entrance)
+    cells |= {place.name: cell(found, place.kind) for place in PLACES}
+    if state.has_factor:
+        cells[RIGHT_CODE] = (right_code(state), "")
+    return cells
