@@ -17,7 +17,7 @@ from .states import STATES
 
 PAGE = Path(__file__).parents[2] / "docs" / "bypass-matrix.md"
 
-pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.bypass.urls")]
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.bypass.urls"), pytest.mark.same_everywhere]
 
 
 def entrances_of(state):
