@@ -20,7 +20,7 @@ from allauth_2fa.models import Browser
 from allauth_2fa.testing import login_verified
 from allauth_2fa.trail import TrailRow
 from tests.attacks.test_doors import NOBODY, who
-from tests.cast import PASSWORD, give_answer, give_password, is_logged_in, is_pending, wrong_code_of
+from tests.cast import PASSWORD, drop, give_answer, give_password, is_logged_in, is_pending, wrong_code_of
 from tests.trust import cast
 from tests.trust.cast import come_back, cookie_of, leave, next_code_of, with_cookie
 
@@ -211,7 +211,7 @@ def test_turning_the_setting_off_ends_all_trust_and_the_sessions_it_let_in(trust
 
 def test_a_user_who_turned_the_second_factor_off_is_not_stopped(trusted, alice, clock):
     give_password(trusted, alice)
-    TOTPDevice.objects.all().delete()
+    drop(TOTPDevice.objects.all())
     clock.shift(301)
     assert who(trusted)["user"] == "alice"
 

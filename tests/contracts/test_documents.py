@@ -13,7 +13,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 import allauth_2fa
 from allauth_2fa import app_settings, compat, urls
-from tests.cast import code_of, give_password
+from tests.cast import code_of, drop, give_password
 
 PACKAGE = Path(allauth_2fa.__file__).parent
 DOCS = Path(__file__).parents[2] / "docs"
@@ -140,7 +140,7 @@ def contexts(client, alice, phone):
     look("two-factor-reauthenticate")
     look("two-factor-events")
     look("two-factor-browsers")
-    TOTPDevice.objects.all().delete()
+    drop(TOTPDevice.objects.all())
     look("two-factor-setup")
     return shown
 

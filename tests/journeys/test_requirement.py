@@ -16,7 +16,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from allauth_2fa.exemptions import Exemption, FirstMet
 from allauth_2fa.models import RecoveryCode
 from allauth_2fa.testing import login_verified
-from tests.cast import PASSWORD, code_of, give_answer, give_password, is_logged_in, is_pending, log_in, wrong_code_of
+from tests.cast import PASSWORD, code_of, drop, give_answer, give_password, is_logged_in, is_pending, log_in, wrong_code_of
 
 pytestmark = pytest.mark.django_db
 
@@ -364,7 +364,7 @@ def test_a_session_that_a_recovery_code_has_verified_needs_a_factor_when_the_las
     give_answer(client, code)
     assert "alice" in client.get("/").text
     settings.ALLAUTH_2FA_REQUIRED = "everyone"
-    phone.delete()
+    drop(TOTPDevice.objects.all())
     assert client.get("/")["Location"] == f"{SETUP}?next=%2F"
 
 

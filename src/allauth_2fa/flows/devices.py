@@ -12,7 +12,7 @@ from allauth_2fa.exceptions import NoRoom, NotAllowed, NothingEnrolled, StillReq
 from allauth_2fa.factors import registry
 from allauth_2fa.models import DeviceNote, take_turn
 
-from . import policy, sessions, trust
+from . import deletion, policy, sessions, trust
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -113,11 +113,24 @@ def withdraw(device: Device, actor: AbstractBaseUser) -> None:
 
 def _delete(device: Device, actor: AbstractBaseUser | None) -> None:
     """Delete the device and what is noted of it, and announce it. One that was never confirmed has protected nothing."""
+    forget(device)
+    key = device.pk
+    # The device itself and no query for it: Django would look for it once more, to tell receivers what is deleted.
+    gone = deletion.delete(device)
+    device.pk = key
+    if gone and device.confirmed:
+        announce_removed(device, actor)
+
+
+def forget(device: Device) -> None:
+    """Forget what is noted of a device that is removed, and end the trust that it may have given."""
     DeviceNote.objects.filter(user_id=device.user_id, device=device.persistent_id).delete()
     trust.void(device.user_id)
-    gone, _by_model = type(device).objects.filter(pk=device.pk, user_id=device.user_id).delete()
-    if gone and device.confirmed:
-        events.announce("device_removed", device.user, actor=actor, device=device, factor=factor_id(device))
+
+
+def announce_removed(device: Device, actor: AbstractBaseUser | None) -> None:
+    """Announce that the device is removed."""
+    events.announce("device_removed", device.user, actor=actor, device=device, factor=factor_id(device))
 
 
 def ensure_room(user_id: object) -> int:

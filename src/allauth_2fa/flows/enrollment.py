@@ -17,7 +17,7 @@ from allauth_2fa.factors import registry
 from allauth_2fa.factors.base import clean_answer
 from allauth_2fa.models import DeviceNote, take_turn
 
-from . import challenge, counting, demand, devices, guard, lockout, proof, sending, sessions, trust
+from . import challenge, counting, deletion, demand, devices, guard, lockout, proof, sending, sessions, trust
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -77,7 +77,10 @@ def begin(request: HttpRequest, user: AbstractBaseUser, *, anew: bool = False) -
         raise EnrollmentEnded
     device = found[0] if found else registry.totp.begin(user)
     if len(found) > 1:
-        registry.totp.model.objects.filter(pk__in=[extra.pk for extra in found[1:]], confirmed=False).delete()
+        with transaction.atomic():
+            # Django looks for them first. None of them is confirmed in between.
+            take_turn(user.pk)
+            deletion.delete(registry.totp.model.objects.filter(pk__in=[extra.pk for extra in found[1:]], confirmed=False))
     is_new = not found or anew or request.session.get(SHOWN_SESSION_KEY) != _fingerprint(device)
     if is_new and found:
         _replace_secret(device)
@@ -121,9 +124,10 @@ def begin_another(request: HttpRequest, user: AbstractBaseUser, factor: Factor, 
         take_turn(user.pk)
         waiting = factor.model._default_manager.filter(user_id=user.pk, confirmed=False)  # noqa: SLF001 - Django documents it
         # Locked: what is sending a code just now has sent it when this is read.
-        for device in waiting.select_for_update() if factor.asks else ():
-            factor.ensure_may_send(device)
-        waiting.delete()
+        for device in waiting.select_for_update():
+            if factor.asks:
+                factor.ensure_may_send(device)
+            deletion.delete(device)
         device = factor.begin(user, **facts)
     only_as_first(request, user, device)
     request.session[ADDING_SESSION_KEY] = [device.persistent_id, _fingerprint(device)]
@@ -277,8 +281,9 @@ def remove(user: AbstractBaseUser, actor: AbstractBaseUser | None = None) -> Non
         trust.void(user.pk)
         for factor in registry.factors():
             # First the devices, then what hangs on them, in the order in which an answer takes them.
-            factor.model.objects.filter(user_id=user.pk).update(confirmed=False)
-            factor.model.objects.filter(user_id=user.pk).delete()
+            mine = factor.model.objects.filter(user_id=user.pk)
+            if mine.update(confirmed=False):
+                deletion.delete(mine.all())
         setattr(user, ENDED_SESSIONS, sessions.void(user.pk))
         events.announce("two_factor_off", user, actor=actor)
 

@@ -10,6 +10,7 @@ from django.views.decorators.debug import sensitive_variables
 from allauth_2fa import app_settings, events
 from allauth_2fa.factors import registry
 
+from . import deletion
 from .enrollment import CODES_DUE_SESSION_KEY
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def renew(request: HttpRequest, user: AbstractBaseUser) -> Sequence[ShownCode]:
 @sensitive_variables("codes")
 def _renew(user: AbstractBaseUser, number: int) -> Sequence[ShownCode]:
     if app_settings.ALWAYS_REVEAL_BACKUP_TOKENS:
-        registry.recovery.model.objects.filter(user_id=user.pk).delete()
+        deletion.delete(registry.recovery.model.objects.filter(user_id=user.pk))
         return [ShownCode(token.token) for token in registry.static.renew(user, number)]
     codes = registry.recovery.renew(user, number)
     registry.static.void(user)

@@ -12,7 +12,7 @@ from allauth_2fa.exceptions import NoRoom, PasskeyNotAdded
 from allauth_2fa.flows import passkeys
 from allauth_2fa.models import DeviceNote
 from allauth_2fa.testing import login_verified
-from tests.cast import give_password
+from tests.cast import drop, give_password
 from tests.contracts.test_documents import OF_OTHERS, documented_context
 from tests.passkeys.authenticator import PRESENT, Authenticator, bytes_of, text_of
 
@@ -232,7 +232,7 @@ def test_who_does_not_cannot(logged_in, authenticator):
 
 def test_a_note_that_an_earlier_one_has_left_behind_gives_it_nothing(logged_in, alice):
     earlier = Authenticator().enroll(alice, passwordless=True)
-    WebAuthnCredential.objects.all().delete()
+    drop(WebAuthnCredential.objects.all())
     DeviceNote.objects.update(device=f"django_otp_webauthn.webauthncredential/{earlier.pk + 1}")
     add(logged_in, Authenticator())
     assert DeviceNote.objects.get().device == the_only().persistent_id
