@@ -198,6 +198,24 @@ def test_who_comes_back_to_the_page_is_asked_anew(visitor, authenticator, passwo
         visitor.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
 
 
+def stay(route):
+    """Let the page stay where it is when its form is posted: it takes nothing back by being left."""
+    if route.request.method == "GET":
+        route.continue_()
+    else:
+        route.fulfill(status=204)
+
+
+def test_who_gives_the_password_before_the_list_is_there_takes_the_question_back(visitor, authenticator, passwordless):
+    """An answer that came late would replace the session of that login."""
+    visitor.page.route("**/passkey-login/", lambda _route: None)
+    visitor.page.route("**/accounts/login/", stay)
+    with visitor.page.expect_request("**/passkey-login/"):
+        visitor.open("/accounts/login/")
+    with visitor.page.expect_event("requestfailed", lambda request: request.url.endswith("/passkey-login/")):
+        visitor.give_password(passwordless)
+
+
 def test_the_password_stays_a_way_in(visitor, passwordless):
     come_to_the_challenge(visitor, passwordless)
 

@@ -74,18 +74,18 @@ function sentenceFor(error, words, isLate) {
 let turn = Promise.resolve();
 
 /** Return the options that the site gives for the form's fields. It keeps the question that it was asked last, so one asks at a time. */
-function optionsOf(form) {
-    const mine = () => fetchOptions(form);
+function optionsOf(form, signal) {
+    const mine = () => fetchOptions(form, signal);
     turn = turn.then(mine, mine);
     return turn;
 }
 
-async function fetchOptions(form) {
+async function fetchOptions(form, signal) {
     const fields = new URLSearchParams(new FormData(form));
     fields.set("action", "passkey");
     fields.delete("credential");
     fields.delete("otp_token");
-    const response = await fetch(form.action, { method: "POST", body: fields, headers: { Accept: "application/json" } });
+    const response = await fetch(form.action, { method: "POST", body: fields, headers: { Accept: "application/json" }, signal });
     const answer = response.redirected ? { reload: true } : await response.json();
     if (answer.reload) {
         // What the page was about is over: a login that took too long, or a proof that is too old. The page leads on.
@@ -199,15 +199,18 @@ function login(box) {
 function offerIn(field, box, form) {
     let timer;
     let left = RENEWALS;
+    let asking = new AbortController();
+    let isLeft = false;
 
     async function renew() {
         clearTimeout(timer);
         const can = await PublicKeyCredential.isConditionalMediationAvailable?.();
-        if (!can || !field || document.hidden || box.hasAttribute("aria-busy")) {
+        if (!can || !field || document.hidden || isLeft || box.hasAttribute("aria-busy")) {
             return;
         }
         try {
-            const options = await optionsOf(form);
+            asking = new AbortController();
+            const options = await optionsOf(form, asking.signal);
             if (!box.hasAttribute("aria-busy")) {
                 timer = setTimeout(() => (left -= 1) > 0 && renew(), options.timeout * STALE);
                 submitWith(form, "credential", await get(options, { mediation: "conditional" }));
@@ -222,7 +225,18 @@ function offerIn(field, box, form) {
     }
     // Another tab has put a question of its own meanwhile.
     document.addEventListener("visibilitychange", renew);
-    window.addEventListener("pageshow", (event) => event.persisted && renew());
+    window.addEventListener("pageshow", (event) => {
+        if (event.persisted) {
+            isLeft = false;
+            renew();
+        }
+    });
+    // Whoever types the password fast is not to have the session of that login replaced by an answer that comes late.
+    const stop = (event) => {
+        isLeft = event.target !== form;
+        asking.abort();
+    };
+    document.addEventListener("submit", stop, { capture: true });
     return renew;
 }
 
