@@ -14,8 +14,8 @@ from tests.concurrency.server import PROCESSES
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from soak.__main__ import Run
     from soak.ledger import Ledger
+    from soak.run import Run
 
 
 def table(asked: Namespace, run: Run, ledger: Ledger) -> str:
