@@ -6,6 +6,7 @@
 
 import os
 
+import django
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -34,7 +35,8 @@ CACHES = {
 }
 SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
 MAILERS = {"default": {"BACKEND": "django.core.mail.backends.dummy.EmailBackend"}}
-EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
+if django.VERSION < (6, 1):
+    EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
 
 # allauth's own limits are on: each login comes from an address of its own, which the proxy in front tells.
 ACCOUNT_RATE_LIMITS: dict[str, str] = {}

@@ -40,11 +40,11 @@ RECHECK = 301
 @contextmanager
 def undone() -> Iterator[None]:
     """Let nothing have happened."""
-    savepoint = transaction.savepoint()
-    try:
-        yield
-    finally:
-        transaction.savepoint_rollback(savepoint)
+    with transaction.atomic():
+        try:
+            yield
+        finally:
+            transaction.set_rollback(True)
 
 
 def alice() -> User:
