@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.contrib.auth.models import Permission, User
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 from otp_twilio.models import TwilioSMSDevice
 from otp_yubikey.models import RemoteYubikeyDevice, ValidationService
@@ -85,4 +85,13 @@ def test_a_user_who_is_deleted_there_is_none_of_our_business(helper, alice):
     assert helper.post(f"/admin/auth/user/{alice.pk}/delete/", {"post": "yes"}).status_code == 302
     connection.check_constraints()
     assert not TwilioSMSDevice.objects.exists()
+    assert told() == []
+
+
+def test_a_device_and_its_user_may_go_in_one_transaction_each_by_a_way_of_its_own(alice):
+    service = ValidationService.objects.create(name="YubiCloud", param_sl="", param_timeout="")
+    RemoteYubikeyDevice.objects.create(user=alice, service=service, public_id="cccccccc")
+    with transaction.atomic():
+        service.delete()
+        alice.delete()
     assert told() == []
