@@ -172,8 +172,11 @@ def test_the_login_page_offers_it_by_a_button(visitor, authenticator, passwordle
 def test_the_browser_offers_it_in_the_list_at_the_field(visitor, authenticator, passwordless):
     visitor.open("/accounts/login/")
     expect(visitor.page.locator("#id_login")).to_have_attribute("autocomplete", "username webauthn")
+    # From another page: a question that waits already may be answered at once.
+    visitor.page.goto("about:blank")
     authenticator.tell("setAutomaticPresenceSimulation", enabled=True)
-    visitor.open("/accounts/login/")
+    # The answer leads on, perhaps before all of the page is there.
+    visitor.page.goto("/accounts/login/", wait_until="commit")
     visitor.is_logged_in(passwordless)
 
 
@@ -181,7 +184,7 @@ def test_the_button_takes_the_place_of_the_list(visitor, authenticator, password
     with visitor.page.expect_response("**/passkey-login/"):
         visitor.open("/accounts/login/")
     # The question has to be with the authenticator when that is told to answer: else it would answer the list.
-    visitor.page.wait_for_timeout(1500)
+    visitor.page.wait_for_timeout(3000)
     authenticator.tell("setAutomaticPresenceSimulation", enabled=True)
     visitor.button("Sign in with a passkey").click()
     visitor.is_logged_in(passwordless)
