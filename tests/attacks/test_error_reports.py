@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 
 import pytest
@@ -44,6 +45,11 @@ def report_of(client, url, data):
     return "\n".join(reports)
 
 
+def shows(report, code):
+    """Tell whether the code stands in the report: not as six digits of a longer number, of which a report has thousands."""
+    return re.search(rf"(?<!\d){code}(?!\d)", report) is not None
+
+
 @pytest.fixture(autouse=True)
 def _breaks(monkeypatch):
     """Have the database go away at the first write to a device, a code or a token."""
@@ -73,7 +79,7 @@ def test_no_report_shows_the_code_of_an_app(client, alice, phone):
     code = code_of(phone)
     BROKEN.append(True)
     report = report_of(client, reverse("two-factor-authenticate"), {"otp_token": code})
-    assert code not in report
+    assert not shows(report, code)
     assert phone.key not in report
 
 
@@ -100,7 +106,7 @@ def test_no_report_shows_the_code_or_the_secret_of_a_setup(client, alice):
     code = code_of(device)
     BROKEN.append(True)
     report = report_of(client, reverse("two-factor-setup"), {"otp_token": code})
-    assert code not in report
+    assert not shows(report, code)
     assert device.key not in report
     assert secret not in report
 
@@ -111,7 +117,7 @@ def test_no_report_shows_a_code_given_in_a_session(client, alice, phone, page):
     TOTPDevice.objects.update(last_t=-1)
     code = code_of(phone)
     BROKEN.append(True)
-    assert code not in report_of(client, reverse(page), {"otp_token": code})
+    assert not shows(report_of(client, reverse(page), {"otp_token": code}), code)
 
 
 def test_no_report_shows_new_recovery_codes(client, alice, phone, monkeypatch):
