@@ -234,7 +234,10 @@ function offerIn(field, box, form) {
     // Whoever types the password fast is not to have the session of that login replaced by an answer that comes late.
     const stop = (event) => {
         isLeft = event.target !== form;
-        asking.abort();
+        // The button's own question waits for this one: the site keeps the one that reaches it last.
+        if (isLeft) {
+            asking.abort();
+        }
     };
     document.addEventListener("submit", stop, { capture: true });
     return renew;
