@@ -97,12 +97,13 @@ class TwoFactorAdapterMixin:
         """Log the user in, bound to the device that answered; nobody whose proof is missing gets past here."""
         state = challenge.passed_state(request, user)
         if state is not None:
-            self._admit(request, user, state)
+            state = self._admit(request, user, state)
         super().login(request, user)  # type: ignore[misc]
         if state is not None:
             _remember_what_was_proved(request, user, state)
 
-    def _admit(self, request: HttpRequest, user: AbstractBaseUser, state: dict[str, Any]) -> None:
+    def _admit(self, request: HttpRequest, user: AbstractBaseUser, state: dict[str, Any]) -> dict[str, Any]:
+        """Check that the login has proved what it has to as things are now, and return our stage's state of it."""
         enrolled = challenge.passed_state(request, user, challenge.ENROLLMENT_KEY) or {}
         # The device that was just added counts before the one that was answered for.
         for passed in (state, enrolled):
@@ -117,7 +118,17 @@ class TwoFactorAdapterMixin:
         if state.get("trusted") and not trust.was_let_in(request, user, state["trusted"]):
             compat.clear_login(request)
             raise ImmediateHttpResponse(end_login(request))
+        if challenge.owes_since(request, user, state):
+            return self._ask_again(request, user)
         challenge.notes(request).settled = True
+        return state
+
+    def _ask_again(self, request: HttpRequest, user: AbstractBaseUser) -> dict[str, Any]:
+        """Send a login back to our stage: while it waited at another one after ours, its user was given a second factor."""
+        response = compat.enter_again(request, challenge.notes(request).login)
+        if response is not None:
+            raise ImmediateHttpResponse(response)
+        return self._admit(request, user, challenge.passed_state(request, user) or {})
 
 
 def _remember_what_was_proved(request: HttpRequest, user: AbstractBaseUser, state: dict[str, Any]) -> None:

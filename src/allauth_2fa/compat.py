@@ -54,6 +54,7 @@ __all__ = [
     "asks_for_our_proof",
     "clear_login",
     "end_listed_sessions",
+    "enter_again",
     "entrance_context",
     "is_headless_request",
     "join_reauthentication",
@@ -183,6 +184,12 @@ def take_up_stages(login: Login) -> None:
     states = [stage.get("data", {}) for stage in stages.values() if isinstance(stage, dict)]
     for key in [key for state in states for key in state.pop("put_off", [])]:
         stages[key]["handled"] = False
+
+
+def enter_again(request: HttpRequest, login: Any) -> HttpResponse | None:
+    """Run a login that is past the last stage through our stage once more, and return what it leads to, None to go on."""
+    login.state["stages"][STAGE_KEY]["handled"] = False
+    return cast("HttpResponse | None", LoginStageController(request, login).handle())
 
 
 def clear_login(request: HttpRequest) -> None:

@@ -53,6 +53,7 @@ class TwoFactorStage(_Stage):
     def handle(self) -> tuple[HttpResponse | None, bool]:
         """Return what the login leads to (None: go on), and whether it lives on."""
         user = self.login.user
+        challenge.notes(self.request).asked = True
         if user is None or not user.is_active:
             return HttpResponseRedirect(reverse("account_login")), False
         if self.state.get("passwordless"):
@@ -61,6 +62,7 @@ class TwoFactorStage(_Stage):
         if challenge.is_due(user):
             if trust.let_pass(self.request, user, self.state):
                 return None, True
+            self.state.pop("mfa", None)
             challenge.hold(self.request, self.login, self.state)
             sending.send_first(user, self.state)
             return HttpResponseRedirect(get_adapter().get_2fa_authenticate_url(self.request)), True

@@ -90,6 +90,7 @@ RELIED_ON = {
     "allauth.account.stages.LoginStage.exit": "self",
     "allauth.account.stages.LoginStage.handle": "self",
     "allauth.account.stages.LoginStageController.get_stages": "self",
+    "allauth.account.stages.LoginStageController.handle": "self",
     "allauth.account.stages.LoginStageController.set_handled": "self stage_key",
     "allauth.usersessions.adapter.DefaultUserSessionsAdapter.end_sessions": "self sessions",
     "allauth.usersessions.models.UserSession.session_key": "value",

@@ -51,6 +51,8 @@ class Notes:
 
     login: compat.Login | None = None
     """The login that is running through the stages."""
+    asked: bool = False
+    """Our stage has found out in this request whether that login needs a second factor."""
     settled: bool = False
     """The stages have let that login pass; the guard need not look at it again. One look uses it up."""
     foreign_user: AbstractBaseUser | None = None
@@ -225,6 +227,19 @@ def passed_state(request: HttpRequest, user: AbstractBaseUser, key: str = compat
         return None
     stage = login.state.get("stages", {}).get(key, {})
     return stage.get("data", {}) if stage.get("handled") else None
+
+
+def owes_since(request: HttpRequest, user: AbstractBaseUser, state: dict[str, Any]) -> bool:
+    """Return whether a login that our stage let pass in an earlier request needs a second factor by now.
+
+    Args:
+        request: in which the login comes out of the last stage.
+        user: whose login it is, with the device that it has answered by, if any.
+        state: our stage's state of it.
+    """
+    if notes(request).asked or is_bound(user) or state.get("trusted"):
+        return False
+    return is_due(user) or (not state.get("mfa") and compat.mfa_enabled_for(user))
 
 
 def proving_device(request: HttpRequest, state: dict[str, Any], user: AbstractBaseUser) -> Device | None:

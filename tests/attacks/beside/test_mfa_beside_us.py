@@ -211,3 +211,41 @@ def test_a_user_without_a_password_is_asked_by_either(client, alice, phone):
     alice.save()
     login_verified(client, alice, phone)
     assert client.get(reverse("mfa_activate_totp"))["Location"].startswith(reverse("two-factor-reauthenticate"))
+
+
+# A stage that comes after ours
+
+
+@pytest.fixture
+def _later(settings):
+    settings.ACCOUNT_ADAPTER = "tests.attacks.adapters.LaterStageAdapter"
+
+
+@pytest.mark.usefixtures("_later")
+def test_an_authenticator_that_came_while_the_login_waited_elsewhere_is_asked_for(client, alice):
+    give_password(client, alice)
+    activate(alice)
+    assert client.post("/later/")["Location"] == reverse("mfa_authenticate")
+    assert who(client) == NOBODY
+    give_mfa_answer(client, mfa_code())
+    assert who(client)["user"] == "alice"
+
+
+@pytest.mark.usefixtures("_later")
+def test_our_device_that_came_after_the_others_answer_is_asked_for_too(client, alice, authenticator):
+    give_password(client, alice)
+    give_mfa_answer(client, mfa_code())
+    ours = TOTPDevice.objects.create(user=alice)
+    assert client.post("/later/")["Location"].startswith(reverse("two-factor-authenticate"))
+    assert who(client) == NOBODY
+    assert not is_logged_in(client)
+    give_answer(client, code_of(ours))
+    assert who(client)["user"] == "alice"
+
+
+@pytest.mark.usefixtures("_later")
+def test_the_others_answer_is_not_asked_for_twice(client, alice, authenticator):
+    give_password(client, alice)
+    give_mfa_answer(client, mfa_code())
+    client.post("/later/")
+    assert who(client)["user"] == "alice"
