@@ -82,9 +82,11 @@ class TwoFactorAdapterMixin:
         The password alone is none then: what it opens is what a stolen session with a known password must not open.
         """
         methods: list[dict[str, Any]] = proof.without_our_factors(super().get_reauthentication_methods, user)  # type: ignore[misc]
-        primary = [factor for factor in registry.held(user) if factor.primary] if user.is_authenticated else []
-        if not primary:
+        if not user.is_authenticated:
             return methods
+        primary = [factor for factor in registry.held(user) if factor.primary]
+        if not primary:
+            return proof.without_password(methods) if compat.mfa_enabled_for(user) else methods
         devices = get_text_list([*dict.fromkeys(str(factor.label) for factor in primary)], _("or"))
         ours = {
             "id": "two_factor_reauthenticate",

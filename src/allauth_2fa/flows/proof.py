@@ -47,9 +47,10 @@ def _of_late(request: HttpRequest, user: AbstractBaseUser, seconds: int) -> list
 def is_recent(theirs: Callable[[HttpRequest], bool], request: HttpRequest) -> bool:
     """Tell allauth whether the user of the request has reauthenticated of late. Its own verdict is narrowed, never widened.
 
-    Whoever has a factor has to have answered by one within ``ACCOUNT_REAUTHENTICATION_TIMEOUT`` seconds, when asked in
-    the middle of the session: as with allauth's own ways, the login itself does not count, and the password alone does
-    not either. allauth lets everybody pass of whom it knows no way to reauthenticate.
+    Whoever has a factor, ours or one of ``allauth.mfa``'s, has to have answered by one within
+    ``ACCOUNT_REAUTHENTICATION_TIMEOUT`` seconds, when asked in the middle of the session: as with allauth's own ways, the
+    login itself does not count, and the password alone does not either. allauth lets everybody pass of whom it knows no
+    way to reauthenticate.
 
     Args:
         theirs: gives allauth's own verdict.
@@ -58,7 +59,7 @@ def is_recent(theirs: Callable[[HttpRequest], bool], request: HttpRequest) -> bo
     if not without_our_factors(theirs, request):
         return False
     user: Any = request.user
-    if not (challenge.is_verified_by_factor(user) or registry.has_primary(user)):
+    if not (challenge.is_verified_by_factor(user) or registry.has_primary(user) or compat.mfa_enabled_for(user)):
         return True
     entries = _of_late(request, user, compat.reauthentication_timeout())
     return any(entry.get("method") == "mfa" and bool(entry.get("reauthenticated")) for entry in entries)
@@ -72,9 +73,11 @@ def flows_of(theirs: Callable[[Any], Described], user: AbstractBaseUser | Anonym
         user: who is asked for.
     """
     flows = theirs(user)
-    kinds = registry.kinds(user) if user.is_authenticated and not _ours_aside.get() else []
-    if not kinds:
+    if _ours_aside.get() or not user.is_authenticated:
         return flows
+    kinds = registry.kinds(user)
+    if not kinds:
+        return without_password(flows) if compat.mfa_enabled_for(user) else flows
     known = [kind for flow in flows if flow["id"] == compat.REAUTHENTICATION_PAGE for kind in flow["types"]]
     ours = {"id": compat.REAUTHENTICATION_PAGE, "types": list(dict.fromkeys([*known, *kinds]))}
     return [*(flow for flow in without_password(flows) if flow["id"] != ours["id"]), ours]

@@ -198,12 +198,12 @@ def test_who_has_both_is_offered_both_and_not_the_password(client, alice, phone,
     assert client.get(reverse("mfa_view_recovery_codes")).status_code == 200
 
 
-def test_who_has_theirs_alone_is_offered_theirs_and_the_password(client, alice, authenticator):
+def test_who_has_theirs_alone_is_offered_theirs_alone(client, alice, authenticator):
     methods = get_adapter().get_reauthentication_methods(alice)
-    assert [method["url"] for method in methods] == [reverse("account_reauthenticate"), reverse("mfa_reauthenticate")]
+    assert [method["url"] for method in methods] == [reverse("mfa_reauthenticate")]
     give_password(client, alice)
     give_mfa_answer(client, mfa_code())
-    assert client.get(reverse("two-factor-reauthenticate"))["Location"] == reverse("account_reauthenticate")
+    assert client.get(reverse("two-factor-reauthenticate"))["Location"] == reverse("mfa_reauthenticate")
 
 
 def test_a_user_without_a_password_is_asked_by_either(client, alice, phone):
