@@ -38,7 +38,7 @@ class AllauthTwoFactorConfig(AppConfig):
         user_logged_in.connect(self.on_login, dispatch_uid="allauth_2fa.guard")
         compat.on_mfa_authenticator_added(self.on_mfa_added)
         compat.answer_headless(registry.kinds)
-        compat.join_reauthentication(proof.is_recent, proof.flows_of)
+        compat.join_reauthentication(proof.is_recent, proof.flows_of, proof.keep, proof.resume)
 
     @staticmethod
     def on_login(request: Any, user: Any, **_facts: Any) -> None:

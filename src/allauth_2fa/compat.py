@@ -47,6 +47,7 @@ __all__ = [
     "REAUTHENTICATION_PAGE",
     "RECORD_KEYS",
     "STAGE_KEY",
+    "SUSPENDED_KEY",
     "BaseReauthenticateView",
     "Login",
     "LoginStage",
@@ -101,6 +102,9 @@ RECORD_KEYS = (
     _login_flow._AUTHENTICATION_METHODS_USER_SESSION_KEY,  # noqa: SLF001 - it belongs to the other one
 )
 """Where the session holds what the user has proved in it."""
+
+SUSPENDED_KEY = reauthentication.STATE_SESSION_KEY
+"""Where the session holds what waits for a reauthentication: a POST, or an account elsewhere that is being connected."""
 
 SEND_RATES = {"allauth_2fa_send": "1/30s/key", "allauth_2fa_add": "1/30s/key,20/d/key"}
 """Our rate limits among allauth's: by device, and by the user who adds one. Without a limit by the day, whoever has an
@@ -227,11 +231,7 @@ def entrance_context(request: HttpRequest) -> dict[str, Any]:
 
 
 def suspend(request: HttpRequest, redirect_to: str) -> HttpResponse:
-    """Keep a POST for after the reauthentication, and lead to the page that asks for it.
-
-    allauth would leave an older POST to the same page in its place, and do that one after a mere look at the page.
-    """
-    request.session.pop(reauthentication.STATE_SESSION_KEY, None)
+    """Keep a POST for after the reauthentication, and lead to the page that asks for it."""
     response = reauthentication.suspend_request(request, redirect_to)
     if request.method == "POST" and request.GET:
         # allauth looks for the POST by its path alone. The query is kept with it.
@@ -252,16 +252,30 @@ def reauthentication_timeout() -> int:
     return account_settings.REAUTHENTICATION_TIMEOUT
 
 
-def join_reauthentication(is_recent: Callable[..., bool], flows_of: Callable[..., list[dict[str, Any]]]) -> None:
-    """Let allauth's reauthentication ask these two, each given allauth's own function in front. A second call does nothing.
+def join_reauthentication(
+    is_recent: Callable[..., bool],
+    flows_of: Callable[..., list[dict[str, Any]]],
+    keep: Callable[..., HttpResponse],
+    resume: Callable[..., HttpResponse | None],
+) -> None:
+    """Let allauth's reauthentication ask these, each given allauth's own function in front. A second call does nothing.
 
-    allauth lets everybody pass of whom it knows no way to reauthenticate, and there is no hook. A release that has renamed
-    either function stops the start of the site.
+    allauth lets everybody pass of whom it knows no way to reauthenticate, does what waited whoever left it there, and has
+    no hook. A release that has renamed one of the functions stops the start of the site.
+
+    Args:
+        is_recent: whether the user of a request has reauthenticated of late.
+        flows_of: by which flows a user can.
+        keep: keeps what has to wait for that.
+        resume: goes on with it.
     """
     if isinstance(reauthentication.did_recently_reauthenticate, partial):
         return
     reauthentication.did_recently_reauthenticate = partial(is_recent, reauthentication.did_recently_reauthenticate)
     reauthentication.get_reauthentication_flows = partial(flows_of, reauthentication.get_reauthentication_flows)
+    reauthentication.suspend_request = partial(keep, reauthentication.suspend_request)
+    reauthentication.stash_and_reauthenticate = partial(keep, reauthentication.stash_and_reauthenticate)
+    reauthentication.resume_request = partial(resume, reauthentication.resume_request)
 
 
 def asks_for_our_proof() -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import sys
+from functools import partial
 from importlib import import_module
 from types import ModuleType
 
@@ -31,6 +32,9 @@ def describe(path: str) -> str:
         found = find(path)
     except (AttributeError, ImportError, RuntimeError) as error:
         return f"missing: {error!r}"
+    if isinstance(found, partial):
+        # Ours stands in front. What it was given is allauth's own.
+        found = found.args[0]
     if inspect.isclass(found):
         return "class"
     if isinstance(found, ModuleType):

@@ -39,6 +39,8 @@ COMPAT = {
     "allauth.account.internal.flows.reauthentication.did_recently_reauthenticate": "request",
     "allauth.account.internal.flows.reauthentication.get_reauthentication_flows": "user",
     "allauth.account.internal.flows.reauthentication.is_reauthentication_required": "request app",
+    "allauth.account.internal.flows.reauthentication.resume_request": "request",
+    "allauth.account.internal.flows.reauthentication.stash_and_reauthenticate": "request state callback",
     "allauth.account.internal.flows.reauthentication.suspend_request": "request redirect_to",
     "allauth.account.internal.stagekit.LOGIN_SESSION_KEY": "value",
     "allauth.account.internal.stagekit.clear_login": "request",
@@ -140,7 +142,10 @@ def test_it_is_there_and_takes_what_it_took(described, path, expected):
 
 
 # What compat.py puts others in the place of, for whoever looks there when it is called.
-REPLACED = {"did_recently_reauthenticate", "get_reauthentication_flows"}
+REPLACED = {
+    *("did_recently_reauthenticate", "get_reauthentication_flows"),
+    *("suspend_request", "stash_and_reauthenticate", "resume_request"),
+}
 
 
 def test_each_part_of_allauth_asks_for_what_we_have_replaced_when_it_needs_it():
@@ -178,7 +183,7 @@ def test_whatever_asks_whether_a_reauthentication_is_recent_asks_us(rf, settings
 
 def test_allauths_reauthentication_is_joined_once():
     joined = [getattr(compat.reauthentication, name) for name in sorted(REPLACED)]
-    compat.join_reauthentication(proof.is_recent, proof.flows_of)
+    compat.join_reauthentication(proof.is_recent, proof.flows_of, proof.keep, proof.resume)
     assert [getattr(compat.reauthentication, name) for name in sorted(REPLACED)] == joined
 
 

@@ -209,7 +209,8 @@ def _clear_for(request: HttpRequest, user: AbstractBaseUser) -> None:
         request.session.update(kept)
     if challenge.PENDING_SESSION_KEY in request.session:
         challenge.cancel(request)
-    for key in OWN_KEYS:
+    # What waits for a reauthentication was left there by whoever was here before.
+    for key in (*OWN_KEYS, compat.SUSPENDED_KEY):
         request.session.pop(key, None)
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from django.contrib.auth.base_user import AbstractBaseUser
     from django.contrib.auth.models import AnonymousUser
-    from django.http import HttpRequest
+    from django.http import HttpRequest, HttpResponse
 
     Described = list[dict[str, Any]]
     """allauth's ways to reauthenticate: methods of its adapter, or flows of its headless API. Each has an ``id``."""
@@ -39,6 +39,51 @@ def _of_late(request: HttpRequest, user: AbstractBaseUser, seconds: int) -> list
     """Return what this user has proved in this session within so many seconds."""
     now = time.time()
     return [entry for entry in compat.records(request, user) if 0 <= now - entry.get("at", 0) < seconds]
+
+
+# What waits for a proof
+
+
+def keep(theirs: Callable[..., HttpResponse], request: HttpRequest, *what: Any, **named: Any) -> HttpResponse:
+    """Let allauth keep what has to wait for a reauthentication, in the place of what waited before, and note whose it is.
+
+    So a look at a page ends what somebody has left there. Nothing is kept for a visitor who is not logged in: nobody knows
+    who comes next.
+
+    Args:
+        theirs: keeps it, and leads to where the user can reauthenticate.
+        request: in which something has to wait.
+        what: whatever ``theirs`` takes beside the request.
+        named: the same, by name.
+    """
+    request.session.pop(compat.SUSPENDED_KEY, None)
+    response = theirs(request, *what, **named)
+    kept = request.session.pop(compat.SUSPENDED_KEY, None)
+    if kept is not None and request.user.is_authenticated:
+        request.session[compat.SUSPENDED_KEY] = {**kept, "user": str(request.user.pk), "at": time.time()}
+    return response
+
+
+def resume(theirs: Callable[[HttpRequest], HttpResponse | None], request: HttpRequest) -> HttpResponse | None:
+    """Let allauth go on with what waited for the reauthentication, and forget what its user has not left there of late.
+
+    It waits as long as a half-finished login does: ``ACCOUNT_LOGIN_TIMEOUT`` seconds.
+
+    Args:
+        theirs: goes on with it, and returns what it leads to, None for where the page leads by itself.
+        request: whose user has just reauthenticated.
+    """
+    if not _is_of_late(request.session.get(compat.SUSPENDED_KEY), request.user):
+        request.session.pop(compat.SUSPENDED_KEY, None)
+    return theirs(request)
+
+
+def _is_of_late(kept: Any, user: AbstractBaseUser | AnonymousUser) -> bool:
+    """Return whether the user has left it there not too long ago. A session may hold anything."""
+    if not isinstance(kept, dict) or kept.get("user") != str(user.pk):
+        return False
+    at = kept.get("at")
+    return isinstance(at, (int, float)) and 0 <= time.time() - at < compat.login_timeout()
 
 
 # What allauth asks
