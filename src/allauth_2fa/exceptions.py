@@ -209,6 +209,14 @@ class AddressRefused(Refused):
     sentence = _("That e-mail address is not confirmed on your account. Confirm it there, or use another way.")
 
 
+class NoAddress(AddressRefused):
+    """The device has no e-mail address of its own. It does not follow that of its user."""
+
+    sentence = _(
+        "No e-mail address is set for that device, so no code can be sent to it. Use another way, or ask the people who run the site."
+    )
+
+
 class NumberRefused(Refused):
     """What was typed is no phone number that can be called from anywhere."""
 

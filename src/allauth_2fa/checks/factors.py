@@ -9,11 +9,17 @@ from django.apps import apps
 from django.conf import settings
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError, router
+from django.db.models import Q
 
 from allauth_2fa import app_settings, encryption
 from allauth_2fa.factors import registry
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from allauth_2fa.factors.base import Factor
+
     from .wiring import Messages
 
 APPS = {
@@ -58,6 +64,29 @@ def check_sent_codes(**_kwargs: Any) -> Messages:
         hint = "Whoever reads the log can sign in. Take OTP_TWILIO_NO_DELIVERY out of the settings of a site that people use."
         messages.append(checks.Warning("Codes are written to the log instead of being sent.", hint=hint, id="allauth_2fa.W022"))
     return messages
+
+
+@checks.register(checks.Tags.database)
+def check_addresses(databases: Collection[str] | None = None, **_kwargs: Any) -> Messages:
+    """W032: devices for codes by e-mail have no address. It asks the database, and so only where that may be asked."""
+    if not databases or check_factors():
+        return []
+    count = sum(_count_blank(factor, databases) for factor in registry.primaries() if factor.address_field)
+    if not count:
+        return []
+    hint = "Give each the address that its codes go to, in the admin or a shell, or remove it. Its user cannot answer by it."
+    return [checks.Warning(f"{count} devices for codes by e-mail have no address.", hint=hint, id="allauth_2fa.W032")]
+
+
+def _count_blank(factor: Factor, databases: Collection[str]) -> int:
+    """Return how many confirmed devices of the factor have no address, none while their table has not been made."""
+    using, name = router.db_for_read(factor.model), factor.address_field
+    if using not in databases:
+        return 0
+    try:
+        return factor.model.objects.using(using).filter(Q(**{name: None}) | Q(**{name: ""}), confirmed=True).count()
+    except DatabaseError:
+        return 0
 
 
 def _is_named(factor_id: str) -> bool:

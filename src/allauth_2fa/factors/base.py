@@ -78,6 +78,9 @@ class Factor(ABC):
     """What a user fills in to add a device, before there can be a code: a number, say."""
     scanned: bool = False
     """Whether a device is added by scanning its secret."""
+    address_field: str = ""
+    """The model's field of an e-mail address that has to be one of the user's with allauth, empty where devices have none. A
+    device goes, or moves, with its address (:mod:`allauth_2fa.flows.addresses`)."""
 
     @property
     @abstractmethod

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from allauth.account.adapter import get_adapter
 from allauth.account.models import EmailAddress
-from allauth.account.utils import user_email
 from allauth.core import context as current
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
@@ -21,7 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 from django_otp.plugins.otp_email.models import EmailDevice
 
-from allauth_2fa.exceptions import AddressRefused, TooSoon
+from allauth_2fa.exceptions import AddressRefused, NoAddress, TooSoon
 
 from .base import Ask
 from .sent import SentCodeFactor
@@ -49,6 +48,7 @@ class EmailFactor(SentCodeFactor):
     icon = "mail"
     rank = 70
     opt_in = True
+    address_field = "email"
     intro = _("A code is mailed to you each time you sign in.")
     asks = (
         Ask(
@@ -136,15 +136,22 @@ def address_of(device: Device) -> str:
     The mail is never sent to what the device's own row says. Letters that look alike, or are taken for each other by some
     database, may make that another mailbox.
 
+    Nor does a device without an address of its own follow that of its user, as django-otp has it: whoever could move that would
+    get the codes.
+
     Raises:
+        NoAddress: the device has none.
         AddressRefused: the user has no such address any more, or it is not verified.
     """
-    return _found(_wanted(device), _verified(device.user_id))
+    wanted = _wanted(device)
+    if not wanted:
+        raise NoAddress
+    return _found(wanted, _verified(device.user_id))
 
 
 def _wanted(device: Any) -> str:
-    """Return what the device's row says; nothing means the user's own address, as django-otp has it."""
-    return device.email or user_email(device.user) or ""
+    """Return where the device's row says that its codes go, empty if it says nothing."""
+    return device.email or ""
 
 
 def _verified(user_id: object) -> list[str]:

@@ -238,11 +238,6 @@ def test_an_address_is_offered_once(verified, alice, address, mailbox):
     assert EmailDevice.objects.count() == 1
 
 
-def test_the_users_own_address_counts_as_taken_where_a_device_names_none(alice, address):
-    EmailDevice.objects.create(user=alice, name="Mail")
-    assert registry.by_id("email").choices(alice, "email") == []
-
-
 @pytest.mark.parametrize("whose", ["bob's", "unverified", "nobody's", "header", "empty"])
 def test_a_code_is_asked_for_to_no_other_address_by_a_forged_form(verified, alice, bob, address, whose):
     EmailAddress.objects.create(user=bob, email="bob@example.com", verified=True)
@@ -320,16 +315,6 @@ def test_an_address_that_was_taken_away_during_the_setup_confirms_nothing(verifi
     another_address.delete()
     assert message_of(verified.post(ADD, {"otp_token": code_in(mail.outbox[0])})) == AddressRefused().message
     assert not EmailDevice.objects.filter(confirmed=True).exists()
-
-
-def test_a_device_without_an_address_means_the_users_own(client, alice, address):
-    device = EmailDevice.objects.create(user=alice, name="Mail")
-    assert registry.by_id("email").detail(device) == "a•••@example.com"
-    give_password(client, alice)
-    assert mail.outbox[0].to == [address.email]
-    type(alice).objects.update(email="eve@example.com")
-    let_pass(61)
-    assert client.post(CHALLENGE, {"action": "send"}).context["notice"] == AddressRefused().message
 
 
 @pytest.mark.usefixtures("_by_mail")
