@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from allauth.account.adapter import DefaultAccountAdapter
-from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.core import context as current
+from allauth.core.exceptions import ImmediateHttpResponse, ReauthenticationRequired
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpResponseRedirect
 from django.urls import reverse
 from django.utils.text import get_text_list
@@ -14,10 +16,11 @@ from django.utils.translation import gettext as _
 
 from . import compat
 from .factors import registry
-from .flows import challenge, demand, entry, guard, lockout, policy, proof, trust
+from .flows import addresses, challenge, demand, entry, guard, lockout, policy, proof, trust
 from .utils import get_next_query_string
 
 if TYPE_CHECKING:
+    from allauth.account.models import EmailAddress
     from django.contrib.auth.base_user import AbstractBaseUser
     from django.contrib.auth.models import AnonymousUser
     from django.http import HttpRequest
@@ -28,6 +31,12 @@ ENROLLMENT_STAGE = "allauth_2fa.stages.EnrollmentStage"
 
 LATER_STAGES = ("allauth.mfa.stages.TrustStage", "allauth.mfa.webauthn.stages.PasskeySignupStage")
 """Stages of ``allauth.mfa`` that must find the second factor answered."""
+
+ADDRESSES = "allauth.account"
+"""For what allauth asks for a proof before it changes an e-mail address."""
+
+NOT_DELETED = "account/messages/cannot_delete_primary_email.txt"
+"""What allauth says of an address that cannot be removed."""
 
 
 class TwoFactorAdapterMixin:
@@ -94,6 +103,48 @@ class TwoFactorAdapterMixin:
             "url": reverse("two-factor-reauthenticate"),
         }
         return [ours, *proof.without_password(methods)]
+
+    def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
+        """Return whether allauth has to ask for a proof first: always of a user to one of whose addresses codes go.
+
+        To add, remove or change an address is to change a factor then.
+        """
+        required: bool = super().is_reauthentication_required(app=app, **kwargs)  # type: ignore[misc]
+        user = current.request.user if current.request else None
+        return required or (app == ADDRESSES and user is not None and user.is_authenticated and bool(addresses.at(user)))
+
+    def can_delete_email(self, email_address: EmailAddress) -> bool:
+        """Return whether the address can go: as allauth says, and not one to which the codes of the last second factor go."""
+        can: bool = super().can_delete_email(email_address)  # type: ignore[misc]
+        return can and (not email_address.pk or addresses.may_lose(email_address.user, email_address.email))
+
+    def add_message(
+        self,
+        request: HttpRequest,
+        level: int,
+        message_template: str | None = None,
+        message_context: dict[str, Any] | None = None,
+        *texts: Any,
+        **named: Any,
+    ) -> None:
+        """Add a message. Why an address cannot be removed is said in other words where codes go to it."""
+        if message_template == NOT_DELETED and not addresses.may_lose(request.user, (message_context or {})["email"]):  # type: ignore[arg-type]
+            message_template = "allauth_2fa/messages/address_needed.txt"
+        super().add_message(request, level, message_template, message_context, *texts, **named)  # type: ignore[misc]
+
+    def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
+        """Confirm the address. Devices whose address it takes the place of move to it, after a proof."""
+        found = addresses.left_behind(email_address)
+        if not found:
+            return super().confirm_email(request, email_address)  # type: ignore[misc]
+        if not addresses.may_move(request, email_address.user):
+            raise ReauthenticationRequired
+        with transaction.atomic():
+            addresses.move(found, email_address.user, email_address.email)
+            confirmed: bool = super().confirm_email(request, email_address)  # type: ignore[misc]
+            if not confirmed:
+                transaction.set_rollback(True)
+        return confirmed
 
     def login(self, request: HttpRequest, user: AbstractBaseUser) -> None:
         """Log the user in, bound to the device that answered; nobody whose proof is missing gets past here."""

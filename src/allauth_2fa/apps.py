@@ -31,10 +31,11 @@ class AllauthTwoFactorConfig(AppConfig):
         # What follows imports models, which exist only now.
         from . import checks, columns, compat  # noqa: F401, PLC0415
         from .factors import registry  # noqa: PLC0415
-        from .flows import proof, removals  # noqa: PLC0415
+        from .flows import addresses, proof, removals  # noqa: PLC0415
 
         columns.connect()
         removals.connect()
+        addresses.connect()
         user_logged_in.connect(self.on_login, dispatch_uid="allauth_2fa.guard")
         compat.on_mfa_authenticator_added(self.on_mfa_added)
         compat.answer_headless(registry.kinds)

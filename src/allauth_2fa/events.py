@@ -50,6 +50,8 @@ EVENTS: Mapping[str, Event] = {
         Event("device_added", _("A device was added"), frozenset({"factor"})),
         Event("device_renamed", _("A device was renamed"), frozenset({"factor", "was"})),
         Event("device_removed", _("A device was removed"), frozenset({"factor"})),
+        Event("device_moved", _("The address of a device was changed"), frozenset({"factor"})),
+        Event("device_unreachable", _("Codes cannot be sent to a device any more"), frozenset({"factor"}), logging.WARNING),
         Event("two_factor_off", _("Two-factor authentication was turned off"), level=logging.WARNING),
         Event("recovery_codes_made", _("New recovery codes were made"), frozenset({"number"})),
         Event("recovery_code_used", _("A recovery code was used"), frozenset({"left"}), logging.WARNING),

@@ -44,6 +44,7 @@ CHANGED = _("sign in, look at what protects your account, remove what is not you
 KNOWS_PASSWORD = _("choose a new password now, for somebody knows the one that you have.")
 KNOWS_BOTH = _("choose a new password now, then make new recovery codes: somebody has the old ones, or some of them.")
 COPIED = _("sign in, remove that passkey, and add a new one: it may have been copied.")
+UNREACHABLE = _("sign in by a recovery code and add another device, or write to the people who run the site: its address is gone.")
 ASK_SITE = _("sign in, look at what protects your account, and write to the people who run the site.")
 
 
@@ -69,6 +70,8 @@ NOTICES: Mapping[str, Notice] = {
         Notice("device_added", CHANGED),
         Notice("device_renamed", CHANGED),
         Notice("device_removed", CHANGED),
+        Notice("device_moved", CHANGED),
+        Notice("device_unreachable", UNREACHABLE, even_so=True),
         Notice("two_factor_off", CHANGED),
         Notice("recovery_codes_made", CHANGED),
         Notice("recovery_code_used", KNOWS_BOTH, PASSWORD_RESET),

@@ -79,7 +79,11 @@ BY_NAME = {
 
 # The methods and hooks of allauth's classes that ours override, call or rely on.
 RELIED_ON = {
+    "allauth.account.adapter.DefaultAccountAdapter.add_message": ("self request level message_template message_context extra_tags message"),
+    "allauth.account.adapter.DefaultAccountAdapter.can_delete_email": "self email_address",
+    "allauth.account.adapter.DefaultAccountAdapter.confirm_email": "self request email_address",
     "allauth.account.adapter.DefaultAccountAdapter.get_login_stages": "self",
+    "allauth.account.adapter.DefaultAccountAdapter.is_reauthentication_required": "self app kwargs",
     "allauth.account.adapter.DefaultAccountAdapter.get_reauthentication_methods": "self user",
     "allauth.account.adapter.DefaultAccountAdapter.get_client_ip": "self request",
     "allauth.account.adapter.DefaultAccountAdapter.get_http_user_agent": "self request",
