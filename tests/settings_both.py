@@ -12,7 +12,7 @@ if "usersessions" in NEIGHBOURS:
     MIDDLEWARE = [*MIDDLEWARE, "allauth.usersessions.middleware.UserSessionsMiddleware"]
     USERSESSIONS_TRACK_ACTIVITY = True
 MIDDLEWARE = [*MIDDLEWARE, "tests.attacks.beside.middleware.look_early"]
-MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
 
 if "TEST" in DATABASES["default"]:
     # The suite that starts these tests is using its own.

@@ -14,6 +14,7 @@ from django.test import Client
 from django.urls import reverse
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from allauth_2fa.flows.guard import MFA_SESSION_KEY
 from tests.attacks.beside.test_mfa_beside_us import activate, give_mfa_answer, mfa_code
 from tests.attacks.test_doors import who
 from tests.attacks.urls import DONE
@@ -149,6 +150,23 @@ def test_the_password_is_offered_to_nobody_who_has_a_factor(stolen, alice):
     assert ids in ({"mfa_reauthenticate"}, {"mfa_reauthenticate", "two_factor_reauthenticate"})
     page = stolen.get(reverse(PASSWORD_PAGE))
     assert page["Location"] in {reverse(MFA_PAGE), reverse(OURS)}
+
+
+def test_who_has_a_security_key_there_alone_is_led_to_it_and_adds_nothing_by_the_password(client, alice, clock, settings):
+    settings.ALLAUTH_2FA_REQUIRED = "nobody"
+    give_password(client, alice)
+    Authenticator.objects.create(user=alice, type=Authenticator.Type.WEBAUTHN, data={"name": "Key", "credential": {}})
+    session = client.session
+    session[MFA_SESSION_KEY] = str(alice.pk)
+    session.save()
+    clock.shift(200)
+    assert who(client)["user"] == "alice"
+    client.post(reverse(PASSWORD_PAGE), {"password": PASSWORD})
+    key_page = reverse("mfa_reauthenticate_webauthn")
+    assert client.get(reverse("mfa_activate_totp"))["Location"].startswith(key_page)
+    asked = client.get(reverse("two-factor-setup"))
+    assert client.get(asked["Location"])["Location"] == f"{key_page}?next={reverse('two-factor-setup').replace('/', '%2F')}"
+    assert not TOTPDevice.objects.exists()
 
 
 def test_who_gave_the_others_factor_up_is_asked_for_the_password_again(client, alice, authenticator, settings):
