@@ -250,6 +250,13 @@ def test_whose_codes_go_nowhere_confirms_an_address_as_ever(bob, settings):
     assert addresses() == {"new@example.com"}
 
 
+def test_a_further_address_that_takes_no_others_place_moves_nothing(alice, mailbox):
+    EmailAddress.objects.create(user=alice, email="new@example.com")
+    Client().post(link_to("new@example.com"))
+    assert EmailAddress.objects.get(email="new@example.com").verified
+    assert where_codes_go() == "alice@example.com"
+
+
 # An address goes in another way
 
 
