@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 
 import pytest
 from allauth.account.views import LoginView as AllauthLoginView
@@ -206,7 +207,20 @@ def test_the_names_of_what_is_installed_here_are_still_theirs():
     for name in installed:
         module, _dot, view = name.rpartition(".")
         spec = importlib.util.find_spec(module)
-        assert f"class {view}(" in spec.loader.get_source(module)
+        assert re.search(rf"^(class|def) {view}\(", spec.loader.get_source(module), re.MULTILINE), name
+
+
+def test_the_real_views_of_what_is_installed_here_are_known():
+    found = doors(
+        path("loginas/", include("loginas.urls")),
+        path("hijack/", include("hijack.urls")),
+    )
+    assert found == [
+        ("loginas/login/user/<str:user_id>/", "loginas.views.user_login", Kind.SESSION),
+        ("loginas/logout/", "loginas.views.user_logout", Kind.SESSION),
+        ("hijack/acquire/", "hijack.views.AcquireUserView", Kind.SESSION),
+        ("hijack/release/", "hijack.views.ReleaseUserView", Kind.SESSION),
+    ]
 
 
 # What the checks say
