@@ -57,7 +57,14 @@ class TwoFactorAdapterMixin:
         return reverse("two-factor-authenticate") + (get_next_query_string(request) or "")
 
     def is_two_factor_exempt(self, request: HttpRequest, user: AbstractBaseUser) -> bool:
-        """Tell whether the guard lets this session pass unproved. Override it for impersonation by support, say."""
+        """Return whether the guard lets this session pass unproved, as it does where somebody else uses the account."""
+        return self.is_impersonated(request)
+
+    def is_impersonated(self, request: HttpRequest) -> bool:
+        """Return whether somebody else uses the user's account in this request. Override it where support may do that.
+
+        The guard asks nobody for the user's second factor then, and the pages about the user's devices are closed.
+        """
         return False
 
     def may_trust_browser(self, user: AbstractBaseUser) -> bool:

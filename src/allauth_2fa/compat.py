@@ -58,6 +58,7 @@ __all__ = [
     "enter_again",
     "entrance_context",
     "is_headless_request",
+    "is_headless_url",
     "join_reauthentication",
     "login_stage_required",
     "login_timeout",
@@ -109,6 +110,12 @@ SUSPENDED_KEY = reauthentication.STATE_SESSION_KEY
 SEND_RATES = {"allauth_2fa_send": "1/30s/key", "allauth_2fa_add": "1/30s/key,20/d/key"}
 """Our rate limits among allauth's: by device, and by the user who adds one. Without a limit by the day, whoever has an
 account could have messages sent to numbers that cost the site money; twenty are twice as many devices as a user may hold."""
+
+
+def is_headless_url(request: HttpRequest) -> bool:
+    """Return whether the path is one of allauth's headless API, which marks its requests only in the view."""
+    match = request.resolver_match
+    return match is not None and "headless" in match.app_names
 
 
 def may_send_again(key: str, action: str = "allauth_2fa_send") -> bool | None:

@@ -7,8 +7,20 @@ from typing import TYPE_CHECKING, Any, cast
 from django.conf import settings
 
 if TYPE_CHECKING:
-    from django.http import HttpResponse
+    from django.http import HttpRequest, HttpResponse
     from django.http.response import HttpResponseBase
+
+
+PENDING_COOKIE = "allauth_2fa_pending"
+"""Tells, without a look at the session, that there may be a half-finished login in it. It proves and opens nothing."""
+
+MARK = "1"
+"""What that cookie holds. Some clients, Django's for tests among them, go on sending a cookie that was taken away, emptied."""
+
+
+def is_marked(request: HttpRequest) -> bool:
+    """Return whether the browser says that there may be a half-finished login in its session."""
+    return request.COOKIES.get(PENDING_COOKIE) == MARK
 
 
 def put(response: HttpResponseBase, name: str, value: str, age: int, samesite: Any = None) -> None:

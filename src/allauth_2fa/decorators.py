@@ -15,7 +15,7 @@ from django.utils.cache import add_never_cache_headers
 
 from . import compat
 from .flows import stepup
-from .middleware import is_page
+from .refusals import is_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.conf import settings
 from django.contrib import messages
+from django.http import HttpResponseForbidden
 from django.shortcuts import redirect
 from django.urls import Resolver404, resolve
 from django.utils.cache import add_never_cache_headers
@@ -16,34 +17,15 @@ from django.utils.functional import SimpleLazyObject, empty
 from django.utils.translation import get_language, get_language_from_path, gettext_lazy, override
 
 from . import app_settings, compat, cookies, refusals
+from .cookies import MARK, PENDING_COOKIE
 from .flows import browsers, challenge, entry, guard, policy, stepup
+from .refusals import is_page
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from django.http import HttpRequest
     from django.http.response import HttpResponseBase
-
-PENDING_COOKIE = "allauth_2fa_pending"
-"""Tells, without a look at the session, that there may be a half-finished login in it. It proves and opens nothing."""
-
-
-def is_page(request: HttpRequest) -> bool:
-    """Tell whether a person is loading a page, as far as the headers say.
-
-    Browsers say it in ``Sec-Fetch-Dest`` (W3C Fetch Metadata). Without it, whatever is not obviously a part of a page,
-    a prefetch or a script's request counts as one.
-    """
-    headers = request.headers
-    if "prefetch" in headers.get("Sec-Purpose", "") + headers.get("Purpose", "") or "Service-Worker" in headers:
-        return False
-    destination = headers.get("Sec-Fetch-Dest")
-    if destination is not None:
-        return destination == "document"
-    if headers.get("X-Requested-With") == "XMLHttpRequest":
-        return False
-    accepted, body = headers.get("Accept", ""), headers.get("Content-Type", "")
-    return not body.startswith("application/json") and ("text/html" in accepted or "*/*" in accepted or not accepted)
 
 
 class AllauthTwoFactorMiddleware:
@@ -88,7 +70,7 @@ class AllauthTwoFactorMiddleware:
         def look() -> Any:
             # allauth's headless API puts another session in the place of this one, and forgets only the outermost user.
             found = user if getattr(request, "session", None) is session else guard.user_of_session(request)
-            return guard.admit(request, found, is_open)
+            return _noted(request, guard.admit(request, found, is_open))
 
         shown = SimpleLazyObject(look)
         request.user = cast("Any", shown)
@@ -98,7 +80,8 @@ class AllauthTwoFactorMiddleware:
         async def admitted() -> Any:
             if not seen:
                 found = await auser()
-                seen.append(found if guard.passes_at_once(request, found) else await sync_to_async(guard.admit)(request, found, is_open))
+                shows = guard.passes_at_once(request, found)
+                seen.append(_noted(request, found if shows else await sync_to_async(guard.admit)(request, found, is_open)))
             return seen[0]
 
         request.auser = admitted
@@ -118,23 +101,36 @@ class AllauthTwoFactorMiddleware:
         of_mfa = compat.mfa_installed() and match.view_name.startswith("mfa_")
         return of_mfa or not names.isdisjoint(self.open_pages | entry.OUR_PAGES)
 
-    def _process_view(self, request: HttpRequest, *_view: Any) -> None:
+    def _process_view(self, request: HttpRequest, *_view: Any) -> HttpResponseBase | None:
         """Cancel a half-finished login whose visitor has gone on to another page. Unknown paths do not come here."""
         if _may_leave(request):
             _cancel_if_left(request)
-        self._look_again(request)
+        return self._look_again(request) or (_closed(request) if entry.is_for_owners(request) else None)
 
-    async def _process_view_async(self, request: HttpRequest, *_view: Any) -> None:
+    async def _process_view_async(self, request: HttpRequest, *_view: Any) -> HttpResponseBase | None:
         if _may_leave(request):
             await sync_to_async(_cancel_if_left)(request)
-        self._look_again(request)
+        return self._look_again(request) or (await sync_to_async(_closed)(request) if entry.is_for_owners(request) else None)
 
-    def _look_again(self, request: HttpRequest) -> None:
-        """Show the view its user, where somebody asked for them before it was known that the page is an open one."""
+    def _look_again(self, request: HttpRequest) -> HttpResponseBase | None:
+        """Decide again where somebody asked for the user before it was known what page this is.
+
+        An open page is shown its user. A page that only seemed to be open, because the URLconf was chosen later, is not
+        served: whoever asked may hold on to the user.
+        """
         notes = challenge.notes(request)
-        if notes.is_kept_out and self.is_open(request):
-            notes.is_kept_out = False
+        if (notes.is_kept_out or notes.counted_as_open) and notes.is_kept_out == self.is_open(request):
+            notes.is_kept_out = not notes.is_kept_out
             notes.look_again()
+            return HttpResponseForbidden() if notes.is_kept_out else None
+        return None
+
+
+def _noted(request: HttpRequest, user: Any) -> Any:
+    """Keep whom the request shows, so that a login that makes another user of them is known for one."""
+    if user.is_authenticated:
+        challenge.notes(request).shown = user
+    return user
 
 
 def _resolved(request: HttpRequest) -> Any:
@@ -151,7 +147,8 @@ def _resolved(request: HttpRequest) -> Any:
 
 def _may_leave(request: HttpRequest) -> bool:
     # What the guard has stopped in this very request (a proxy's login, say) is led to the challenge, and has not left it.
-    return PENDING_COOKIE in request.COOKIES and challenge.notes(request).foreign_user is None and is_page(request)
+    is_elsewhere = challenge.notes(request).foreign_user is None and not compat.is_headless_url(request)
+    return cookies.is_marked(request) and is_elsewhere and is_page(request)
 
 
 def _cancel_if_left(request: HttpRequest) -> None:
@@ -164,6 +161,10 @@ def _is_own_page(request: HttpRequest) -> bool:
     return match is not None and (match.url_name or "").startswith(entry.own_pages(request))
 
 
+def _closed(request: HttpRequest) -> HttpResponseBase | None:
+    return refusals.impersonated(request) if guard.is_impersonated(request) else None
+
+
 def _has_work(request: HttpRequest) -> bool:
     """Tell whether the response has to be changed, from what the request itself knows.
 
@@ -172,7 +173,7 @@ def _has_work(request: HttpRequest) -> bool:
     """
     notes = challenge.notes(request)
     changed = notes.foreign_user is not None or notes.marked is not None or notes.browser_cookie is not None
-    return changed or notes.is_kept_out or (PENDING_COOKIE in request.COOKIES and request.session.accessed)
+    return changed or notes.is_kept_out or (cookies.is_marked(request) and request.session.accessed)
 
 
 def _finish(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
@@ -182,13 +183,20 @@ def _finish(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBas
     waiting = guard.is_waiting(request)
     if not waiting and challenge.PENDING_SESSION_KEY in request.session:
         challenge.release(request)
+    guard.sweep(request)
     if waiting:
-        cookies.put(response, PENDING_COOKIE, "1", compat.login_timeout())
-    elif PENDING_COOKIE in request.COOKIES:
+        cookies.put(response, PENDING_COOKIE, MARK, _mark_age(request))
+    elif cookies.is_marked(request):
         cookies.take_away(response, PENDING_COOKIE)
     if challenge.notes(request).browser_cookie is not None:
         cookies.put(response, browsers.COOKIE, challenge.notes(request).browser_cookie or "", browsers.COOKIE_AGE, "Lax")
     return response
+
+
+def _mark_age(request: HttpRequest) -> int:
+    """Return for how many seconds the session may hold a half-finished login, or what one that timed out has left in it."""
+    stopped = challenge.STOPPED_SESSION_KEY in request.session
+    return max(compat.login_timeout(), request.session.get_expiry_age() if stopped else 0)
 
 
 def _in_place_of(given: HttpResponseBase, response: HttpResponseBase, request: HttpRequest) -> HttpResponseBase:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.http import HttpResponse, HttpResponseRedirect, JsonResponse
+from django.shortcuts import render
 from django.urls import reverse
+from django.utils.cache import add_never_cache_headers
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 
-from . import compat
+from . import app_settings, compat
 from .flows import challenge, entry, guard
 from .utils import with_target
 
@@ -18,6 +20,24 @@ if TYPE_CHECKING:
     from django.http.response import HttpResponseBase
 
     from .flows.policy import Requirement
+
+
+def is_page(request: HttpRequest) -> bool:
+    """Return whether a person is loading a page, as far as the headers say.
+
+    Browsers say it in ``Sec-Fetch-Dest`` (W3C Fetch Metadata). Without it, what asks for HTML counts as one. Scripts and
+    libraries ask for ``*/*``. What says nothing of what it accepts counts as well, unless it is obviously a script.
+    """
+    headers = request.headers
+    if "prefetch" in headers.get("Sec-Purpose", "") + headers.get("Purpose", "") or "Service-Worker" in headers:
+        return False
+    destination = headers.get("Sec-Fetch-Dest")
+    if destination is not None:
+        return destination == "document"
+    if headers.get("X-Requested-With") == "XMLHttpRequest":
+        return False
+    accepted, body = headers.get("Accept", ""), headers.get("Content-Type", "")
+    return not body.startswith("application/json") and ("text/html" in accepted or not accepted)
 
 
 # A session that was turned into a half-finished login
@@ -66,6 +86,22 @@ def enrollment_url(requirement: Requirement | None) -> str:
     """Return the page on which a user who is logged in sets up what the site requires."""
     choices = entry.choices(requirement) if requirement else []
     return reverse((choices[0].first_page if len(choices) == 1 else "") or "two-factor-overview")
+
+
+# A session in which somebody else uses the user's account
+
+
+def impersonated(request: HttpRequest) -> HttpResponse:
+    """Return the answer to somebody who uses another user's account and asks for a page about that user's devices."""
+    detail = _("You are using somebody else's account. Only its owner sees and changes how it is protected.")
+    if is_page(request):
+        template = f"allauth_2fa/impersonated.{app_settings.TEMPLATE_EXTENSION}"
+        response = render(request, template, {"detail": detail}, status=403)
+    else:
+        error = {"code": "impersonated", "message": detail}
+        response = JsonResponse({"status": 403, "detail": detail, "errors": [error]}, status=403)
+    add_never_cache_headers(response)
+    return response
 
 
 # What they share

@@ -13,6 +13,7 @@ from allauth_2fa import app_settings
 CALLABLES = {
     "adapter.TwoFactorAdapterMixin.has_2fa_enabled": "self user",
     "adapter.TwoFactorAdapterMixin.get_2fa_authenticate_url": "self request",
+    "adapter.TwoFactorAdapterMixin.is_impersonated": "self request",
     "adapter.TwoFactorAdapterMixin.is_two_factor_exempt": "self request user",
     "adapter.OTPAdapter.has_2fa_enabled": "self user",
     "adapter.OTPAdapter.get_2fa_authenticate_url": "self request",

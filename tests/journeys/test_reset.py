@@ -22,7 +22,7 @@ def pending(client, alice, phone):
     return client
 
 
-@pytest.mark.parametrize("headers", [PAGE, {}, {"Accept": "text/html,application/xhtml+xml"}, {"Accept": "*/*"}])
+@pytest.mark.parametrize("headers", [PAGE, {}, {"Accept": "text/html,application/xhtml+xml"}, {"Accept": "text/html, */*; q=0.01"}])
 @pytest.mark.parametrize("path", ["/plain/", "/accounts/login/", "/admin/login/"])
 def test_another_page_cancels_the_login(pending, path, headers):
     pending.get(path, headers=headers)
@@ -47,6 +47,9 @@ def test_another_page_cancels_the_login(pending, path, headers):
         {"Accept": "image/avif,image/webp,image/png"},
         {"Accept": "application/json"},
         {"X-Requested-With": "XMLHttpRequest", "Accept": "*/*"},
+        {"Accept": "*/*"},
+        {"Accept": "application/json, text/plain, */*"},
+        {"Accept": "*/*", "User-Agent": "node"},
         {"Content-Type": "application/json"},
     ],
 )
@@ -114,6 +117,17 @@ def test_a_forged_marker_costs_a_look_and_changes_nothing(client, bob):
     client.get("/plain/", headers=PAGE)
     assert is_logged_in(client)
     assert client.cookies[PENDING_COOKIE].value == ""
+
+
+@pytest.mark.parametrize("value", ["", "0", "nonsense"])
+def test_a_marker_that_was_taken_away_costs_no_look_at_the_session(client, bob, value, django_assert_num_queries):
+    """Django's test client goes on sending a cookie that was taken away, emptied."""
+    give_password(client, bob)
+    client.cookies[PENDING_COOKIE] = value
+    with django_assert_num_queries(0):
+        response = client.get("/plain/", headers=PAGE)
+    assert PENDING_COOKIE not in response.cookies
+    assert "Cookie" not in response.headers.get("Vary", "")
 
 
 def test_the_marker_has_the_session_cookies_care(client, alice, phone, settings):

@@ -27,7 +27,11 @@ if TYPE_CHECKING:
     from .purse import Purse
 
 STOPPED_SESSION_KEY = "allauth_2fa_stopped"
-"""Whose logged-in session the guard has stopped. What that user left in it is for nobody else."""
+"""Whose login or logged-in session the guard has stopped. What that user left in it is for nobody else, and what was written
+while one user became another is for nobody at all (``OF_NOBODY``)."""
+
+OF_NOBODY = ""
+"""The key of no user."""
 
 ENROLLMENT_KEY = "two_factor_enrollment"
 """The id of our other stage, at which a login waits for a device that the site requires."""
@@ -59,6 +63,10 @@ class Notes:
     """Whose session, logged in by another door, was turned into a half-finished login."""
     announced: bool = False
     """That login was caught at Django's signal, in the view that made it, and not in a later request."""
+    shown: AbstractBaseUser | None = None
+    """The user whom the request has shown so far."""
+    counted_as_open: bool = False
+    """The session's user lacks what the site requires, and was shown because the page seemed to be one that stays open."""
     ended: Any = None
     """The session that was over and has been emptied. allauth's headless API may put another one in its place."""
     page: str = PAGE

@@ -56,6 +56,16 @@ OUR_PAGES = frozenset(
 """Names of the pages of this package, which stay open too. A page of the project's own is not one of them by its name."""
 
 
+CLOSED_TO_OTHERS = OUR_PAGES - {"two-factor-authenticate", "two-factor-enroll", "two-factor-passkey-login"}
+"""Names of the pages that show or change what protects an account, to its owner alone."""
+
+
+def is_for_owners(request: HttpRequest) -> bool:
+    """Return whether the request is for one of these pages."""
+    match = request.resolver_match
+    return match is not None and match.view_name in CLOSED_TO_OTHERS
+
+
 def own_pages(request: HttpRequest) -> tuple[str, ...]:
     """Return how the names of the pages begin whose visit does not cancel the session's half-finished login."""
     # What a session holds may be anything, a list too.

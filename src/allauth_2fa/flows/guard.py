@@ -84,6 +84,12 @@ def _is_exempt(request: HttpRequest, user: AbstractBaseUser) -> bool:
     return bool(hook and hook(request, user))
 
 
+def is_impersonated(request: HttpRequest) -> bool:
+    """Return whether somebody else uses the user's account in this request, as the project's adapter says."""
+    hook = getattr(get_adapter(), "is_impersonated", None)
+    return bool(hook and hook(request))
+
+
 def _owes_mfa(request: HttpRequest, user: AbstractBaseUser) -> bool:
     return request.session.get(MFA_SESSION_KEY) != str(user.pk) and compat.mfa_enabled_for(user)
 
@@ -129,10 +135,11 @@ def admit(request: HttpRequest, user: Any, is_open: Callable[[], bool]) -> Any:
         suspend(request, user)
         request.session[challenge.STOPPED_SESSION_KEY] = str(user.pk)
         return nobody()
-    if not demand.lacks(request, user) or is_open():
+    if not demand.lacks(request, user):
         return user
-    challenge.notes(request).is_kept_out = True
-    return nobody()
+    challenge.notes(request).counted_as_open = is_open()
+    challenge.notes(request).is_kept_out = not challenge.notes(request).counted_as_open
+    return user if challenge.notes(request).counted_as_open else nobody()
 
 
 def _was_ended(request: HttpRequest, user: AbstractBaseUser) -> bool:
@@ -179,6 +186,7 @@ def on_user_logged_in(request: HttpRequest | None, user: AbstractBaseUser) -> No
     if request is None or not hasattr(request, "session"):
         return
     _clear_for(request, user)
+    shown, challenge.notes(request).shown = challenge.notes(request).shown, user
     sessions.note(request.session, user)
     challenge.notes(request).ended = None
     if challenge.take_settled(request):
@@ -186,13 +194,20 @@ def on_user_logged_in(request: HttpRequest | None, user: AbstractBaseUser) -> No
     if challenge.is_bound(user):
         request.session[DEVICE_ID_SESSION_KEY] = user.otp_device.persistent_id  # type: ignore[attr-defined]
     elif owes(request, user):
-        _stop(request, user, compat.STAGE_KEY)
+        _stop(request, user, shown, compat.STAGE_KEY)
     elif not _is_exempt(request, user) and demand.lacks(request, user):
-        _stop(request, user, challenge.ENROLLMENT_KEY)
+        _stop(request, user, shown, challenge.ENROLLMENT_KEY)
 
 
-def _stop(request: HttpRequest, user: AbstractBaseUser, key: str) -> None:
+def _stop(request: HttpRequest, user: AbstractBaseUser, shown: AbstractBaseUser | None, key: str) -> None:
+    """Stop a login at Django's signal.
+
+    Other receivers and the view write to the session before and after this. Where one user becomes another, as with support
+    that looks at the site as a customer would, they write the way back: that is not for the customer either.
+    """
     suspend(request, user, key)
+    is_own = shown is None or shown.pk == user.pk
+    request.session[challenge.STOPPED_SESSION_KEY] = str(user.pk) if is_own else challenge.OF_NOBODY
     challenge.notes(request).announced = True
     forget_user(request)
 
@@ -222,6 +237,12 @@ def forget_user(request: HttpRequest) -> None:
         return nobody()
 
     request.auser = auser
+
+
+def sweep(request: HttpRequest) -> None:
+    """Empty a session that was stopped and whose login is over, because it has timed out, say."""
+    if challenge.STOPPED_SESSION_KEY in request.session and compat.pending_stage_key(request) is None:
+        request.session.flush()
 
 
 def is_waiting(request: HttpRequest) -> bool:

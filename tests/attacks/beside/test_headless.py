@@ -49,6 +49,16 @@ def test_a_browsers_login_waits_for_the_second_factor(client, alice, phone, head
     assert is_inside(client, BROWSER, **headers)
 
 
+@pytest.mark.parametrize("accept", [{}, {"Accept": "*/*"}, {"Accept": "application/json, text/plain, */*"}, {"Accept": "text/html"}])
+def test_a_client_of_the_api_does_not_cancel_its_own_login(client, alice, phone, accept):
+    """Servers that render pages, and browsers without encryption, do not say that a script asks."""
+    client.post(BROWSER + "login", {"username": "alice", "password": PASSWORD}, content_type="application/json")
+    for url in (BROWSER + "session", "/_allauth/browser/v1/config"):
+        client.get(url, headers=accept)
+    give_answer(client, code_of(phone))
+    assert is_inside(client, BROWSER)
+
+
 @pytest.mark.parametrize("headers", [{}, EARLY])
 def test_an_apps_login_waits_for_the_second_factor(client, alice, phone, headers):
     response = log_in_by_api(client, APP, **headers)

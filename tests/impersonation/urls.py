@@ -1,0 +1,12 @@
+"""The pages of the test project, and those by which support looks at it as a user."""
+
+from django.urls import include, path
+
+from tests.attacks.urls import urlpatterns as doors
+
+urlpatterns = [
+    path("hijack/", include("hijack.urls")),
+    path("loginas/", include("loginas.urls")),
+    path("impersonate/", include("impersonate.urls")),
+    *doors,
+]
