@@ -31,7 +31,7 @@ class AllauthTwoFactorConfig(AppConfig):
         # What follows imports models, which exist only now.
         from . import checks, columns, compat  # noqa: F401, PLC0415
         from .factors import registry  # noqa: PLC0415
-        from .flows import addresses, proof, removals  # noqa: PLC0415
+        from .flows import addresses, guard, proof, removals  # noqa: PLC0415
 
         columns.connect()
         removals.connect()
@@ -40,6 +40,7 @@ class AllauthTwoFactorConfig(AppConfig):
         compat.on_mfa_authenticator_added(self.on_mfa_added)
         compat.answer_headless(registry.kinds)
         compat.join_reauthentication(proof.is_recent, proof.flows_of, proof.keep, proof.resume)
+        compat.guard_session_readers(guard.may_show)
 
     @staticmethod
     def on_login(request: Any, user: Any, **_facts: Any) -> None:

@@ -27,18 +27,20 @@ from allauth.account.models import Login
 from allauth.account.stages import EmailVerificationStage, LoginByCodeStage, LoginStage, LoginStageController, PhoneVerificationStage
 from allauth.account.views import BaseReauthenticateView
 from allauth.core import context
-from allauth.core.internal import ratelimit
+from allauth.core.internal import ratelimit, sessionkit
 from allauth.core.internal.httpkit import is_headless_request
 from django.apps import apps
 from django.contrib.auth import REDIRECT_FIELD_NAME
-from django.http import HttpResponseRedirect
+from django.contrib.auth.models import AnonymousUser
+from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import NoReverseMatch, reverse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from django.contrib.auth.base_user import AbstractBaseUser
-    from django.http import HttpRequest, HttpResponse
+    from django.contrib.sessions.backends.base import SessionBase
+    from django.http import HttpResponse
 
 __all__ = [
     "ACCOUNT_STAGES",
@@ -57,6 +59,8 @@ __all__ = [
     "end_listed_sessions",
     "enter_again",
     "entrance_context",
+    "guard_session_readers",
+    "guards_session_readers",
     "is_headless_request",
     "is_headless_url",
     "join_reauthentication",
@@ -73,6 +77,7 @@ __all__ = [
     "records",
     "resume",
     "stash",
+    "stateless_token_seconds",
     "user_display",
 ]
 
@@ -297,6 +302,56 @@ def on_mfa_authenticator_added(receiver: Callable[..., None]) -> None:
         from allauth.mfa.signals import authenticator_added  # noqa: PLC0415 - importing it demands that allauth.mfa is installed
 
         authenticator_added.connect(receiver, weak=False, dispatch_uid="allauth_2fa.mfa_added")
+
+
+def guard_session_readers(may_show: Callable[[SessionBase, AbstractBaseUser], bool]) -> None:
+    """Let allauth read the user of a session only where that may show them. A second call does nothing.
+
+    allauth's tokens name a session, whose user is read past every middleware, and there is no hook. All of that goes through
+    one function, whoever has imported it, and so it asks there. A release that has renamed it stops the start of the site.
+    """
+    if isinstance(sessionkit.get_user, partial):
+        return
+    plain = sessionkit.get_user
+    sessionkit.get_user = partial(_shown_user, plain, may_show)
+    if allauth_settings.HEADLESS_ENABLED:
+        from allauth.headless.internal import authkit  # noqa: PLC0415 - it is imported where the headless API is installed
+
+        # The app client's session takes the place of the request's. This reads its user where a login view had put its own there.
+        authkit.get_user = partial(_shown_user, authkit.get_user, may_show)
+    if allauth_settings.USERSESSIONS_ENABLED:
+        from allauth.usersessions import models  # noqa: PLC0415 - importing it demands that it is installed
+
+        # The list shows nobody their user. It drops what has none, and a session that waits or is exempt has to stay on it.
+        models.get_session_user = partial(_named_user, plain)
+
+
+def _shown_user(plain: Callable[..., Any], may_show: Callable[..., bool], request: HttpRequest) -> Any:
+    user = plain(request)
+    return user if user.is_authenticated and may_show(request.session, user) else AnonymousUser()
+
+
+def _named_user(plain: Callable[..., Any], session: SessionBase) -> Any:
+    request = HttpRequest()
+    request.session = session
+    user = plain(request)
+    return user if user.is_authenticated else None
+
+
+def guards_session_readers() -> bool:
+    """Return whether allauth still reads the user of a session by what :func:`guard_session_readers` put there."""
+    return "get_user" in sessionkit.get_session_user.__code__.co_names
+
+
+def stateless_token_seconds() -> int:
+    """Return for how many seconds an access token of the headless API lives that is not held against its session; 0 if each is."""
+    if not allauth_settings.HEADLESS_ENABLED:
+        return 0
+    from allauth.headless import app_settings as headless_settings  # noqa: PLC0415 - these are imported where
+    from allauth.headless.tokens.strategies.jwt import JWTTokenStrategy  # noqa: PLC0415 - the headless API is installed
+
+    is_stateless = isinstance(headless_settings.TOKEN_STRATEGY, JWTTokenStrategy) and not headless_settings.JWT_STATEFUL_VALIDATION_ENABLED
+    return headless_settings.JWT_ACCESS_TOKEN_EXPIRES_IN if is_stateless else 0
 
 
 def end_listed_sessions(user: AbstractBaseUser, request: HttpRequest | None = None, old_key: str | None = None) -> int | None:

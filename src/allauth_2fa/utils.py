@@ -7,14 +7,17 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
-from django.contrib.auth import REDIRECT_FIELD_NAME
+from django.contrib.auth import REDIRECT_FIELD_NAME, get_user
+from django.contrib.sessions.backends.signed_cookies import SessionStore
 from django.core.exceptions import ImproperlyConfigured
 
 from allauth_2fa.factors import registry
+from allauth_2fa.flows import guard
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
     from django.contrib.auth.models import AnonymousUser
+    from django.contrib.sessions.backends.base import SessionBase
     from django.http import HttpRequest
     from django_otp.plugins.otp_totp.models import TOTPDevice
     from segno import QRCode
@@ -73,6 +76,23 @@ def user_has_valid_totp_device(user: AbstractBaseUser | AnonymousUser) -> bool:
     bound = getattr(user, "otp_device", None)
     is_bound = isinstance(bound, registry.totp.model) and bound.user_id == user.pk and bound.confirmed
     return is_bound or registry.totp.devices(user).exists()
+
+
+def session_may_show(session: SessionBase, user: AbstractBaseUser | AnonymousUser) -> bool:
+    """Return whether this session may show this user to code that reads it without our middleware: a websocket, say.
+
+    It may if it names the user, was not ended, needs no second factor, and the user lacks nothing that the site requires.
+    The session and the user are read again, as they are stored now. Nothing is written, and no request is looked at.
+
+    Args:
+        session: a session store, as ``request.session``.
+        user: whom it is to show. Nobody is not shown.
+    """
+    # Django ends a session, or gives it a new key, while it reads the user. Here that happens to a copy that is stored nowhere.
+    copy = SessionStore()
+    copy.update(dict(session.__class__(session.session_key).items()))
+    found: Any = get_user(guard.SessionAlone(copy))
+    return found.is_authenticated and found.pk == user.pk and guard.may_show(copy, found)
 
 
 def get_next_query_string(request: HttpRequest) -> str | None:

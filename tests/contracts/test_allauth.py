@@ -62,11 +62,19 @@ COMPAT = {
     "allauth.core.context.request_context": "request",
     "allauth.core.internal.httpkit.is_headless_request": "request",
     "allauth.core.internal.ratelimit.consume": "request app action config key user dry_run limit_get raise_exception",
+    "allauth.core.internal.sessionkit.get_session_user": "session",
+    "allauth.core.internal.sessionkit.get_user": "request",
+    "allauth.headless.app_settings.JWT_ACCESS_TOKEN_EXPIRES_IN": "value",
+    "allauth.headless.app_settings.JWT_STATEFUL_VALIDATION_ENABLED": "value",
+    "allauth.headless.app_settings.TOKEN_STRATEGY": "value",
     "allauth.headless.base.response.BaseAuthenticationResponse": "class",
     "allauth.headless.base.response.BaseAuthenticationResponse._enrich_mfa_flow": "self stage flow",
+    "allauth.headless.internal.authkit.get_user": "request",
+    "allauth.headless.tokens.strategies.jwt.JWTTokenStrategy": "class",
     "allauth.mfa.signals.authenticator_added": "value",
     "allauth.mfa.stages.AuthenticateStage": "class",
     "allauth.usersessions.adapter.get_adapter": "",
+    "allauth.usersessions.models.get_session_user": "session",
 }
 
 # What stands in the package as a string, because importing it demands that allauth.mfa is installed.

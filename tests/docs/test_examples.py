@@ -56,6 +56,7 @@ def test_each_example_is_tried_here():
     assert set(SHOP) == {
         "shop/adapter.py",
         "shop/admin.py",
+        "shop/consumers.py",
         "shop/forms.py",
         "shop/hijack.py",
         "shop/impersonation.py",

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from . import budget, doors, factors, order, requirement, wiring
+from . import budget, doors, factors, order, requirement, tokens, wiring
 
-__all__ = ["budget", "doors", "factors", "order", "requirement", "wiring"]
+__all__ = ["budget", "doors", "factors", "order", "requirement", "tokens", "wiring"]

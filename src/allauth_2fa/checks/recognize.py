@@ -35,6 +35,8 @@ KNOWN = {
     "social_django.views.complete": Kind.SESSION,
     "django_otp_webauthn.views.BeginCredentialAuthenticationView": Kind.PASSKEY,
     "django_otp_webauthn.views.CompleteCredentialAuthenticationView": Kind.PASSKEY,
+    "dj_rest_auth.mfa.views.MFAVerifyView": Kind.TOKEN,
+    "dj_rest_auth.registration.views.RegisterView": Kind.TOKEN,
     "dj_rest_auth.views.LoginView": Kind.TOKEN,
     "djoser.social.views.ProviderAuthView": Kind.TOKEN,
     "djoser.views.TokenCreateView": Kind.TOKEN,

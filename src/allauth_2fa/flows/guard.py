@@ -8,11 +8,14 @@ whoever asks for the user sees nobody.
 from __future__ import annotations
 
 import time
+from copy import copy
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from allauth.account.adapter import get_adapter
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, get_user
 from django.contrib.auth.models import AnonymousUser
+from django.http import HttpRequest
 from django_otp import DEVICE_ID_SESSION_KEY
 from django_otp.middleware import OTPMiddleware
 
@@ -24,7 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from django.contrib.auth.base_user import AbstractBaseUser
-    from django.http import HttpRequest, HttpResponse
+    from django.contrib.sessions.backends.base import SessionBase
+    from django.http import HttpResponse
 
 CHECKED_SESSION_KEY = "allauth_2fa_checked"
 """``[user id, Unix seconds]``: this user owed nothing then."""
@@ -41,6 +45,27 @@ OWN_KEYS = (CHECKED_SESSION_KEY, demand.MET_SESSION_KEY, MFA_SESSION_KEY, trust.
 AUTHENTICATION_KEYS = (SESSION_KEY, BACKEND_SESSION_KEY, HASH_SESSION_KEY, DEVICE_ID_SESSION_KEY, *OWN_KEYS, sessions.SINCE_SESSION_KEY)
 
 
+class Verdict(Enum):
+    """What the guard finds of a session and the user whom it names."""
+
+    SHOWN = "may show its user"
+    ENDED = "was ended"
+    UNPROVED = "needs the second factor"
+    LACKING = "lacks what the site requires"
+
+
+class SessionAlone(HttpRequest):
+    """Stands for the request where a session is read without one: by a token, say, or by a websocket.
+
+    No such session is exempt. The adapter's hook decides by the request, and would find an empty one here: what it takes
+    for a sign of a trusted network may be no more than a header that is missing.
+    """
+
+    def __init__(self, session: SessionBase) -> None:
+        super().__init__()
+        self.session = session
+
+
 def nobody() -> AnonymousUser:
     """Return the anonymous user, with what django-otp's middleware gives every user."""
     user = AnonymousUser()
@@ -50,7 +75,11 @@ def nobody() -> AnonymousUser:
 
 def user_of_session(request: HttpRequest) -> Any:
     """Read the user, and the device that the session is bound to, from the session as it is now."""
-    return OTPMiddleware(nobody)._verify_user_sync(request, get_user(request))  # noqa: SLF001 - what its own lazy user calls
+    return _with_device(request, get_user(request))
+
+
+def _with_device(request: HttpRequest, user: Any) -> Any:
+    return OTPMiddleware(nobody)._verify_user_sync(request, user)  # noqa: SLF001 - what its own lazy user calls
 
 
 def owes(request: HttpRequest, user: AbstractBaseUser) -> bool:
@@ -80,6 +109,8 @@ def was_checked(request: HttpRequest, user: AbstractBaseUser) -> bool:
 
 
 def _is_exempt(request: HttpRequest, user: AbstractBaseUser) -> bool:
+    if isinstance(request, SessionAlone):
+        return False
     hook = getattr(get_adapter(), "is_two_factor_exempt", None)
     return bool(hook and hook(request, user))
 
@@ -115,6 +146,28 @@ def _owes_nothing_for_sure(request: HttpRequest, user: AbstractBaseUser) -> bool
     return (challenge.is_bound(user) and sessions.is_noted(request.session, user)) or was_checked(request, user)
 
 
+def judge(request: HttpRequest, user: Any) -> Verdict:
+    """Return what the guard finds of the session and its user. Nobody is logged out by it: :func:`admit` sees to what follows."""
+    if passes_at_once(request, user) or _is_exempt(request, user):
+        return Verdict.SHOWN
+    if not _owes_nothing_for_sure(request, user) and _was_ended(request, user):
+        return Verdict.ENDED
+    if owes(request, user):
+        return Verdict.UNPROVED
+    return Verdict.LACKING if demand.lacks(request, user) else Verdict.SHOWN
+
+
+def may_show(session: SessionBase, user: AbstractBaseUser) -> bool:
+    """Return whether a session that is read without a request may show the user.
+
+    Args:
+        session: one that names the user.
+        user: as Django has just read them from the session. They are left as they are.
+    """
+    request = SessionAlone(session)
+    return judge(request, _with_device(request, copy(user))) is Verdict.SHOWN
+
+
 def admit(request: HttpRequest, user: Any, is_open: Callable[[], bool]) -> Any:
     """Return the user if this session may show them, else the anonymous user.
 
@@ -126,16 +179,15 @@ def admit(request: HttpRequest, user: Any, is_open: Callable[[], bool]) -> Any:
         user: who is logged in.
         is_open: tells whether this page is one that stays open.
     """
-    if passes_at_once(request, user) or _is_exempt(request, user):
-        return user
-    if not _owes_nothing_for_sure(request, user) and _was_ended(request, user):
+    verdict = judge(request, user)
+    if verdict is Verdict.ENDED:
         _end(request)
         return nobody()
-    if owes(request, user):
+    if verdict is Verdict.UNPROVED:
         suspend(request, user)
         request.session[challenge.STOPPED_SESSION_KEY] = str(user.pk)
         return nobody()
-    if not demand.lacks(request, user):
+    if verdict is Verdict.SHOWN:
         return user
     challenge.notes(request).counted_as_open = is_open()
     challenge.notes(request).is_kept_out = not challenge.notes(request).counted_as_open

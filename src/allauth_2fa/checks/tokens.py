@@ -1,0 +1,35 @@
+"""Whether the tokens of allauth's headless API are held against the session that they name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core import checks
+
+from allauth_2fa import compat
+
+Messages = list[checks.CheckMessage]
+
+MOST_SECONDS = 300
+"""For how long allauth lets an access token live unless it is told otherwise."""
+
+
+@checks.register(checks.Tags.security)
+def check_session_readers(**_kwargs: Any) -> Messages:
+    """E024: allauth reads the users of sessions without asking this package."""
+    if compat.guards_session_readers():
+        return []
+    hint = "This release of django-allauth reads them in a new place. Go back to the one before, and look for a newer one of this package."
+    message = "A token of allauth's headless API may open a session that was ended, or that needs the second factor."
+    return [checks.Error(message, hint=hint, id="allauth_2fa.E024")]
+
+
+@checks.register(checks.Tags.security)
+def check_stateless_tokens(**_kwargs: Any) -> Messages:
+    """W025: access tokens live long, and nobody asks their session."""
+    seconds = compat.stateless_token_seconds()
+    if seconds <= MOST_SECONDS:
+        return []
+    message = f"An access token of allauth's headless API opens your views for {seconds} seconds, whatever becomes of its session."
+    hint = f"Set HEADLESS_JWT_STATEFUL_VALIDATION_ENABLED to True, or HEADLESS_JWT_ACCESS_TOKEN_EXPIRES_IN to {MOST_SECONDS} or less."
+    return [checks.Warning(message, hint=hint, id="allauth_2fa.W025")]

@@ -1,0 +1,1 @@
+"""What reads sessions and tokens past the middleware."""
