@@ -15,7 +15,8 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from allauth_2fa.flows import sessions
 from tests.cast import give_password, log_in
 
-pytestmark = pytest.mark.django_db
+# Channels closes connections that are in a transaction, as those of other tests are.
+pytestmark = pytest.mark.django_db(transaction=True)
 
 REFUSED = 4403
 
