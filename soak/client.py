@@ -188,7 +188,7 @@ class Client:
 
     def add_app(self) -> None:
         """Add an app, inside."""
-        path = "/accounts/two-factor/add/totp/"
+        path = "/accounts/two-factor/factors/add/totp/"
         page = self.get(path)
         found = re.search(r"secret=([A-Z2-7]+)", page.text)
         if not found:
@@ -199,7 +199,7 @@ class Client:
 
     def remove(self, app: App) -> None:
         """Remove a device, inside."""
-        self.post(f"/accounts/two-factor/remove/{app.persistent_id}/", fate.Removed(app), action="remove")
+        self.post(f"/accounts/two-factor/factors/remove/{app.persistent_id}/", fate.Removed(app), action="remove")
 
 
 def at_once(clients: list[Client], act: fate.Code) -> list[str]:

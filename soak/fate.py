@@ -129,7 +129,7 @@ class Added(Act):
 
     name = "added"
     is_change = True
-    leads_to = "/accounts/two-factor/"
+    leads_to = "/accounts/two-factor/factors/"
 
     def __init__(self, secret: str) -> None:
         self.key = base64.b32decode(secret + "=" * (-len(secret) % 8))
@@ -154,7 +154,7 @@ class Removed(Act):
     app: App
     name = "removed"
     is_change = True
-    leads_to = "/accounts/two-factor/"
+    leads_to = "/accounts/two-factor/factors/"
 
     def accept(self, person: Person) -> Counter[str]:
         person.apps.remove(self.app)

@@ -16,7 +16,7 @@ from django.utils.deprecation import MiddlewareMixin
 from django.utils.functional import SimpleLazyObject, empty
 from django.utils.translation import get_language, get_language_from_path, gettext_lazy, override
 
-from . import app_settings, compat, cookies, refusals
+from . import app_settings, compat, cookies, refusals, routes
 from .cookies import MARK, PENDING_COOKIE
 from .flows import browsers, challenge, entry, guard, policy, stepup
 from .refusals import is_page
@@ -67,10 +67,12 @@ class AllauthTwoFactorMiddleware:
 
         is_open = partial(self.is_open, request)
 
+        admit = routes.naming_missing()(guard.admit)
+
         def look() -> Any:
             # allauth's headless API puts another session in the place of this one, and forgets only the outermost user.
             found = user if getattr(request, "session", None) is session else guard.user_of_session(request)
-            return _noted(request, guard.admit(request, found, is_open))
+            return _noted(request, admit(request, found, is_open))
 
         shown = SimpleLazyObject(look)
         request.user = cast("Any", shown)
@@ -81,7 +83,7 @@ class AllauthTwoFactorMiddleware:
             if not seen:
                 found = await auser()
                 shows = guard.passes_at_once(request, found)
-                seen.append(_noted(request, found if shows else await sync_to_async(guard.admit)(request, found, is_open)))
+                seen.append(_noted(request, found if shows else await sync_to_async(admit)(request, found, is_open)))
             return seen[0]
 
         request.auser = admitted
@@ -91,6 +93,10 @@ class AllauthTwoFactorMiddleware:
             seen.clear()
 
         challenge.notes(request).look_again = look_again
+
+    def process_exception(self, _request: HttpRequest, exception: Exception) -> None:
+        """Name the line that the URLconf lacks, where a page fails for want of it. Other errors stay as they are."""
+        routes.ensure_named(exception)
 
     def is_open(self, request: HttpRequest) -> bool:
         """Tell whether the page stays open to a user who lacks what the site requires. Override it for what no name tells."""
@@ -215,6 +221,7 @@ def _in_place_of(given: HttpResponseBase, response: HttpResponseBase, request: H
     return response
 
 
+@routes.naming_missing()
 def _turn_around(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
     """Return what the visitor gets whose session does not show its user: the way on, or a refusal that names what is missing."""
     if compat.is_headless_request(request):
@@ -263,6 +270,7 @@ class BaseRequire2FAMiddleware(MiddlewareMixin):
         message = f"{type(self).__name__} must say in require_2fa() of whom a second factor is required."
         raise NotImplementedError(message)
 
+    @routes.naming_missing()
     def process_view(self, request: HttpRequest, *_view: Any) -> HttpResponseBase | None:
         """Lead users who lack the second factor to the setup."""
         if request.user.is_anonymous or not self.require_2fa(request):

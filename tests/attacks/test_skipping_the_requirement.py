@@ -24,8 +24,8 @@ from tests.cast import PASSWORD, code_of, give_answer, give_password, is_logged_
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.attacks.urls"), pytest.mark.usefixtures("required")]
 
 CREDENTIALS = {"username": "alice", "password": PASSWORD}
-SETUP, ENROLL = "/accounts/two-factor/setup/", "/accounts/two-factor/enroll/"
-ADD = "/accounts/two-factor/add/totp/"
+SETUP, ENROLL = "/accounts/two-factor/setup/", "/accounts/two-factor/factors/enroll/"
+ADD = "/accounts/two-factor/factors/add/totp/"
 SCRIPT = {"Sec-Fetch-Dest": "empty"}
 PAGE = {"Sec-Fetch-Dest": "document"}
 
@@ -426,7 +426,7 @@ def orders(middleware):
 
 @pytest.mark.parametrize("order", range(4))
 @pytest.mark.parametrize(
-    "page", ["/who/", "/nowhere/", SETUP, "/accounts/two-factor/", ADD, "/accounts/password/change/", "/accounts/login/"]
+    "page", ["/who/", "/nowhere/", SETUP, "/accounts/two-factor/factors/", ADD, "/accounts/password/change/", "/accounts/login/"]
 )
 def test_no_order_of_the_middleware_leads_round_in_circles(running, settings, order, page):
     settings.MIDDLEWARE = list(orders(settings.MIDDLEWARE))[order]

@@ -26,7 +26,7 @@ from tests.trust.cast import come_back, cookie_of, leave, next_code_of, with_coo
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.attacks.urls")]
 
-BROWSERS = "/accounts/two-factor/browsers/"
+BROWSERS = "/accounts/two-factor/factors/browsers/"
 
 
 @pytest.fixture(autouse=True)
@@ -400,7 +400,7 @@ def test_a_look_revokes_nothing_and_another_site_cannot(alice, phone):
 def test_what_a_browser_calls_itself_is_not_shown(client, alice, phone, agent):
     client.defaults["HTTP_USER_AGENT"] = agent
     cast.trust(client, alice, phone)
-    for page in (BROWSERS, "/accounts/two-factor/"):
+    for page in (BROWSERS, "/accounts/two-factor/factors/"):
         assert agent not in html.unescape(client.get(page).text)
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from .visitor import Visitor
 
-ADD = "/accounts/two-factor/add/email/"
+ADD = "/accounts/two-factor/factors/add/email/"
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def newest_code(demo: Demo) -> str:
 
 def add_mail(visitor: Visitor, demo: Demo, person) -> None:
     visitor.log_in(person)
-    visitor.open("/accounts/two-factor/")
+    visitor.open("/accounts/two-factor/factors/")
     visitor.look_around("overview, e-mail can be added")
     visitor.page.get_by_role("link", name="E-mail").click()
     visitor.is_at("Add: e-mail")
@@ -50,7 +50,7 @@ def add_mail(visitor: Visitor, demo: Demo, person) -> None:
 
 def test_an_address_is_added_and_answers_the_next_login(visitor, demo, alice):
     add_mail(visitor, demo, alice)
-    visitor.open("/accounts/two-factor/")
+    visitor.open("/accounts/two-factor/factors/")
     visitor.sees("v•••@example.com")
     visitor.look_around("overview, e-mail")
     visitor.open(ADD)

@@ -110,7 +110,7 @@ def test_the_removal(visitor, people):
 
 def test_the_pages_that_ask_again_who_it_is(visitor, bea):
     visitor.log_in(bea)
-    visitor.open("/accounts/two-factor/reauthenticate/")
+    visitor.open("/accounts/two-factor/factors/reauthenticate/")
     visitor.is_at("Confirm Access")
     visitor.look_around("reauthentication by code")
     visitor.open("/accounts/reauthenticate/")

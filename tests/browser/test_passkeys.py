@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-ADD = "/accounts/two-factor/add-passkey/"
-OVERVIEW = "/accounts/two-factor/"
+ADD = "/accounts/two-factor/factors/add-passkey/"
+OVERVIEW = "/accounts/two-factor/factors/"
 CONFIRM = "Confirm that it is you"
 
 IN_THE_DEVICE = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True, "isUserVerified": True}
@@ -162,7 +162,7 @@ def passwordless(visitor, authenticator, alice):
 
 def test_the_login_page_offers_it_by_a_button(visitor, authenticator, passwordless):
     visitor.page.add_init_script(NO_LIST)
-    visitor.open("/accounts/login/?next=/accounts/two-factor/")
+    visitor.open("/accounts/login/?next=/accounts/two-factor/factors/")
     authenticator.tell("setAutomaticPresenceSimulation", enabled=True)
     visitor.button("Sign in with a passkey").click()
     visitor.is_at("Two-factor authentication")

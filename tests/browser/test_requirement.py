@@ -25,7 +25,7 @@ def test_somebody_chooses_an_app_in_the_middle_of_the_login_and_is_in_behind_it(
     visitor.field("I have saved these codes").check()
     visitor.button("Continue").click()
     visitor.is_logged_in(person)
-    visitor.open("/accounts/two-factor/")
+    visitor.open("/accounts/two-factor/factors/")
     visitor.sees("so it cannot be turned off")
     visitor.look_around("overview, required")
 

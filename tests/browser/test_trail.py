@@ -29,7 +29,7 @@ def test_somebody_reads_what_happened_and_the_mail_about_it(visitor, bea):
 
 def test_the_page_of_somebody_to_whom_nothing_happened(visitor, alice):
     visitor.log_in(alice)
-    visitor.open("/accounts/two-factor/events/")
+    visitor.open("/accounts/two-factor/factors/events/")
     visitor.sees("Nothing yet.")
     visitor.look_around("events, none")
 

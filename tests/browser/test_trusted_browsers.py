@@ -36,12 +36,12 @@ def test_a_browser_is_trusted_let_pass_listed_and_revoked(visit, bea, scripts):
     visitor.open("/accounts/login/")
     visitor.give_password(bea)
     visitor.is_logged_in(bea)
-    visitor.open("/accounts/two-factor/")
+    visitor.open("/accounts/two-factor/factors/")
     visitor.sees("Trusted browsers")
     visitor.sees("This browser")
     if scripts:
         visitor.look_around("overview, trusted browser")
-    visitor.open("/accounts/two-factor/browsers/")
+    visitor.open("/accounts/two-factor/factors/browsers/")
     visitor.is_at("Trusted browsers")
     visitor.page.get_by_role("button", name="Do not trust").click()
     visitor.sees("That browser asks for your second step again.")
@@ -53,7 +53,7 @@ def test_several_browsers_are_revoked_at_once(visit, bea):
     for _ in range(2):
         visitor = visit()
         has_been_trusted(visitor, bea)
-    visitor.open("/accounts/two-factor/browsers/")
+    visitor.open("/accounts/two-factor/factors/browsers/")
     visitor.look_around("trusted browsers")
     visitor.button("Trust none of them").click()
     visitor.sees("2 browsers ask for your second step again.")

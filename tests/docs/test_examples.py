@@ -285,10 +285,19 @@ def test_a_challenge_of_the_shop(client, alice, phone, shop):
 
 
 def test_the_include_of_the_pages(client, settings):
-    (block,) = blocks(text_of("docs/urls.md"), "python")
+    included, _listed = blocks(text_of("docs/urls.md"), "python")
     values = {}
-    exec(block, values)  # noqa: S102 - the block is the page's
+    exec(included, values)  # noqa: S102 - the block is the page's
     settings.ROOT_URLCONF = type("Urls", (), {"urlpatterns": values["urlpatterns"]})
     clear_url_caches()
     assert reverse("two-factor-setup") == SETUP
     assert client.get(SETUP).url.startswith("/accounts/login/")
+
+
+def test_the_page_that_is_listed_by_itself(settings):
+    _included, listed = blocks(text_of("docs/urls.md"), "python")
+    values = {}
+    exec(listed, values)  # noqa: S102 - the block is the page's
+    settings.ROOT_URLCONF = type("Urls", (), {"urlpatterns": values["urlpatterns"]})
+    clear_url_caches()
+    assert reverse("two-factor-overview") == "/2fa/factors/"

@@ -24,7 +24,7 @@ from tests.urls import home
 pytestmark = pytest.mark.django_db
 
 PAGE = text_of("docs/requirement.md")
-ENROLL = "/accounts/two-factor/enroll/"
+ENROLL = "/accounts/two-factor/factors/enroll/"
 
 
 @pytest.fixture

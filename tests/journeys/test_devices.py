@@ -15,7 +15,7 @@ from tests.cast import code_of, give_answer, give_password, wrong_code_of
 
 pytestmark = pytest.mark.django_db
 
-OVERVIEW = "/accounts/two-factor/"
+OVERVIEW = "/accounts/two-factor/factors/"
 ADD = reverse("two-factor-add", args=["totp"])
 
 

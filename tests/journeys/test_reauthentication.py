@@ -16,7 +16,7 @@ from tests.cast import PASSWORD, code_of, give_password
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.attacks.urls")]
 
-PAGE = "/accounts/two-factor/reauthenticate/"
+PAGE = "/accounts/two-factor/factors/reauthenticate/"
 BY_PASSWORD = "/accounts/reauthenticate/"
 
 

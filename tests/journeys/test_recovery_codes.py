@@ -169,7 +169,7 @@ def test_codes_are_neither_seen_nor_made_without_a_fresh_proof(verified, alice, 
         record["at"] -= 301
     session.save()
     for response in (verified.get(CODES), verified.post(CODES)):
-        assert response["Location"].startswith("/accounts/two-factor/reauthenticate/")
+        assert response["Location"].startswith("/accounts/two-factor/factors/reauthenticate/")
     assert registry.recovery.unused(alice).count() == 3
 
 

@@ -66,13 +66,13 @@ def test_without_a_code_field_an_old_proof_will_not(verified, phone, settings):
         record["at"] -= 301
     session.save()
     response = verified.post(REMOVE)
-    assert response["Location"] == "/accounts/two-factor/reauthenticate/?next=%2Faccounts%2Ftwo-factor%2Fremove%2F"
+    assert response["Location"] == "/accounts/two-factor/factors/reauthenticate/?next=%2Faccounts%2Ftwo-factor%2Fremove%2F"
     response = verified.post(response["Location"], {"otp_token": wrong_code_of(phone)})
     assert response.status_code == 200
     TOTPDevice.objects.update(throttling_failure_count=0)
     # The POST that was interrupted is resumed by itself.
     response = verified.post(
-        "/accounts/two-factor/reauthenticate/?next=%2Faccounts%2Ftwo-factor%2Fremove%2F", {"otp_token": code_of(phone)}
+        "/accounts/two-factor/factors/reauthenticate/?next=%2Faccounts%2Ftwo-factor%2Fremove%2F", {"otp_token": code_of(phone)}
     )
     assert response["Location"] == "/accounts/two-factor/setup/"
     assert not TOTPDevice.objects.exists()

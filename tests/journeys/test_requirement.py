@@ -21,9 +21,9 @@ from tests.cast import PASSWORD, code_of, drop, give_answer, give_password, is_l
 pytestmark = pytest.mark.django_db
 
 SETUP = "/accounts/two-factor/setup/"
-ENROLL = "/accounts/two-factor/enroll/"
+ENROLL = "/accounts/two-factor/factors/enroll/"
 CODES = "/accounts/two-factor/backup-tokens/"
-OVERVIEW = "/accounts/two-factor/"
+OVERVIEW = "/accounts/two-factor/factors/"
 SCRIPT = {"Sec-Fetch-Dest": "empty", "Sec-Fetch-Mode": "cors"}
 NOW = dt.datetime(2026, 9, 1, 12, tzinfo=dt.UTC)
 

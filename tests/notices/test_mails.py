@@ -56,7 +56,7 @@ def test_the_mail_says_what_when_where_and_what_to_do(committed, mails, alice, p
         assert "Firefox on Linux, from 203.0.113.7" in text
         assert "If this was you, there is nothing to do." in text
         assert "If not: sign in, look at what protects your account" in text
-        assert "http://testserver/accounts/two-factor/" in text
+        assert "http://testserver/accounts/two-factor/factors/" in text
         assert "Account: alice" in text
 
 
@@ -139,7 +139,7 @@ def test_a_command_has_no_place(committed, mails, alice):
         events.announce("two_factor_off", alice)
     for text in (mails[0].body, html_of(mails[0])):
         assert "Where:" not in text
-    assert "http://example.com/accounts/two-factor/" in mails[0].body
+    assert "http://example.com/accounts/two-factor/factors/" in mails[0].body
 
 
 def test_a_mail_reads_from_right_to_left_where_people_do(committed, mails, alice):

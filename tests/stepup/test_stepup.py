@@ -21,7 +21,7 @@ from . import urls
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.stepup.urls")]
 
-REAUTHENTICATE = "/accounts/two-factor/reauthenticate/"
+REAUTHENTICATE = "/accounts/two-factor/factors/reauthenticate/"
 SCRIPT = {"Sec-Fetch-Dest": "empty"}
 FRESH_PAGES = ["/pay/", "/keys/", "/pay-async/"]
 

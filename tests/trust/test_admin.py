@@ -117,4 +117,4 @@ def test_staff_in_a_trusted_session_are_asked_before_the_admin_opens(client, sta
     with override_settings(ROOT_URLCONF=Urlconf):
         trust(client, staff, TOTPDevice.objects.create(user=staff))
         come_back(client, staff)
-        assert client.get("/guarded/login/").url.startswith("/accounts/two-factor/reauthenticate/?next=")
+        assert client.get("/guarded/login/").url.startswith("/accounts/two-factor/factors/reauthenticate/?next=")

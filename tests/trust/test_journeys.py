@@ -22,7 +22,7 @@ from tests.trust.cast import FIREFOX, come_back, cookie_of, leave, next_code_of,
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.attacks.urls")]
 
-OVERVIEW, BROWSERS = "/accounts/two-factor/", "/accounts/two-factor/browsers/"
+OVERVIEW, BROWSERS = "/accounts/two-factor/factors/", "/accounts/two-factor/factors/browsers/"
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from allauth.account.adapter import get_adapter
 from django.conf import settings
 from django.core import checks
-from django.urls import NoReverseMatch, reverse
 from django.utils.module_loading import import_string
 
 from allauth_2fa import app_settings, compat
@@ -29,15 +28,6 @@ EARLIER_MIDDLEWARE = (
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django_otp.middleware.OTPMiddleware",
-)
-URL_NAMES = (
-    "two-factor-authenticate",
-    "two-factor-setup",
-    "two-factor-backup-tokens",
-    "two-factor-remove",
-    "two-factor-reauthenticate",
-    "two-factor-overview",
-    "two-factor-enroll",
 )
 OLD_HOOKS = ("stash_pending_login", "unstash_pending_login_kwargs")
 FORM_KEYS = frozenset({"authenticate", "setup", "remove", "reauthenticate", "add", "add_passkey", "rename"})
@@ -133,24 +123,6 @@ def check_middleware(**_kwargs: Any) -> Messages:
 def _is(path: str, wanted: Any) -> bool:
     found = import_string(path)
     return found is wanted or (isinstance(found, type) and isinstance(wanted, type) and issubclass(found, wanted))
-
-
-@checks.register(checks.Tags.urls)
-def check_urls(**_kwargs: Any) -> Messages:
-    """E007: pages cannot be found."""
-    missing = [name for name in URL_NAMES if not _reverses(name)]
-    if not missing or not settings.ROOT_URLCONF:
-        return []
-    hint = 'Add path("accounts/two-factor/", include("allauth_2fa.urls")) to the URLconf, without a namespace.'
-    return [checks.Error(f"No URL is named {', '.join(missing)}.", hint=hint, id="allauth_2fa.E007")]
-
-
-def _reverses(name: str) -> bool:
-    try:
-        reverse(name)
-    except NoReverseMatch:
-        return False
-    return True
 
 
 @checks.register(checks.Tags.security)

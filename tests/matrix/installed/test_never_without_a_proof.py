@@ -133,7 +133,7 @@ class Site(RuleBasedStateMachine):
             device = TOTPDevice.objects.filter(user=page.wsgi_request.user, confirmed=False).get()
             self.follow(browser, lambda client: client.post(address, {"otp_token": code_of(device)}))
 
-    @rule(browser=browsers, path=st.sampled_from(["/", "/accounts/two-factor/", "/accounts/email/", "/no-such-page/"]))
+    @rule(browser=browsers, path=st.sampled_from(["/", "/accounts/two-factor/factors/", "/accounts/email/", "/no-such-page/"]))
     def look_around(self, browser, path):
         self.follow(browser, lambda client: client.get(path))
 

@@ -17,7 +17,7 @@ from .test_passwordless import sign_in
 
 pytestmark = pytest.mark.django_db
 
-ENROLL, OVERVIEW, CODES = "/accounts/two-factor/enroll/", "/accounts/two-factor/", "/accounts/two-factor/backup-tokens/"
+ENROLL, OVERVIEW, CODES = "/accounts/two-factor/factors/enroll/", "/accounts/two-factor/factors/", "/accounts/two-factor/backup-tokens/"
 SCRIPT = {"Sec-Fetch-Dest": "empty"}
 
 

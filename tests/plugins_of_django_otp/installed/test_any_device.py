@@ -162,7 +162,7 @@ def test_reauthentication_sends_a_code_too(client, alice, pager, settings):
     give_password(client, alice)
     give_answer(client, Pager.sent[-1])
     Pager.objects.update(last_generated_timestamp=None)
-    page = "/accounts/two-factor/reauthenticate/?next=/private/"
+    page = "/accounts/two-factor/factors/reauthenticate/?next=/private/"
     assert client.post(page, {"action": "send"}).context["notice"].startswith("A code is on its way")
     assert client.post(page, {"otp_token": Pager.sent[-1]})["Location"] == "/private/"
 
@@ -215,7 +215,7 @@ def test_a_model_with_an_order_of_its_own_is_asked_for(client, alice, pager, set
 def test_where_apps_are_off_no_app_is_set_up(client, alice, settings):
     settings.ALLAUTH_2FA_FACTORS = ["pager.pager", "recovery_codes"]
     give_password(client, alice)
-    assert client.get("/accounts/two-factor/setup/?next=/private/")["Location"] == "/accounts/two-factor/?next=%2Fprivate%2F"
+    assert client.get("/accounts/two-factor/setup/?next=/private/")["Location"] == "/accounts/two-factor/factors/?next=%2Fprivate%2F"
     assert not TOTPDevice.objects.exists()
 
 
@@ -247,4 +247,4 @@ def test_an_app_is_added_to_a_device_of_another_kind_behind_its_proof(client, al
     for record in session["account_authentication_methods"]:
         record["at"] -= 301 * (record["method"] == "mfa")
     session.save()
-    assert client.get("/accounts/two-factor/setup/")["Location"].startswith("/accounts/two-factor/reauthenticate/")
+    assert client.get("/accounts/two-factor/setup/")["Location"].startswith("/accounts/two-factor/factors/reauthenticate/")

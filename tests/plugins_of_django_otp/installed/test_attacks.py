@@ -25,7 +25,7 @@ from tests.pager.models import Beeper, LoudPager, Pager
 pytestmark = pytest.mark.django_db
 
 CHALLENGE = "/accounts/two-factor/authenticate/"
-REAUTHENTICATE = "/accounts/two-factor/reauthenticate/"
+REAUTHENTICATE = "/accounts/two-factor/factors/reauthenticate/"
 
 
 @pytest.fixture
@@ -287,7 +287,7 @@ class PagerFactor(SentCodeFactor):
 
 def test_a_device_without_anything_to_fill_in_is_begun_anew_while_it_waits(client, alice, phone, settings):
     settings.ALLAUTH_2FA_FACTORS = ["totp", f"{__name__}.PagerFactor"]
-    page = "/accounts/two-factor/add/own/"
+    page = "/accounts/two-factor/factors/add/own/"
     for _browser in range(2):
         Pager.sent.clear()
         cache.clear()
@@ -295,7 +295,7 @@ def test_a_device_without_anything_to_fill_in_is_begun_anew_while_it_waits(clien
         login_verified(browser, alice, phone)
         assert browser.get(page).status_code == 200
         assert browser.post(page, {"action": "send"}).context["notice"].startswith("A code is on its way")
-    assert browser.post(page, {"otp_token": Pager.sent[0]}).url == "/accounts/two-factor/"
+    assert browser.post(page, {"otp_token": Pager.sent[0]}).url == "/accounts/two-factor/factors/"
     assert Pager.objects.filter(confirmed=True).count() == 1
 
 

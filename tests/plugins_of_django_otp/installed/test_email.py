@@ -25,10 +25,10 @@ from tests.plugins_of_django_otp.installed.conftest import code_in
 
 pytestmark = pytest.mark.django_db
 
-ADD = "/accounts/two-factor/add/email/"
+ADD = "/accounts/two-factor/factors/add/email/"
 CHALLENGE = "/accounts/two-factor/authenticate/"
-OVERVIEW = "/accounts/two-factor/"
-REAUTHENTICATE = "/accounts/two-factor/reauthenticate/"
+OVERVIEW = "/accounts/two-factor/factors/"
+REAUTHENTICATE = "/accounts/two-factor/factors/reauthenticate/"
 
 
 def message_of(response):

@@ -18,9 +18,9 @@ from tests.plugins_of_django_otp.installed.conftest import code_in
 
 pytestmark = pytest.mark.django_db
 
-ADD = "/accounts/two-factor/add/email/"
+ADD = "/accounts/two-factor/factors/add/email/"
 CHALLENGE = "/accounts/two-factor/authenticate/"
-OVERVIEW = "/accounts/two-factor/"
+OVERVIEW = "/accounts/two-factor/factors/"
 
 
 class StrictAdapter(OTPAdapter):

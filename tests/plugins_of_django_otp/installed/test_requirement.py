@@ -15,8 +15,8 @@ from tests.cast import PASSWORD, code_of, give_answer, give_password, is_logged_
 
 pytestmark = pytest.mark.django_db
 
-ENROLL, OVERVIEW = "/accounts/two-factor/enroll/", "/accounts/two-factor/"
-ADD = "/accounts/two-factor/add/totp/"
+ENROLL, OVERVIEW = "/accounts/two-factor/factors/enroll/", "/accounts/two-factor/factors/"
+ADD = "/accounts/two-factor/factors/add/totp/"
 SETUP = "/accounts/two-factor/setup/"
 SCRIPT = {"Sec-Fetch-Dest": "empty"}
 
@@ -85,8 +85,8 @@ def test_a_login_that_waits_adds_no_device_that_does_not_satisfy(client, staff, 
     settings.ALLAUTH_2FA_FACTORS = ["totp", "hotp", "tests.plugins_of_django_otp.installed.test_requirement.Gadget"]
     give_password(client, staff)
     assert is_pending(client)
-    assert client.get("/accounts/two-factor/add/gadget/").status_code == 404
-    assert client.post("/accounts/two-factor/add/gadget/", {"action": "begin"}).status_code == 404
+    assert client.get("/accounts/two-factor/factors/add/gadget/").status_code == 404
+    assert client.post("/accounts/two-factor/factors/add/gadget/", {"action": "begin"}).status_code == 404
     assert client.get(ADD).status_code == 200
 
 
@@ -181,9 +181,9 @@ def test_several_kinds_that_will_do_are_offered_to_choose_from(client, staff, se
     give_password(client, staff)
     page = client.get(ENROLL)
     assert page.status_code == 200
-    assert [factor["url"] for factor in page.context["addable"]] == [SETUP, "/accounts/two-factor/add/gadget/"]
+    assert [factor["url"] for factor in page.context["addable"]] == [SETUP, "/accounts/two-factor/factors/add/gadget/"]
     assert "Gadget" in page.text
-    assert client.get("/accounts/two-factor/add/gadget/").status_code == 200
+    assert client.get("/accounts/two-factor/factors/add/gadget/").status_code == 200
 
 
 class Gadget(__import__("allauth_2fa.factors.generic", fromlist=["x"]).GenericFactor):
@@ -208,7 +208,7 @@ def test_an_adapter_that_asks_nobody_on_the_intranet_does_not_lock_its_people_ou
     other = Client()
     assert give_password(other, staff)["Location"] == "/"
     assert other.get("/private/")["Location"] == f"{SETUP}?next=%2Fprivate%2F"
-    assert other.get(SETUP)["Location"].startswith("/accounts/two-factor/reauthenticate/")
+    assert other.get(SETUP)["Location"].startswith("/accounts/two-factor/factors/reauthenticate/")
 
 
 class IntranetAdapter(__import__("allauth_2fa.adapter", fromlist=["x"]).OTPAdapter):

@@ -19,7 +19,7 @@ from tests.concurrency.conftest import FAILURES, alice, database, database_name,
 from tests.concurrency.server import AT_ONCE, PROCESSES, Site
 from tests.plugins_of_django_otp.gateway import Gateway
 
-ADD = "/accounts/two-factor/add/sms/"
+ADD = "/accounts/two-factor/factors/add/sms/"
 AUTHENTICATE = "/accounts/two-factor/authenticate/"
 BROWSERS = 8
 

@@ -22,9 +22,9 @@ from tests.pager.models import VoiceDevice
 
 pytestmark = pytest.mark.django_db
 
-ADD = "/accounts/two-factor/add/sms/"
+ADD = "/accounts/two-factor/factors/add/sms/"
 CHALLENGE = "/accounts/two-factor/authenticate/"
-OVERVIEW = "/accounts/two-factor/"
+OVERVIEW = "/accounts/two-factor/factors/"
 NUMBER = "+447700900142"
 
 

@@ -16,9 +16,9 @@ from tests.plugins_of_django_otp.validation import API_KEY, Key, ValidationServe
 
 pytestmark = pytest.mark.django_db
 
-ADD = "/accounts/two-factor/add/yubikey/"
+ADD = "/accounts/two-factor/factors/add/yubikey/"
 CHALLENGE = "/accounts/two-factor/authenticate/"
-OVERVIEW = "/accounts/two-factor/"
+OVERVIEW = "/accounts/two-factor/factors/"
 
 
 @pytest.fixture

@@ -1,0 +1,110 @@
+"""Whether each page can be found by its name, and is what answers at its path."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.apps import apps
+from django.conf import settings
+from django.core import checks
+from django.urls import NoReverseMatch, Resolver404, get_resolver, get_script_prefix, resolve, reverse
+
+from allauth_2fa import routes
+
+from . import scan
+from .peel import layers
+from .recognize import name_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+Messages = list[checks.CheckMessage]
+
+OURS = "two-factor-"
+OF_ALLAUTH = ("account_", "socialaccount_", "mfa_", "usersessions_")
+"""How the names begin of our pages, and of allauth's."""
+
+NEEDED_OF_ALLAUTH = "account_reauthenticate"
+"""The page of allauth's that ours lead to: without it, a user who has no factor cannot set one up."""
+
+OUR_VIEWS = "allauth_2fa.views."
+
+ONLY_FOR_PASSKEYS = ("two-factor-add-passkey", "two-factor-passkey-login")
+ONLY_FOR_A_MENU = "mfa_index"
+"""Names that nobody misses: allauth's menu leaves the entry out, and sites without passkeys never ask for their pages."""
+
+
+@checks.register(checks.Tags.urls)
+def check_missing(**_kwargs: Any) -> Messages:
+    """E007: pages cannot be found by their names."""
+    missing = [route for route in routes.routes() if _is_needed(route.name) and not _is_named(route.name)] if settings.ROOT_URLCONF else []
+    if not missing:
+        return []
+    hint = (
+        'Add path("accounts/two-factor/", include("allauth_2fa.urls")) to the URLconf, without a namespace. '
+        "If you list the pages one by one, add these lines: " + ", ".join(route.line() for route in missing)
+    )
+    return [checks.Error(f"No URL is named {', '.join(route.name for route in missing)}.", hint=hint, id="allauth_2fa.E007")]
+
+
+def _is_needed(name: str) -> bool:
+    return name != ONLY_FOR_A_MENU and (name not in ONLY_FOR_PASSKEYS or apps.is_installed("django_otp_webauthn"))
+
+
+def _is_named(name: str) -> bool:
+    return bool(get_resolver().reverse_dict.getlist(name))
+
+
+@checks.register(checks.Tags.urls)
+def check_places(**_kwargs: Any) -> Messages:
+    """E014: another view answers at the path of one of our pages, or one of ours at the path of one of allauth's."""
+    return [message for name, view in _watched() if (message := _served_wrongly(name, view))] if settings.ROOT_URLCONF else []
+
+
+def _watched() -> Iterator[tuple[str, Callable[..., Any]]]:
+    """Give the name and the view of each page of ours and of allauth's that the URLconf has."""
+    named = {pattern.name: pattern.callback for _route, pattern in scan.patterns() if pattern.name}
+    for name, view in named.items():
+        if name.startswith((OURS, *OF_ALLAUTH)) and _is_named(name):
+            yield name, view
+
+
+def _served_wrongly(name: str, view: Callable[..., Any]) -> checks.CheckMessage | None:
+    """Return the message about a page at whose path another view answers, None if it is that page."""
+    try:
+        place = _place(name)
+        match = resolve(place)
+    except (NoReverseMatch, Resolver404):
+        # Arguments that cannot be made up: the prefix of a tenant, say.
+        return None
+    if match.view_name == name or _is_same(match.func, view):
+        return None
+    is_ours = name.startswith(OURS) or _is_our_view(view)
+    if not (is_ours or name == NEEDED_OF_ALLAUTH or _is_our_view(match.func)):
+        # What a site puts in the place of allauth's pages is its own business.
+        return None
+    message = f"'{place}' is the page '{name}', and another view answers there: {name_of(_class_of(match.func))}."
+    hint = "Include allauth_2fa.urls at a prefix of its own, and put the view that answers at another path or after the page."
+    return checks.Error(message, hint=hint, id="allauth_2fa.E014")
+
+
+def _place(name: str) -> str:
+    """Return the path of the page, with something made up for its arguments, as requests have it."""
+    possibilities = get_resolver().reverse_dict.getlist(name)[0][0]
+    path = reverse(name, kwargs=dict.fromkeys(possibilities[0][1], 1))
+    return "/" + path.removeprefix(get_script_prefix())
+
+
+def _class_of(view: Callable[..., Any]) -> Any:
+    """Return the class of a view, under its decorators, or the view itself if it is a function."""
+    return next((layer for layer in layers(view) if isinstance(layer, type)), view)
+
+
+def _is_same(answering: Callable[..., Any], meant: Callable[..., Any]) -> bool:
+    """Return whether the view that answers is the one that is meant, or derives from it."""
+    found, wanted = _class_of(answering), _class_of(meant)
+    return found is wanted or (isinstance(found, type) and isinstance(wanted, type) and issubclass(found, wanted))
+
+
+def _is_our_view(view: Callable[..., Any]) -> bool:
+    return any(name_of(base).startswith(OUR_VIEWS) for base in getattr(_class_of(view), "__mro__", ()))

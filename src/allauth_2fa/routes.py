@@ -1,0 +1,106 @@
+"""The pages of this package: the path, the view and the name of each, and what to say where a URLconf lacks one.
+
+The first four have the paths of 0.x. All others share one segment, so that none takes the place of a page of allauth's, or
+of the site's home page, whatever prefix they are included at.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.core.exceptions import ImproperlyConfigured
+from django.urls import NoReverseMatch, get_script_prefix, reverse
+
+from . import compat
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+USUAL_PREFIX = "accounts/two-factor/"
+"""Where the documentation includes the pages."""
+
+FIRST_PATH = "authenticate/"
+"""The path of the one page that every site has: from where it is, the site's prefix is read."""
+
+MISSING = re.compile(r"Reverse for '([^']+)' not found\. '\1' is not a valid")
+"""What Django says of a name that no pattern has. It says something else where the arguments do not fit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One page."""
+
+    path: str
+    view: str
+    """The name of the class in ``allauth_2fa.views``."""
+    name: str
+
+    def line(self) -> str:
+        """Return the line that a URLconf needs which lists the pages one by one."""
+        return f'path("{_prefix()}{self.path}", allauth_2fa.views.{self.view}.as_view(), name="{self.name}")'
+
+
+ROUTES = (
+    Route(FIRST_PATH, "TwoFactorAuthenticate", "two-factor-authenticate"),
+    Route("setup/", "TwoFactorSetup", "two-factor-setup"),
+    Route("backup-tokens/", "TwoFactorBackupTokens", "two-factor-backup-tokens"),
+    Route("remove/", "TwoFactorRemove", "two-factor-remove"),
+    Route("factors/", "TwoFactorOverview", "two-factor-overview"),
+    Route("factors/reauthenticate/", "TwoFactorReauthenticate", "two-factor-reauthenticate"),
+    Route("factors/events/", "TwoFactorEvents", "two-factor-events"),
+    Route("factors/browsers/", "TwoFactorBrowsers", "two-factor-browsers"),
+    Route("factors/add/<str:factor>/", "TwoFactorAdd", "two-factor-add"),
+    Route("factors/add-passkey/", "TwoFactorAddPasskey", "two-factor-add-passkey"),
+    Route("factors/passkey-login/", "TwoFactorPasskeyLogin", "two-factor-passkey-login"),
+    Route("factors/enroll/", "TwoFactorEnroll", "two-factor-enroll"),
+    Route("factors/rename/<path:device>/", "TwoFactorRename", "two-factor-rename"),
+    Route("factors/prefer/<path:device>/", "TwoFactorPrefer", "two-factor-prefer"),
+    Route("factors/remove/<path:device>/", "TwoFactorRemoveDevice", "two-factor-remove-device"),
+)
+
+ROUTES_WITHOUT_MFA = (
+    # allauth's account menu shows the page of this name.
+    Route("factors/", "TwoFactorOverview", "mfa_index"),
+    # allauth looks for the page by this name once it hears of a second factor.
+    Route("factors/reauthenticate/", "TwoFactorReauthenticate", compat.REAUTHENTICATION_PAGE),
+)
+"""Second names of two pages, where ``allauth.mfa`` is absent, whose pages have these names."""
+
+
+def routes() -> tuple[Route, ...]:
+    """Return the pages of this site."""
+    return ROUTES if compat.mfa_installed() else (*ROUTES, *ROUTES_WITHOUT_MFA)
+
+
+@contextmanager
+def naming_missing() -> Iterator[None]:
+    """Raise an error that names the line to add, where what is done inside asks for a page that the URLconf lacks."""
+    try:
+        yield
+    except NoReverseMatch as error:
+        ensure_named(error)
+        raise
+
+
+def ensure_named(error: Exception) -> None:
+    """Raise an error that names the line to add, if the error is about one of our pages that the URLconf lacks.
+
+    Raises:
+        ImproperlyConfigured: with the line.
+    """
+    found = MISSING.match(str(error)) if isinstance(error, NoReverseMatch) else None
+    route = next((route for route in routes() if found and route.name == found[1]), None)
+    if route is not None:
+        message = f"The URLconf has no page named '{route.name}'. Add: {route.line()}"
+        raise ImproperlyConfigured(message) from error
+
+
+def _prefix() -> str:
+    try:
+        place = reverse("two-factor-authenticate")
+    except NoReverseMatch:
+        return USUAL_PREFIX
+    return place.removeprefix(get_script_prefix()).removesuffix(FIRST_PATH)
