@@ -12,6 +12,7 @@ from django.views.decorators.debug import sensitive_variables
 from allauth_2fa import app_settings
 from allauth_2fa.exceptions import EnrollmentEnded, LoginEnded, NothingEnrolled, PasskeyNotMade, Refused
 from allauth_2fa.factors import registry
+from allauth_2fa.factors.base import as_typed
 from allauth_2fa.flows import answers, devices, enrollment, passkeys, sending
 
 if TYPE_CHECKING:
@@ -97,6 +98,10 @@ class _AnswerForm(forms.Form):
         self.user = user
         self.device: Device | None = None
 
+    def typed(self) -> str:
+        """Return what was given back, as text, before it is cleaned: forms are made of JSON too, where a code may be a number."""
+        return as_typed(self.data.get(self.add_prefix("otp_token")))
+
     def _judge(self, judge: Any) -> None:
         """Run the flow once the field holds something, and put its refusal at the field."""
         if self.errors:
@@ -122,7 +127,7 @@ class _AskingForm(_AnswerForm):
 
     def offer_devices(self) -> None:
         """Offer the user's devices, as a choice if there are several."""
-        self.devices = answers.offers(self.user, self.data.get(self.add_prefix("otp_token"), ""))
+        self.devices = answers.offers(self.user, self.typed())
         # Browsers refuse to post an empty field that is required, and a code is asked for with an empty one.
         self.use_required_attribute = not any(sending.sends(device) for device in self.devices)
         typed = answers.typed(self.devices)
@@ -143,7 +148,7 @@ class _AskingForm(_AnswerForm):
 
     def _refuse(self, refusal: Refused) -> None:
         """Put the refusal at the field, or at none if a passkey has answered: nothing was typed."""
-        if passkeys.recognizes(self.data.get(self.add_prefix("otp_token"), "")):
+        if passkeys.recognizes(self.typed()):
             self.add_error(None, forms.ValidationError(refusal.message, code=refusal.code))
         else:
             super()._refuse(refusal)
@@ -260,7 +265,7 @@ class PasskeyForm(DeviceNameForm):
     @sensitive_variables("text")
     def clean(self) -> dict[str, Any]:
         """Store the passkey, once."""
-        text = self.data.get("credential")
+        text = as_typed(self.data.get("credential"))
         if not text:
             self.add_error(None, forms.ValidationError(PasskeyNotMade().message, code=PasskeyNotMade.code))
         elif not self.errors:

@@ -21,6 +21,24 @@ LONGEST_ANSWER = 64
 """Characters of the longest answer that any factor here can take; what is longer is refused unread."""
 
 
+def as_typed(value: Any) -> str:
+    """Return what was given back as text: scripts and tests post codes as numbers too."""
+    return "" if value is None else str(value)
+
+
+def with_leading_zeros(answer: str, digits: int) -> str:
+    """Return the answer with the zeros that a number loses at its beginning, where it is made of digits.
+
+    Several codes in a row are filled up to a whole number of codes.
+
+    Args:
+        answer: what was typed, cleaned.
+        digits: how many digits each code has.
+    """
+    is_number = answer.isascii() and answer.isdigit()
+    return answer.zfill(-(-len(answer) // digits) * digits) if is_number else answer
+
+
 def clean_answer(text: str) -> str:
     """Return the answer without what people and clipboards add: blanks, dashes, digits of other scripts."""
     if len(text) > LONGEST_ANSWER:
@@ -109,6 +127,10 @@ class Factor(ABC):
     def recognizes(self, device: Device, answer: str) -> bool:
         """Tell whether the answer, right or wrong, has the shape of this device's codes."""
         return True
+
+    def filled(self, device: Device, answer: str) -> str:
+        """Return the answer as the device shows its codes: with the leading zeros that a number has lost, for codes of digits."""
+        return answer
 
     def accepts(self, device: Device, answer: str) -> bool:
         """Tell whether the device would take the answer now, as far as that can be known without writing anything."""

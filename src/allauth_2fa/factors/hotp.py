@@ -12,7 +12,7 @@ from django_otp.plugins.otp_hotp.models import HOTPDevice
 from allauth_2fa import columns
 from allauth_2fa.exceptions import CounterOff, DeviceRefused
 
-from .base import Factor
+from .base import Factor, with_leading_zeros
 from .generic import judge_alone
 
 if TYPE_CHECKING:
@@ -47,6 +47,10 @@ class HotpFactor(Factor):
         """Tell whether the answer has the shape of one code, or of two or three in a row. A token whose secret cannot be read has none."""
         digits = cast("HOTPDevice", device).digits
         return answer.isascii() and answer.isdigit() and len(answer) in {digits, 2 * digits, ROW * digits} and not columns.is_shut(device)
+
+    def filled(self, device: Device, answer: str) -> str:
+        """Return the answer with the leading zeros that a number has lost."""
+        return with_leading_zeros(answer, cast("HOTPDevice", device).digits)
 
     def odds(self, device: Device) -> float:
         """Return the chance of a guess: the codes that the device looks ahead at, among all of that length."""

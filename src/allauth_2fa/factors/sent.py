@@ -15,13 +15,16 @@ from django.views.decorators.debug import sensitive_variables
 from allauth_2fa import kept
 from allauth_2fa.exceptions import DeviceRefused, NotSent, Refused
 
-from .base import Factor
+from .base import Factor, with_leading_zeros
 from .generic import charge, complete_alone, judge_alone
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from django_otp.models import Device
+
+USUAL_DIGITS = 6
+"""Digits of the codes that django-otp's models make, unless a model says otherwise."""
 
 LONGEST_CODE = 16
 """Digits of the longest code that django-otp's column holds."""
@@ -51,6 +54,12 @@ class SentCodeFactor(Factor):
     def recognizes(self, device: Device, answer: str) -> bool:
         """Tell whether the answer is made of digits."""
         return answer.isascii() and answer.isdigit() and len(answer) <= LONGEST_CODE
+
+    @sensitive_variables("answer", "filled")
+    def filled(self, device: Device, answer: str) -> str:
+        """Return the code that was sent, for one that lacks the leading zeros a number has lost. The length is the model's business."""
+        filled = with_leading_zeros(answer, USUAL_DIGITS)
+        return filled if self.accepts(device, filled) else answer
 
     @sensitive_variables("answer", "row")
     def accepts(self, device: Device, answer: str) -> bool:

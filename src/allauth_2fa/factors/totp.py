@@ -16,7 +16,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice, default_key
 from allauth_2fa import columns
 from allauth_2fa.exceptions import AlreadyUsed, ClockWrong, LateCode, NothingEnrolled, Refused, Throttled, Unreadable
 
-from .base import Factor
+from .base import Factor, with_leading_zeros
 
 if TYPE_CHECKING:
     from django_otp.models import Device
@@ -66,6 +66,10 @@ class TotpFactor(Factor):
         One whose secret cannot be read has none.
         """
         return answer.isascii() and answer.isdigit() and len(answer) in {device.digits, ROW * device.digits} and not columns.is_shut(device)
+
+    def filled(self, device: Device, answer: str) -> str:
+        """Return the answer with the leading zeros that a number has lost."""
+        return with_leading_zeros(answer, cast("TOTPDevice", device).digits)
 
     def odds(self, device: Device) -> float:
         """Return the chance of a guess: the codes of the steps around now, among all of that length."""

@@ -84,7 +84,8 @@ def answer(
             ensure_allowed(user, device)
             return device
         device, judged = _addressed(user, text, device_id, typed(devices), sent)
-        compared = [device] if device_id else [other for other in typed(devices) if _factor(other).recognizes(other, judged)]
+        # What was compared is what the shape of the answer says, before each device filled it up.
+        compared = [device] if device_id else _fitting(typed(devices), text if judged == text else clean_answer(text))
         _judge(user, text, lockout.Answer(purse, device, judged, compared), place)
     except Refused as refusal:
         _tell_refused(user, refusal, device, passkeys.factor() if passkeys.recognizes(text) else None)
@@ -140,14 +141,27 @@ def _addressed(user: AbstractBaseUser, text: str, device_id: str | None, devices
     cleaned = clean_answer(text)
     if not cleaned or "\0" in text:
         raise Refused
-    if registry.recovery.recognizes_text(text) and not any(_factor(device).accepts(device, cleaned) for device in devices):
+    if registry.recovery.recognizes_text(text) and not any(_accepts(device, cleaned) for device in devices):
         return _recovery_device(user, text), text
     device = _chosen(devices, device_id, cleaned) if device_id else _by_shape(devices, cleaned, sent)
     if device is None:
         return _static_device(user, text), text
-    is_static = getattr(device, "is_static", False) and not _factor(device).accepts(device, cleaned)
+    is_static = getattr(device, "is_static", False) and not _accepts(device, cleaned)
     may_be_static = is_static and _may_be_static(user, device, text, sent)
-    return (_static_device(user, text), text) if may_be_static else (device, cleaned)
+    return (_static_device(user, text), text) if may_be_static else (device, _factor(device).filled(device, cleaned))
+
+
+@sensitive_variables("cleaned")
+def _accepts(device: Any, cleaned: str) -> bool:
+    factor = _factor(device)
+    return factor.accepts(device, factor.filled(device, cleaned))
+
+
+@sensitive_variables("cleaned")
+def _fitting(devices: list[Any], cleaned: str) -> list[Any]:
+    """Return the devices whose codes look like the answer, else those whose codes do once leading zeros are put before it."""
+    exactly = [device for device in devices if _factor(device).recognizes(device, cleaned)]
+    return exactly or [device for device in devices if _factor(device).recognizes(device, _factor(device).filled(device, cleaned))]
 
 
 @sensitive_variables("text")
@@ -226,9 +240,9 @@ def _by_shape(devices: list[Any], cleaned: str, sent: dict[str, Any]) -> Any:
     has no throttling, or was sent no code), all others could be guessed for free. While it is throttled it alone is asked,
     or a guesser could go on at the others.
     """
-    fitting = [device for device in devices if _factor(device).recognizes(device, cleaned)]
+    fitting = _fitting(devices, cleaned)
     if not fitting:
         return devices[0] if devices and _is_meant(devices[0], cleaned) else None
     first = next((device for device in fitting if _pays(device, sent)), fitting[0])
     allowed, _facts = first.verify_is_allowed()
-    return next((device for device in fitting if _factor(device).accepts(device, cleaned)), first) if allowed else first
+    return next((device for device in fitting if _accepts(device, cleaned)), first) if allowed else first

@@ -165,7 +165,7 @@ def check(user: AbstractBaseUser, text: str) -> TOTPDevice:
     if device is None:
         raise EnrollmentEnded
     try:
-        registry.totp.check(device, clean_answer(text))
+        registry.totp.check(device, registry.totp.filled(device, clean_answer(text)))
     except NothingEnrolled:
         raise EnrollmentEnded from None
     return device
@@ -216,7 +216,7 @@ def _tried(device: Device, text: str, place: MutableMapping[str, Any] | None) ->
             if held and getattr(device, ONLY_AS_FIRST, False):
                 return NothingEnrolled()
             sending.ensure_sent(device, place)
-            factor.complete(device, clean_answer(text))
+            factor.complete(device, factor.filled(device, clean_answer(text)))
         except Refused as refusal:
             return refusal
         if not held:
