@@ -184,6 +184,8 @@ class TOTPDeviceForm(_AnswerForm):
     def __init__(self, user: AbstractBaseUser, metadata: dict[str, Any] | None = None, **kwargs: Any) -> None:
         super().__init__(user, **kwargs)
         self.metadata = metadata or {}
+        self.actor: AbstractBaseUser | None = None
+        """Who sets the device up, if that is not its owner."""
         # On the first look the QR code comes first, and a cursor further down would scroll past it.
         self.fields["otp_token"].widget.attrs["autofocus"] = self.is_bound
 
@@ -202,7 +204,7 @@ class TOTPDeviceForm(_AnswerForm):
             Refused: the device was confirmed, replaced or removed since the form was found valid.
         """
         device = cast("TOTPDevice", self.device)
-        enrollment.complete(device, self.cleaned_data["otp_token"])
+        enrollment.complete(device, self.cleaned_data["otp_token"], actor=self.actor)
         return device
 
 

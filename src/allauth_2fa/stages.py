@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from allauth.account.adapter import get_adapter
+from django.contrib.auth import SESSION_KEY
+from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpResponseRedirect
 from django.urls import reverse
 
@@ -49,6 +52,22 @@ class TwoFactorStage(_Stage):
         challenge.notes(request).login = login
         if self.state.get("mfa"):
             self.urlname = compat.MFA_PAGE
+
+    def exit(self) -> HttpResponse:
+        """Let the login go on.
+
+        Raises:
+            ImproperlyConfigured: the project's adapter leads back to the challenge, where it would go round for ever.
+        """
+        response = super().exit()
+        leads_to = urlsplit(response.headers.get("Location", "")).path
+        if leads_to == reverse(challenge.PAGE) and SESSION_KEY not in self.request.session:
+            message = (
+                f"{type(get_adapter()).__qualname__} leads a login back to the challenge that has just been answered. "
+                "Take what redirects there out of its login() and post_login(): a stage of the login asks for the second factor."
+            )
+            raise ImproperlyConfigured(message)
+        return response
 
     def handle(self) -> tuple[HttpResponse | None, bool]:
         """Return what the login leads to (None: go on), and whether it lives on."""

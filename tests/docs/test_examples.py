@@ -57,6 +57,7 @@ def test_each_example_is_tried_here():
         "shop/adapter.py",
         "shop/admin.py",
         "shop/consumers.py",
+        "shop/desk.py",
         "shop/forms.py",
         "shop/hijack.py",
         "shop/impersonation.py",
@@ -64,6 +65,7 @@ def test_each_example_is_tried_here():
         "shop/loginas.py",
         "shop/middleware.py",
         "shop/mixed_adapter.py",
+        "shop/office.py",
         "shop/open_pages.py",
         "shop/robots.py",
         "shop/rules.py",
@@ -257,6 +259,21 @@ def test_a_setup_that_names_the_shop(client, bob, shop, settings):
     response = client.get(SETUP)
     assert "The%20shop%3A%20bob%40example.com?" in response.context["otpauth_url"]
     assert "issuer=The%20shop" in response.context["otpauth_url"]
+
+
+@pytest.mark.parametrize(("module", "view"), [("shop.desk", "SetupForAnother"), ("shop.office", "SetupForStaff")])
+def test_a_setup_for_somebody_else(client, alice, shop, settings, django_user_model, module, view):
+    use_urls(settings, path("desk/<int:pk>/", getattr(importlib.import_module(module), view).as_view()))
+    person = django_user_model.objects.create_user("carol", is_staff=module == "shop.office")
+    give_password(client, alice)
+    assert client.get(f"/desk/{person.pk}/").status_code == 403
+    django_user_model.objects.filter(pk=alice.pk).update(is_superuser=True)
+    page = client.get(f"/desk/{person.pk}/")
+    assert page.context["account"] == "carol"
+    assert "carol" in page.context["otpauth_url"]
+    response = client.post(f"/desk/{person.pk}/", {"otp_token": code_of(person.totpdevice_set.get())})
+    assert response["Location"] == ("/desk/" if module == "shop.desk" else reverse("two-factor-overview"))
+    assert person.totpdevice_set.get().confirmed
 
 
 def test_a_form_of_the_shop(client, alice, phone, shop, settings):

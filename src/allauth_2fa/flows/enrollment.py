@@ -172,13 +172,14 @@ def check(user: AbstractBaseUser, text: str) -> TOTPDevice:
 
 
 @sensitive_variables("text", "guess")
-def complete(device: Device, text: str, place: MutableMapping[str, Any] | None = None) -> None:
+def complete(device: Device, text: str, place: MutableMapping[str, Any] | None = None, actor: AbstractBaseUser | None = None) -> None:
     """Confirm the device by the code, which counts as used. With the user's first factor, every session of theirs ends.
 
     Args:
         device: one that waits to be confirmed.
         text: what was typed.
         place: where it is kept which code was sent, for a device that sends its codes.
+        actor: who does it, if it is not the owner.
 
     Raises:
         EnrollmentEnded: the device was confirmed, replaced or removed meanwhile.
@@ -186,17 +187,17 @@ def complete(device: Device, text: str, place: MutableMapping[str, Any] | None =
         Refused: the code does not belong to the device.
     """
     if not sending.sends(device):
-        _complete(device, text, place)
+        _complete(device, text, place, actor)
         return
     # Whoever adds a device that is sent its codes may be guessing at one that was sent to somebody else.
     request = context.request
-    guess = lockout.Guess(partial(_complete, device, text, place))
+    guess = lockout.Guess(partial(_complete, device, text, place, actor))
     lockout.judge(device.user, request, counting.purse_of(device.user, request), guess)
 
 
 @sensitive_variables("text")
-def _complete(device: Device, text: str, place: MutableMapping[str, Any] | None) -> None:
-    refusal = _tried(device, text, place)
+def _complete(device: Device, text: str, place: MutableMapping[str, Any] | None, actor: AbstractBaseUser | None) -> None:
+    refusal = _tried(device, text, place, actor)
     # Outside of the transaction: inside, the refusal would take back the throttling that it has just caused.
     if isinstance(refusal, NothingEnrolled):
         raise EnrollmentEnded from None
@@ -205,7 +206,7 @@ def _complete(device: Device, text: str, place: MutableMapping[str, Any] | None)
 
 
 @sensitive_variables("text")
-def _tried(device: Device, text: str, place: MutableMapping[str, Any] | None) -> Refused | None:
+def _tried(device: Device, text: str, place: MutableMapping[str, Any] | None, actor: AbstractBaseUser | None) -> Refused | None:
     factor = registry.factor_of(device)
     if factor is None:
         return NothingEnrolled()
@@ -221,7 +222,7 @@ def _tried(device: Device, text: str, place: MutableMapping[str, Any] | None) ->
             return refusal
         if not held:
             setattr(device, ENDED_SESSIONS, sessions.void(device.user_id))
-        events.announce("device_added", device.user, device=device, factor=factor.id)
+        events.announce("device_added", device.user, actor=actor, device=device, factor=factor.id)
     return None
 
 
