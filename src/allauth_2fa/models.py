@@ -17,6 +17,7 @@ from django.views.decorators.debug import sensitive_variables
 from django_otp.models import Device, TimestampMixin
 
 from .exemptions import Exemption, FirstMet  # noqa: F401 - Django looks for models in this module
+from .sent_codes import SentCode  # noqa: F401 - the same
 from .trail import TrailRow  # noqa: F401 - the same
 
 if TYPE_CHECKING:

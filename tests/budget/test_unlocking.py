@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.utils import timezone
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
@@ -153,9 +154,19 @@ def test_wrong_rows_make_no_app_wait_and_take_nothing_from_the_purse(stranger, a
 def test_rows_are_tried_five_times_in_five_minutes(stranger, alice, phone, clock):
     empty(alice)
     assert [stranger.say(wrong_code_of(phone) * 3) for _ in range(6)] == ["refused"] * 5 + ["throttled"]
-    assert stranger.say(row_of(phone)) == "throttled"
-    clock.shift(5 * MINUTE)
-    assert stranger.say(row_of(phone)) == "in"
+    assert stranger.say(row_of(phone)) == "in", "nobody guesses right ones, so that they need no ration"
+
+
+def test_a_right_row_is_taken_by_its_app_whichever_device_waits(stranger, alice, phone, clock, settings):
+    settings.OTP_TOTP_THROTTLE_FACTOR = 1
+    tablet = TOTPDevice.objects.create(user=alice, name="Tablet")
+    empty(alice)
+    TOTPDevice.objects.update(throttling_failure_count=30, throttling_failure_timestamp=timezone.now())
+    for device in (tablet, phone):
+        person = Person(alice, device)
+        person.begin()
+        assert person.say(row_of(device)) == "in"
+        TOTPDevice.objects.update(throttling_failure_count=30, throttling_failure_timestamp=timezone.now())
 
 
 def test_while_codes_are_locked_no_answer_tells_whether_it_was_right(stranger, alice, phone, clock):

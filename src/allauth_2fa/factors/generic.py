@@ -11,6 +11,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from allauth_2fa import columns
 from allauth_2fa.exceptions import DeviceRefused, NothingEnrolled, NotJudged, Throttled, Unreadable
+from allauth_2fa.sent_codes import asked
 
 from .base import Factor
 
@@ -92,13 +93,20 @@ def _judge(device: Device, answer: str) -> Exception | None:
             allowed, facts = row.verify_is_allowed()
             if not allowed:
                 return _throttled(facts or {})
-            return None if row.verify_token(answer) else DeviceRefused()
+            return None if _verifies(device, row, answer) else DeviceRefused()
     except Error:
         raise
     except Exception as error:  # noqa: BLE001 - a model that asks a server over the network may raise any
         # Its kind alone is logged: its text may hold the answer, as a part of an address for example.
         logger.error("A device of the kind %s could not judge: %s", device.model_label(), type(error).__name__)  # noqa: TRY400
         return NotJudged()
+
+
+@sensitive_variables("answer")
+def _verifies(device: Device, row: Any, answer: str) -> bool:
+    """Return what the model says to the answer: to the code that this login was sent, where the device has sent one."""
+    sent = asked(device)
+    return sent.verifies(row, answer) if sent is not None and sent.digest else bool(row.verify_token(answer))
 
 
 @contextmanager

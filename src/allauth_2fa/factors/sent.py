@@ -1,7 +1,8 @@
 """Codes that a device is sent: what e-mail, SMS and a project's own side channels have in common.
 
 The devices derive from django-otp's ``SideChannelDevice``, which keeps the code that was sent last, and until when it
-holds. Each new code takes the place of the one before.
+holds. Which login was sent which code is in :class:`~allauth_2fa.sent_codes.SentCode`: that one is what its answer is
+compared with, whatever was sent to others meanwhile.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from allauth_2fa import kept
 from allauth_2fa.exceptions import DeviceRefused, NotSent, Refused
+from allauth_2fa.sent_codes import asked
 
 from .base import Factor, with_leading_zeros
 from .generic import charge, complete_alone, judge_alone
@@ -63,13 +65,15 @@ class SentCodeFactor(Factor):
 
     @sensitive_variables("answer", "row")
     def accepts(self, device: Device, answer: str) -> bool:
-        """Tell whether the answer is the code that was sent last, and still holds."""
+        """Return whether the answer is the code that this login was sent, and still holds."""
         row: Any = device
-        return bool(row.token) and row.valid_until > timezone.now() and kept.is_code(row.token, answer)
+        sent = asked(device)
+        until = row.valid_until if sent is None else sent.expires_at
+        return until > timezone.now() and _is_code(row, answer)
 
     @sensitive_variables("answer")
     def judge(self, device: Device, answer: str) -> None:
-        """Accept the code that was sent last, once, while it holds. See :meth:`Factor.judge`."""
+        """Accept the code that this login was sent, once, while it holds. See :meth:`Factor.judge`."""
         self._judge_by(judge_alone, device, answer)
 
     @sensitive_variables("answer")
@@ -80,7 +84,7 @@ class SentCodeFactor(Factor):
     @sensitive_variables("answer")
     def _judge_by(self, judge: Callable[[Device, str], None], device: Any, answer: str) -> None:
         # A wrong one is a wrong one, late or not: what is refused as late is not counted against anybody.
-        is_late = device.valid_until <= timezone.now() and bool(device.token) and kept.is_code(device.token, answer)
+        is_late = _is_code(device, answer) and not self.accepts(device, answer)
         try:
             self.ensure_reachable(device)
         except Refused:
@@ -91,3 +95,10 @@ class SentCodeFactor(Factor):
             judge(device, answer)
         except DeviceRefused as refusal:
             raise (NotSent() if is_late else refusal) from None
+
+
+@sensitive_variables("answer")
+def _is_code(device: Any, answer: str) -> bool:
+    """Return whether the answer is the code that this login was sent, or that the device holds where nobody has looked."""
+    sent = asked(device)
+    return bool(device.token) and kept.is_code(device.token, answer) if sent is None else sent.is_code(answer)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Value
+from django.db.models import Exists, OuterRef, Value
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
@@ -83,9 +83,13 @@ class StaticFactor(Factor):
         return next((device for device in devices if device.holds), devices[0])
 
     def charge(self, device: StaticDevice) -> None:
-        """Count a wrong answer that another device has judged. Each one counts, however many come at once."""
-        changes = {"throttling_failure_count": F("throttling_failure_count") + 1, "throttling_failure_timestamp": timezone.now()}
-        StaticDevice.objects.filter(pk=device.pk).update(**changes)
+        """Count a wrong answer that another device has judged: once for all that come at once, as when they are judged here.
+
+        Raises:
+            Throttled: another one was counted meanwhile, and this one would not have been tried any more.
+        """
+        if not self._count_failure(device):
+            raise Throttled
 
     @sensitive_variables("answer", "token")
     def judge(self, device: Device, answer: str) -> None:

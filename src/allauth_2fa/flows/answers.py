@@ -13,6 +13,7 @@ from allauth_2fa.exceptions import LoginEnded, NothingEnrolled, NotYet, PasskeyE
 from allauth_2fa.factors import registry
 from allauth_2fa.factors.base import clean_answer
 from allauth_2fa.factors.static import spellings
+from allauth_2fa.sent_codes import asked
 
 from . import challenge, counting, lockout, passkeys, recovery, sending
 from .devices import ensure_allowed, offered
@@ -76,17 +77,18 @@ def answer(
     devices = offers(user, text) if devices is None else devices
     if not devices:
         raise LoginEnded
-    sent, purse = sending.sent_in(place), _purse(user, devices)
+    sending.bind(devices, place)
+    purse = _purse(user, devices)
     device: Device | None = None
     try:
         if passkeys.recognizes(text):
             device = passkeys.answer(user, text, devices, place)
             ensure_allowed(user, device)
             return device
-        device, judged = _addressed(user, text, device_id, typed(devices), sent)
+        device, judged = _addressed(user, text, device_id, typed(devices))
         # What was compared is what the shape of the answer says, before each device filled it up.
         compared = [device] if device_id else _fitting(typed(devices), text if judged == text else clean_answer(text))
-        _judge(user, text, lockout.Answer(purse, device, judged, compared), place)
+        _judge(user, text, lockout.Answer(purse, device, judged, compared))
     except Refused as refusal:
         _tell_refused(user, refusal, device, passkeys.factor() if passkeys.recognizes(text) else None)
         raise
@@ -97,12 +99,12 @@ def answer(
 
 
 @sensitive_variables("text", "given")
-def _judge(user: AbstractBaseUser, text: str, given: lockout.Answer, place: MutableMapping[str, Any] | None) -> None:
+def _judge(user: AbstractBaseUser, text: str, given: lockout.Answer) -> None:
     try:
-        sending.ensure_sent(given.device, place)
+        sending.ensure_sent(given.device)
         lockout.judge_answer(user, context.request, given)
     except Refused:
-        if _factor(given.device).primary and _tokens_pay(given.device, given.text, sending.sent_in(place)):
+        if _factor(given.device).primary and _tokens_pay(given.device, given.text):
             _charge_tokens(user, text)
         raise
     # Judged first, so that it cost what answers cost: beside a device that refuses for nothing, others could be guessed.
@@ -136,18 +138,18 @@ _factor = registry.factor_in_use
 
 
 @sensitive_variables("text", "cleaned")
-def _addressed(user: AbstractBaseUser, text: str, device_id: str | None, devices: list[Any], sent: dict[str, Any]) -> tuple[Device, str]:
+def _addressed(user: AbstractBaseUser, text: str, device_id: str | None, devices: list[Any]) -> tuple[Device, str]:
     """Find out whom an answer is for: by the choice on the page, or by its shape."""
     cleaned = clean_answer(text)
     if not cleaned or "\0" in text:
         raise Refused
     if registry.recovery.recognizes_text(text) and not any(_accepts(device, cleaned) for device in devices):
         return _recovery_device(user, text), text
-    device = _chosen(devices, device_id, cleaned) if device_id else _by_shape(devices, cleaned, sent)
+    device = _chosen(devices, device_id, cleaned) if device_id else _by_shape(devices, cleaned)
     if device is None:
         return _static_device(user, text), text
     is_static = getattr(device, "is_static", False) and not _accepts(device, cleaned)
-    may_be_static = is_static and _may_be_static(user, device, text, sent)
+    may_be_static = is_static and _may_be_static(user, device, text)
     return (_static_device(user, text), text) if may_be_static else (device, _factor(device).filled(device, cleaned))
 
 
@@ -165,37 +167,41 @@ def _fitting(devices: list[Any], cleaned: str) -> list[Any]:
 
 
 @sensitive_variables("text")
-def _may_be_static(user: AbstractBaseUser, device: Any, text: str, sent: dict[str, Any]) -> bool:
+def _may_be_static(user: AbstractBaseUser, device: Any, text: str) -> bool:
     """Tell whether an answer for the device may be tried as a token too.
 
     While the device that pays for wrong answers is throttled it is not tried: that would be for nothing.
     """
-    if _pays(device, sent):
+    if _pays(device):
         return bool(device.verify_is_allowed()[0])
-    return _tokens_pay(device, clean_answer(text), sent) and bool(_static_device(user, text).verify_is_allowed()[0])
+    return _tokens_pay(device, clean_answer(text)) and bool(_static_device(user, text).verify_is_allowed()[0])
 
 
 @sensitive_variables("cleaned")
-def _tokens_pay(device: Any, cleaned: str, sent: dict[str, Any]) -> bool:
+def _tokens_pay(device: Any, cleaned: str) -> bool:
     """Tell whether a wrong answer for the device is paid for by the user's tokens, because the device pays nothing.
 
     Digits for a device that sends codes are none of their business: they are a code that came too late.
     """
-    return not _pays(device, sent) and not (sending.sends(device) and _is_digits(cleaned))
+    return not _pays(device) and not (sending.sends(device) and _is_digits(cleaned))
 
 
-def _pays(device: Any, sent: dict[str, Any]) -> bool:
+def _pays(device: Any) -> bool:
     """Tell whether a wrong answer costs the device anything: it is judged, and the device is throttled for it."""
     throttles = getattr(device, "throttling_enabled", type(device).verify_is_allowed is not Device.verify_is_allowed)
-    return bool(throttles) and (not sending.sends(device) or sending.was_sent(device, sent))
+    return bool(throttles) and (not sending.sends(device) or asked(device) is not None)
 
 
 @sensitive_variables("text")
 def _charge_tokens(user: AbstractBaseUser, text: str) -> None:
     """Let the user's tokens pay for an answer that was tried as one of them, and cost the device that refused it nothing."""
     device = registry.static.addressed(user, text)
-    if device is not None and spellings(text) and device.verify_is_allowed()[0]:
+    if device is None or not spellings(text):
+        return
+    if device.verify_is_allowed()[0]:
         registry.static.charge(device)
+    else:
+        lockout.lift_tokens(_noted_purse(), device)
 
 
 @sensitive_variables("text")
@@ -207,9 +213,17 @@ def _recovery_device(user: AbstractBaseUser, text: str) -> Device:
 @sensitive_variables("text")
 def _static_device(user: AbstractBaseUser, text: str) -> Device:
     device = registry.static.addressed(user, text)
+    if device is not None and lockout.lift_tokens(_noted_purse(), device):
+        # While it waited, it alone was looked at.
+        device = registry.static.addressed(user, text)
     if device is None:
         raise RecoveryCodeRefused
     return device
+
+
+def _noted_purse() -> Purse | None:
+    """Return what wrong answers are taken out of in this browser, as it was read for this answer."""
+    return challenge.notes(context.request).purse if context.request is not None else None
 
 
 @sensitive_variables("cleaned")
@@ -233,16 +247,25 @@ def _is_digits(cleaned: str) -> bool:
 
 
 @sensitive_variables("cleaned")
-def _by_shape(devices: list[Any], cleaned: str, sent: dict[str, Any]) -> Any:
+def _by_shape(devices: list[Any], cleaned: str) -> Any:
     """Return the device that takes the code, else the one that pays for a wrong one, None if no device has such codes.
 
     That is the last used one of those whose codes look like it and which are throttled: beside one that pays nothing (it
     has no throttling, or was sent no code), all others could be guessed for free. While it is throttled it alone is asked,
-    or a guesser could go on at the others.
+    or a guesser could go on at the others. Codes in a row that some device takes are for that one: nobody guesses those.
     """
     fitting = _fitting(devices, cleaned)
     if not fitting:
         return devices[0] if devices and _is_meant(devices[0], cleaned) else None
-    first = next((device for device in fitting if _pays(device, sent)), fitting[0])
+    taking = (device for device in fitting if _accepts(device, cleaned))
+    in_a_row = next((device for device in fitting if _takes_row(device, cleaned)), None)
+    if in_a_row is not None:
+        return in_a_row
+    first = next((device for device in fitting if _pays(device)), fitting[0])
     allowed, _facts = first.verify_is_allowed()
-    return next((device for device in fitting if _accepts(device, cleaned)), first) if allowed else first
+    return next(taking, first) if allowed else first
+
+
+@sensitive_variables("cleaned")
+def _takes_row(device: Any, cleaned: str) -> bool:
+    return _factor(device).is_row(device, cleaned) and _factor(device).accepts(device, cleaned)

@@ -49,9 +49,14 @@ def _rows(user_id: Any, request: HttpRequest | None) -> QuerySet[Browser]:
 
 def purse_of(user: AbstractBaseUser, request: HttpRequest | None, devices: Sequence[Any] = ()) -> Purse:
     """Return the purse that answers in this browser are taken from (no query, if it was read along with the devices)."""
+    return purse_for(user.pk, request, devices)
+
+
+def purse_for(user_id: Any, request: HttpRequest | None, devices: Sequence[Any] = ()) -> Purse:
+    """Return what :func:`purse_of` does, where the user's key alone is at hand."""
     if devices and hasattr(devices[0], "purse"):
-        return Purse.of(user.pk, devices[0].purse)
-    return Purse.of(user.pk, _rows(user.pk, request).values(*COLUMNS).first())
+        return Purse.of(user_id, devices[0].purse)
+    return Purse.of(user_id, _rows(user_id, request).values(*COLUMNS).first())
 
 
 # Writing

@@ -216,7 +216,10 @@ def _tried(device: Device, text: str, place: MutableMapping[str, Any] | None, ac
             held = devices.ensure_room(device.user_id)
             if held and getattr(device, ONLY_AS_FIRST, False):
                 return NothingEnrolled()
-            sending.ensure_sent(device, place)
+            if not _is_waiting(device):
+                return NothingEnrolled()
+            sending.bind([device], place)
+            sending.ensure_sent(device)
             factor.complete(device, factor.filled(device, clean_answer(text)))
         except Refused as refusal:
             return refusal
@@ -224,6 +227,12 @@ def _tried(device: Device, text: str, place: MutableMapping[str, Any] | None, ac
             setattr(device, ENDED_SESSIONS, sessions.void(device.user_id))
         events.announce("device_added", device.user, actor=actor, device=device, factor=factor.id)
     return None
+
+
+def _is_waiting(device: Device) -> bool:
+    """Return whether the device still waits for its first code (no query for one that sends none)."""
+    table = type(device)._base_manager  # noqa: SLF001 - Django documents it
+    return not sending.sends(device) or table.filter(pk=device.pk, user_id=device.user_id, confirmed=False).exists()
 
 
 def only_as_first(request: HttpRequest, user: AbstractBaseUser, device: Device) -> None:

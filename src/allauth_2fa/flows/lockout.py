@@ -57,7 +57,9 @@ def judge_answer(user: AbstractBaseUser, request: HttpRequest | None, answer: An
     device, factor = answer.device, registry.factor_in_use(answer.device)
     judge_it = partial(factor.judge, device, answer.text)
     if factor.is_row(device, answer.text):
-        judge_row(answer.purse, judge_it)
+        if not factor.accepts(device, answer.text):
+            ration(answer.purse)
+        judge_it()
     elif factor.is_guess(answer.text):
         # A device that makes its owner wait does not judge, and then there is nothing to be known before.
         is_right = factor.accepts(device, answer.text) and bool(device.verify_is_allowed()[0])
@@ -149,17 +151,16 @@ def _enter(purse: Purse, entry: browsers.Entry | None, worth: int) -> Purse:
     return written
 
 
-@sensitive_variables("judge")
-def judge_row(purse: Purse, judge: Callable[[], None]) -> None:
-    """Judge several codes in a row, which no budget limits, as often as short windows permit.
+def ration(purse: Purse) -> None:
+    """Count one more of the answers that no budget limits: they are judged as often as short windows permit.
+
+    Several codes in a row are counted when they are wrong, and never hold up right ones: nobody guesses those.
 
     Raises:
         Throttled: too many of them were tried just now.
-        Refused: they prove nothing.
         LoginEnded: the user is gone.
     """
     counting.write(purse, _proof_spent)
-    judge()
 
 
 def _spent(purse: Purse, worth: int) -> dict[str, Any]:
@@ -276,6 +277,22 @@ def lift(purse: Purse, devices: Sequence[Any]) -> None:
             if _throttles(type(device)) and not device.verify_is_allowed()[0] and not _waits_here(purse, device):
                 type(device)._default_manager.filter(pk=device.pk).update(**UNTHROTTLED)  # noqa: SLF001 - documented
                 vars(device).update(UNTHROTTLED)
+
+
+def lift_tokens(purse: Purse | None, device: Any) -> bool:
+    """Let static tokens that wait not wait in a browser in which the user has verified, and return whether they did.
+
+    Each answer that is tried as one of them while they wait is rationed there, right or wrong: they can be guessed, and
+    those that have letters are in no budget.
+
+    Raises:
+        Throttled: too many were tried in this browser just now.
+    """
+    if purse is None or not purse.is_known or device.verify_is_allowed()[0]:
+        return False
+    ration(purse)
+    type(device)._default_manager.filter(pk=device.pk).update(**UNTHROTTLED)  # noqa: SLF001 - documented
+    return True
 
 
 def _throttles(model: type[Device]) -> bool:

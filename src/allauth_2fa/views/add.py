@@ -14,7 +14,7 @@ from allauth_2fa.flows import devices, enrollment, sending
 from allauth_2fa.forms import AddDeviceForm, DeviceFactsForm
 
 from .adding import AddingAnother, AddingPage
-from .asking import described, sent_notice
+from .asking import described, resend, sent_notice
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -121,4 +121,4 @@ class TwoFactorAdd(AddingAnother, AddingPage):
         if self.device is None:
             return {"can_send": False, "detail": "", "is_sent": False, "resend": None}
         about = described(self.device, self.request.session)
-        return {"can_send": about["is_interactive"], **{key: about[key] for key in ("detail", "is_sent", "resend")}}
+        return {"can_send": about["is_interactive"], "resend": resend(self.device), **{key: about[key] for key in ("detail", "is_sent")}}

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.http import JsonResponse
 from django.utils import timezone
+from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 
 from allauth_2fa.exceptions import NotAllowed, Refused
@@ -96,7 +98,8 @@ class AskingPage(FormPage):
         """Return the devices that are asked for a code, the one that is, when another code can be sent, and the passkeys."""
         context = super().get_context_data(**kwargs)
         typed = answers.typed(self.devices)
-        offered = [described(self.sent if device == self.sent else device, self.get_place()) for device in typed]
+        shown = [self.sent if device == self.sent else device for device in typed]
+        offered = [described(device, self.get_place()) for device in shown]
         chosen = self.request.POST.get("device")
         asked = next((device for device in offered if device["id"] == chosen), offered[0] if offered else None)
         return {
@@ -105,7 +108,7 @@ class AskingPage(FormPage):
             "asked": asked,
             "can_send": any(device["is_interactive"] for device in offered),
             "notice": self.notice or self.get_standing() or self.get_obstacle(),
-            "resend": asked and asked["resend"],
+            "resend": resend(shown[offered.index(asked)]) if asked else None,
             "passkeys": [described(device) for device in self.devices if device not in typed],
             "passkey_error": self.passkey_error,
         }
@@ -133,8 +136,9 @@ def described(device: Any, place: MutableMapping[str, Any] | None = None) -> dic
         **devices.described(device),
         "called": devices.called(device),
         "is_interactive": sending.sends(device),
-        "is_sent": sending.was_sent(device, sending.sent_in(place)),
-        "resend": resend(device),
+        "is_sent": sending.is_noted(device, place),
+        # It takes a query, and most pages ask for that of one device alone.
+        "resend": SimpleLazyObject(partial(resend, device)),
     }
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from contextlib import closing
+from datetime import timedelta
 
 import pytest
 from allauth.account.models import EmailAddress
 from django_otp.plugins.otp_email.models import EmailDevice
 from otp_twilio.models import TwilioSMSDevice
 
+from allauth_2fa.models import SentCode
 from allauth_2fa.testing import login_verified
 from tests.plugins_of_django_otp.gateway import Gateway
 
@@ -57,3 +59,10 @@ def verified(client, alice, phone):
 def code_in(mail):
     """Return the code that a mail brings, as it would be typed from it."""
     return re.search(r"^ {4}(\d{3} \d{3})$", mail.body, re.MULTILINE)[1]
+
+
+def age_sent_codes(seconds):
+    """Let so many seconds pass for the codes that were sent."""
+    passed = timedelta(seconds=seconds)
+    for code in SentCode.objects.all():
+        SentCode.objects.filter(pk=code.pk).update(created_at=code.created_at - passed, expires_at=code.expires_at - passed)

@@ -21,7 +21,7 @@ from allauth_2fa.flows import answers, enrollment, sending
 from allauth_2fa.testing import login_verified
 from tests.cast import PASSWORD, code_of, give_answer, give_password, is_logged_in, is_pending
 from tests.concurrency.conftest import FAILURES, fail_before
-from tests.plugins_of_django_otp.installed.conftest import code_in
+from tests.plugins_of_django_otp.installed.conftest import age_sent_codes, code_in
 
 pytestmark = pytest.mark.django_db
 
@@ -46,6 +46,7 @@ def let_pass(seconds):
         if device.last_generated_timestamp:
             device.last_generated_timestamp -= timedelta(seconds=seconds)
         device.save()
+    age_sent_codes(seconds)
 
 
 # Whether there is e-mail at all

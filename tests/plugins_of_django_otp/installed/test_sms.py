@@ -19,6 +19,7 @@ from allauth_2fa.testing import login_verified
 from tests.cast import give_answer, give_password, is_logged_in, is_pending
 from tests.docs.pages import blocks, text_of
 from tests.pager.models import VoiceDevice
+from tests.plugins_of_django_otp.installed.conftest import age_sent_codes
 
 pytestmark = pytest.mark.django_db
 
@@ -37,6 +38,7 @@ def let_pass(seconds):
     cache.clear()
     for device in TwilioSMSDevice.objects.all():
         TwilioSMSDevice.objects.filter(pk=device.pk).update(valid_until=device.valid_until - timedelta(seconds=seconds))
+    age_sent_codes(seconds)
 
 
 # Signing in

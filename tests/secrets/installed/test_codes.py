@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from datetime import timedelta
 
 import pytest
@@ -16,6 +17,7 @@ from allauth_2fa import columns, encryption, kept
 from allauth_2fa.exceptions import DeviceRefused, NotJudged
 from allauth_2fa.factors import registry
 from allauth_2fa.flows import sending
+from allauth_2fa.models import SentCode
 from tests.cast import give_answer, give_password, is_logged_in
 from tests.pager.models import LoudPager, Pager, QuietPager
 from tests.secrets.keys import NEW, OLD, STRANGE, held, put
@@ -140,27 +142,17 @@ def test_a_login_by_a_code_that_is_sent(client, alice, pager):
     assert is_logged_in(client)
 
 
-def test_the_fingerprint_of_what_was_sent_is_the_same_before_and_after_a_reload(alice, pager, use):
-    place = {}
-    sent = sending.send(alice, pager.persistent_id, place)
-    before = sending._fingerprint(sent)
-    loaded = Pager.objects.get()
-    assert sending._fingerprint(loaded) == before == place[sending.SENT][pager.persistent_id]
-    loaded.throttle_increment()
-    assert sending._fingerprint(Pager.objects.get()) == before
-    assert sending._fingerprint(pickle.loads(pickle.dumps(sent))) == before  # noqa: S301 - our own
-    use(STRANGE, NEW)
-    Pager.objects.get().throttle_reset()
-    assert sending._fingerprint(Pager.objects.get()) == before
-
-
-def test_the_fingerprint_of_the_next_code_is_another_one(alice, pager):
+def test_of_a_code_that_was_sent_for_a_login_nothing_is_kept_that_tells_it(alice, pager, use):
+    use()
     place = {}
     sending.send(alice, pager.persistent_id, place)
-    before = sending._fingerprint(Pager.objects.get())
-    Pager.objects.update(last_generated_timestamp=None)
-    sending.send(alice, pager.persistent_id, place)
-    assert sending._fingerprint(Pager.objects.get()) != before
+    row = SentCode.objects.values().get()
+    assert row["name"] == place[sending.SENT][pager.persistent_id]
+    assert not [value for value in (*row.values(), *place[sending.SENT].values()) if Pager.sent[0] in str(value).split()]
+    assert re.fullmatch("[0-9a-f]{64}", row["digest"])
+    assert SentCode.objects.get().is_code(Pager.sent[0])
+    with_another_name = SentCode(name="other", device=row["device"], digest=row["digest"])
+    assert not with_another_name.is_code(Pager.sent[0])
 
 
 def test_a_code_counts_for_the_login_that_asked_for_it(client, alice, pager):
