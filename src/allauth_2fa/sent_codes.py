@@ -159,3 +159,8 @@ def asked(device: Device) -> SentCode | None:
     """Return the code that the device has sent for the login that is answering, None if there is none, or nobody has looked."""
     code = getattr(device, ASKED, None)
     return code if isinstance(code, SentCode) else None
+
+
+def is_bound(device: Device) -> bool:
+    """Return whether somebody has looked for what the login that is answering was sent."""
+    return hasattr(device, ASKED)

@@ -15,7 +15,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from allauth_2fa import kept
 from allauth_2fa.exceptions import DeviceRefused, NotSent, Refused
-from allauth_2fa.sent_codes import asked
+from allauth_2fa.sent_codes import asked, is_bound
 
 from .base import Factor, with_leading_zeros
 from .generic import charge, complete_alone, judge_alone
@@ -68,8 +68,7 @@ class SentCodeFactor(Factor):
         """Return whether the answer is the code that this login was sent, and still holds."""
         row: Any = device
         sent = asked(device)
-        until = row.valid_until if sent is None else sent.expires_at
-        return until > timezone.now() and _is_code(row, answer)
+        return (row.valid_until if sent is None else sent.expires_at) > timezone.now() and _is_code(row, answer)
 
     @sensitive_variables("answer")
     def judge(self, device: Device, answer: str) -> None:
@@ -100,5 +99,7 @@ class SentCodeFactor(Factor):
 @sensitive_variables("answer")
 def _is_code(device: Any, answer: str) -> bool:
     """Return whether the answer is the code that this login was sent, or that the device holds where nobody has looked."""
-    sent = asked(device)
-    return bool(device.token) and kept.is_code(device.token, answer) if sent is None else sent.is_code(answer)
+    if is_bound(device):
+        sent = asked(device)
+        return sent is not None and sent.is_code(answer)
+    return bool(device.token) and kept.is_code(device.token, answer)

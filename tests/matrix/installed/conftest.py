@@ -18,4 +18,4 @@ def _gateway():
     with closing(Gateway()) as gateway, pytest.MonkeyPatch.context() as patch:
         for name, value in {"OTP_TWILIO_URL": gateway.url, **account}.items():
             patch.setattr(settings, name, value, raising=False)
-        yield
+        yield gateway

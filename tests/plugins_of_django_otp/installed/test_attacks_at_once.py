@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import shutil
 
 import pytest
 from allauth.account.models import EmailAddress
+from allauth.core import context
 from django.contrib.auth.models import User
 from django.contrib.sessions.backends.db import SessionStore
 from django.core import mail
@@ -15,11 +17,14 @@ from django.http import HttpRequest
 from django_otp import oath
 from django_otp.plugins.otp_email.models import EmailDevice
 from django_otp.plugins.otp_hotp.models import HOTPDevice
+from django_otp.plugins.otp_static.models import StaticDevice
 from otp_twilio.models import TwilioSMSDevice
+from otp_yubikey.models import YubikeyDevice
 
-from allauth_2fa.exceptions import CounterOff, DeviceRefused, EnrollmentEnded, NothingEnrolled, Throttled, TooSoon
+from allauth_2fa.exceptions import CounterOff, DeviceRefused, EnrollmentEnded, NothingEnrolled, NotSent, Throttled, TooSoon
 from allauth_2fa.factors import registry
-from allauth_2fa.flows import enrollment, sending
+from allauth_2fa.flows import answers, browsers, enrollment, sending
+from allauth_2fa.models import Browser, SentCode
 from tests.concurrency.conftest import FAILURES, as_default, fail_before
 from tests.concurrency.test_threads import ACCEPTED, at_once, judging, kinds
 from tests.pager.models import Beeper, LoudPager, Pager
@@ -168,7 +173,89 @@ def test_one_of_many_completions_confirms_the_device(alice, kind, request):
     sending.send_waiting(device, place)
 
     def completing():
-        copy = type(device).objects.get(pk=device.pk)
-        return lambda: enrollment.complete(copy, copy.token, place)
+        mine = type(device).objects.get(pk=device.pk)
+        return lambda: enrollment.complete(mine, mine.token, place)
 
     assert kinds(at_once(*(completing() for _ in range(THREADS)))) == {ACCEPTED: 1, EnrollmentEnded: THREADS - 1}
+
+
+# Each code for the login that has asked for it
+
+
+def asked_for(alice, device):
+    """Have a code sent for a login; return its place, and the code."""
+    place = {}
+    Pager.objects.update(last_generated_timestamp=None)
+    sending.send(alice, device.persistent_id, place)
+    return place, Pager.sent[-1]
+
+
+def answering(user, device, place, code):
+    """Return a call that answers for a login, as an own request."""
+
+    def answer():
+        return answers.answer(user, code, device.persistent_id, place=copy.deepcopy(place))
+
+    return answer
+
+
+def test_the_codes_of_several_logins_are_all_taken_each_by_its_own(alice):
+    Pager.sent.clear()
+    device = Pager.objects.create(user=alice, name="Pager")
+    logins = [asked_for(alice, device) for _ in range(THREADS)]
+    assert kinds(at_once(*(answering(alice, device, place, code) for place, code in logins))) == {Pager: THREADS}
+    assert SentCode.objects.filter(used_at=None).count() == 0
+
+
+def test_the_code_of_one_login_is_taken_once(alice):
+    Pager.sent.clear()
+    device = Pager.objects.create(user=alice, name="Pager")
+    place, code = asked_for(alice, device)
+    other, unused = asked_for(alice, device)
+    outcomes = kinds(at_once(*(answering(alice, device, place, code) for _ in range(THREADS))))
+    assert outcomes[Pager] == 1
+    assert outcomes.keys() <= {Pager, DeviceRefused, NotSent, Throttled}
+    assert SentCode.objects.filter(used_at=None).count() == 1
+    Pager.objects.update(throttling_failure_count=0)
+    assert kinds(at_once(answering(alice, device, other, unused))) == {Pager: 1}
+
+
+def test_a_wrong_code_of_one_login_is_judged_once_and_voids_no_others(alice):
+    Pager.sent.clear()
+    device = Pager.objects.create(user=alice, name="Pager", throttling_failure_count=5)
+    place, _code = asked_for(alice, device)
+    other, unused = asked_for(alice, device)
+    assert kinds(at_once(*(answering(alice, device, place, "nothing") for _ in range(THREADS)))) == {
+        DeviceRefused: 1,
+        Throttled: THREADS - 1,
+    }
+    Pager.objects.update(throttling_failure_count=0)
+    assert kinds(at_once(answering(alice, device, other, unused))) == {Pager: 1}
+
+
+def test_a_known_browser_and_new_ones_are_sent_one_code_each(alice):
+    Pager.sent.clear()
+    device = Pager.objects.create(user=alice, name="Pager")
+    value = "v" * 24
+    Browser.objects.create(user=alice, digest=browsers.digest(value))
+
+    def from_home():
+        request = HttpRequest()
+        request.COOKIES[browsers.COOKIE] = value
+        with context.request_context(request):
+            return sending.send(alice, device.persistent_id, {})
+
+    def from_elsewhere():
+        return sending.send(alice, device.persistent_id, {})
+
+    assert kinds(at_once(*([from_home] * THREADS), *([from_elsewhere] * THREADS))) == {Pager: 2, TooSoon: 2 * THREADS - 2}
+    assert len(Pager.sent) == 2
+
+
+def test_guesses_at_tokens_that_come_at_once_through_a_key_cost_one(alice):
+    key, tokens = YubikeyDevice.objects.create(user=alice, name="Key"), StaticDevice.objects.create(user=alice)
+    tokens.token_set.create(token="abcd2345")
+    outcomes = kinds(at_once(*(answering(alice, key, {}, "zzzz2345") for _ in range(THREADS))))
+    assert outcomes.keys() <= {DeviceRefused, Throttled}
+    tokens.refresh_from_db()
+    assert tokens.throttling_failure_count == 1
