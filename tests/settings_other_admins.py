@@ -1,0 +1,26 @@
+"""The test project with Wagtail's admin and Unfold's, for the tests in tests/other_admins/installed."""
+
+from tests.settings import *  # noqa: F403 - the rest is the same
+from tests.settings import DATABASES, INSTALLED_APPS
+
+INSTALLED_APPS = [
+    # It has to stand before Django's admin, whose templates and whose site it replaces.
+    "unfold",
+    *INSTALLED_APPS,
+    "wagtail.users",
+    "wagtail.admin",
+    "wagtail.documents",
+    "wagtail.images",
+    "wagtail",
+    "modelcluster",
+    "taggit",
+    "django_otp.plugins.otp_hotp",
+    "django_otp.plugins.otp_email",
+]
+ROOT_URLCONF = "tests.other_admins.urls"
+WAGTAIL_SITE_NAME = "Shop"
+WAGTAILADMIN_BASE_URL = "http://testserver"
+
+if "TEST" in DATABASES["default"]:
+    # The suite that starts these tests is using its own.
+    DATABASES["default"]["TEST"] = {"NAME": "test_allauth_2fa_other_admins"}
