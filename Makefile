@@ -5,6 +5,7 @@
 #   make test     the tests on SQLite, and on the databases that TEST_POSTGRES and TEST_MYSQL name
 #   make check    lint, types, architecture, templates, spelling
 #   make matrix   the tests against the built wheel in each cell of the version matrix
+#   make neighbours   allauth's own tests and django-otp's, with this package installed
 #   make docs     the documentation, warnings are errors
 #   make bench    the benchmark beside the rivals
 #   make soak     20,000 logins through workers that are killed, on the PostgreSQL that TEST_POSTGRES names
@@ -58,6 +59,12 @@ help:
 	@.venv/cells/$*/bin/python $(LOCKED) requirements/$*.txt
 	@touch $@
 
+.venv/neighbours/.ready: requirements/neighbours.txt
+	@echo "Setting up .venv/neighbours ..."
+	@python=$$(scripts/find-python $$(echo $(NEWEST) | sed 's/^py3\([0-9]*\)-.*/3.\1/')) && "$$python" -m venv --clear .venv/neighbours
+	@.venv/neighbours/bin/python $(LOCKED) requirements/neighbours.txt
+	@touch $@
+
 # --- running it --------------------------------------------------------------------------------
 
 .PHONY: demo
@@ -99,6 +106,12 @@ $(CELLS): %: .venv/cells/%/.ready wheel
 # The newest cell, and every line and branch of the package must have run.
 coverage:
 	@$(MAKE) --no-print-directory $(NEWEST) ARGS='--cov --cov-report=term-missing:skip-covered $(ARGS)'
+
+# What passes in the suites of allauth and django-otp passes with this package too, but for what neighbours/differences.toml lists.
+.PHONY: neighbours
+neighbours: .venv/neighbours/.ready wheel
+	@.venv/neighbours/bin/python $(PIP_INSTALL) --force-reinstall dist/*.whl
+	@.venv/neighbours/bin/python -m neighbours --jobs $(JOBS) $(ARGS)
 
 # --- checks ------------------------------------------------------------------------------------
 

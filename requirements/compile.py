@@ -1,4 +1,4 @@
-"""Compile requirements/*.txt, with hashes: one for each cell of the matrix, one for the tools, one for MySQL.
+"""Compile requirements/*.txt, with hashes: one for each cell of the matrix, one for the tools, for MySQL, for the neighbours.
 
 Run by ``make requirements``, with ``uv`` on the path. The cells and the floors are read from pyproject.toml.
 """
@@ -35,6 +35,14 @@ def compile_one(output: str, sources: list[str], *options: str, constraints: lis
     subprocess.run(command, input="\n".join(constraints), text=True, check=True, cwd=HERE)
 
 
+def compile_neighbours(*options: str) -> None:
+    """Compile what the neighbours' suites need; what the newest cell has too is of the same version."""
+    newest = max(PROJECT["tool"]["allauth-2fa"]["matrix"])
+    python = PROJECT["tool"]["allauth-2fa"]["matrix"][newest]["python"]
+    versions = ("--python-version", python, "--constraints", f"{newest}.txt")
+    compile_one("neighbours.txt", ["../pyproject.toml", "neighbours.in"], *versions, "--all-extras", *options)
+
+
 def main() -> None:
     """Compile everything; with --upgrade to the newest releases, else what is pinned stays."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -53,6 +61,7 @@ def main() -> None:
     lowest = PROJECT["project"]["requires-python"].removeprefix(">=")
     compile_one("tools.txt", ["../pyproject.toml", "tools.in"], "--all-extras", "--universal", "--python-version", lowest, *upgrade)
     compile_one("mysql.txt", ["mysql.in"], "--python-version", lowest, *upgrade)
+    compile_neighbours(*upgrade)
 
 
 if __name__ == "__main__":

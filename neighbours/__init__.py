@@ -1,0 +1,1 @@
+"""Runs the test suites of allauth and django-otp with this package installed, and compares with how they end without it."""
