@@ -10,7 +10,7 @@ from allauth_2fa.checks.recognize import Kind
 from allauth_2fa.testing import login_verified
 from tests.cast import PASSWORD, code_of, give_answer, give_password, is_logged_in, is_pending
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("pages")]
 
 CHALLENGE = "/accounts/two-factor/authenticate/"
 
@@ -99,7 +99,7 @@ def test_both_login_forms_of_wagtails_are_named_by_the_checks():
     assert "'_util/login/'" in told
 
 
-def test_a_page_of_wagtails_for_the_public_asks_for_nobody(client):
+def test_a_page_of_wagtails_for_the_public_asks_for_nobody(client, pages):
     response = client.get("/")
     assert response.status_code == 200
     assert "Cookie" not in response.get("Vary", "")
