@@ -17,7 +17,7 @@ from allauth_2fa.trail import TrailRow
 
 pytestmark = pytest.mark.django_db
 
-SHARED = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
+SHARED = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]}
 texts = st.text(max_size=300)
 values = st.one_of(texts, st.integers(), st.booleans(), st.none(), st.dates(), st.binary(max_size=50))
 

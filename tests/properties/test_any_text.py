@@ -20,7 +20,7 @@ from tests.cast import code_of, give_password, is_logged_in, is_pending
 
 pytestmark = pytest.mark.django_db
 
-SHARED = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
+SHARED = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]}
 texts = st.text(st.characters(codec="utf-8"), max_size=80)
 digits = st.text(st.characters(categories=["Nd"]), min_size=1, max_size=10)
 codes = st.from_regex(r"[0-9a-zA-Z -]{14,24}", fullmatch=True)

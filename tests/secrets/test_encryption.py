@@ -22,7 +22,7 @@ from tests.secrets.keys import NEW, OLD, STRANGE
 PLACE = "otp_totp.totpdevice.key"
 SECRET = "3132333435363738393031323334353637383930"  # the one of RFC 6238
 
-SHARED = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
+SHARED = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]}
 bytes_of_secrets = st.binary(min_size=1, max_size=40)
 texts = st.text(st.characters(codec="utf-8"))
 owners = st.one_of(st.integers().map(str), st.uuids().map(str), texts)

@@ -19,7 +19,7 @@ from .conftest import ADD, LOGIN, PROVE, options_from
 
 pytestmark = pytest.mark.django_db
 
-SHARED = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
+SHARED = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]}
 texts = st.text(st.characters(codec="utf-8"), max_size=80)
 values = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), texts, st.binary(max_size=80).map(text_of)),
