@@ -11,6 +11,8 @@ import pytest
 from tests.cast import run_with
 
 
+@pytest.mark.oldest_and_newest
+@pytest.mark.same_on_each_database
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("neighbours", ["mfa,headless,usersessions", "headless"])
 def test_neither_neighbour_opens_a_way_past_the_other(monkeypatch, neighbours):

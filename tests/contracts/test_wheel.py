@@ -14,6 +14,8 @@ import pytest
 
 from tests.contracts.processes import ROOT
 
+pytestmark = pytest.mark.same_everywhere
+
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 SOURCE = ROOT / "src"
 

@@ -45,6 +45,7 @@ def test_every_command_is_one_that_is_run_here():
     assert "".join(blocks(PAGE, "console")).splitlines() == ["python manage.py makemigrations loft", "python manage.py migrate"]
 
 
+@pytest.mark.same_on_each_database
 @pytest.mark.timeout(180)
 def test_the_factor_works_on_all_pages(project):
     made = run(project, "makemigrations", "loft")

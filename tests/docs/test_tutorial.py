@@ -12,6 +12,8 @@ import pytest
 
 from tests.docs.pages import blocks, files, text_of
 
+pytestmark = [pytest.mark.same_everywhere, pytest.mark.timeout(240)]  # a whole site, with passwords hashed as slowly as its users' are
+
 TUTORIAL = text_of("docs/tutorial.md")
 
 
