@@ -15,6 +15,8 @@ PYTHON ?= $(shell scripts/find-python)
 JOBS ?= auto
 # More arguments for pytest, as in: make test ARGS="tests/journeys -x"
 ARGS ?=
+# A cell of the version matrix: make test CELL=py313-django61 runs on SQLite there, against the wheel.
+CELL ?=
 
 CELLS := $(sort $(patsubst requirements/%.txt,%,$(wildcard requirements/py*.txt)))
 NEWEST := $(lastword $(CELLS))
@@ -23,7 +25,7 @@ PIP_INSTALL := -m pip install --quiet --quiet --disable-pip-version-check --no-d
 LOCKED := $(PIP_INSTALL) --require-hashes --requirement
 # The build back end is among the pinned packages, so the source tree is installed without fetching another.
 EDITABLE := $(PIP_INSTALL) --no-build-isolation --editable .
-PYTEST := -m pytest --numprocesses $(JOBS)
+PYTEST := -m pytest --numprocesses $(JOBS) --dist worksteal
 TOOLS := .venv/tools/bin
 
 .PHONY: help
@@ -85,8 +87,8 @@ soak: .venv/.ready
 .PHONY: test test-sqlite test-postgres test-mysql
 test: test-sqlite $(if $(TEST_POSTGRES),test-postgres) $(if $(TEST_MYSQL),test-mysql)
 
-test-sqlite: .venv/.ready
-	.venv/bin/python $(PYTEST) $(ARGS)
+test-sqlite: $(or $(CELL),.venv/.ready)
+	$(if $(CELL),,.venv/bin/python $(PYTEST) $(ARGS))
 
 test-postgres: .venv/.ready
 	TEST_DATABASE=postgres .venv/bin/python $(PYTEST) $(ARGS)
@@ -105,7 +107,7 @@ $(CELLS): %: .venv/cells/%/.ready wheel
 
 # The newest cell, and every line and branch of the package must have run.
 coverage:
-	@$(MAKE) --no-print-directory $(NEWEST) ARGS='--cov --cov-report=term-missing:skip-covered $(ARGS)'
+	@$(MAKE) --no-print-directory test-sqlite CELL=$(NEWEST) ARGS='--cov --cov-report=term-missing:skip-covered $(ARGS)'
 
 # What passes in the suites of allauth and django-otp passes with this package too, but for what neighbours/differences.toml lists.
 .PHONY: neighbours
@@ -145,10 +147,13 @@ format: .venv/tools/.ready
 docs: .venv/tools/.ready
 	$(TOOLS)/sphinx-build --nitpicky --fail-on-warning --keep-going --quiet docs docs/_build/html
 
-wheel: .venv/tools/.ready
+wheel: dist/.built
+	@ls dist
+
+dist/.built: .venv/tools/.ready $(shell find src -type f -not -name '*.pyc') pyproject.toml README.md CHANGELOG.md LICENSE
 	@rm -rf dist
 	@$(TOOLS)/python -m build --no-isolation --outdir dist . >/dev/null
-	@ls dist
+	@touch $@
 
 # --- upkeep ------------------------------------------------------------------------------------
 
