@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -33,6 +34,11 @@ def wrong_code_of(device: TOTPDevice) -> str:
     """Return digits that the device shows at no time near now."""
     shown = {code_of(device, offset) for offset in range(-150, 151)}
     return next(code for code in ("000000", "111111", "123456", "654321", "999999") if code not in shown)
+
+
+def shows(text: str, code: str) -> bool:
+    """Return whether the code stands in the text: not as six digits of a longer number, of which a report has thousands."""
+    return re.search(rf"(?<!\d){code}(?!\d)", text) is not None
 
 
 def give_password(client: Client, user: User, query: str = "", **fields: str) -> HttpResponse:

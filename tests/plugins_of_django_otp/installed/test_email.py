@@ -19,7 +19,7 @@ from allauth_2fa.factors import registry
 from allauth_2fa.factors.email import LEAST_WAIT, VALIDITY, masked
 from allauth_2fa.flows import answers, enrollment, sending
 from allauth_2fa.testing import login_verified
-from tests.cast import PASSWORD, code_of, give_answer, give_password, is_logged_in, is_pending
+from tests.cast import PASSWORD, code_of, give_answer, give_password, is_logged_in, is_pending, shows
 from tests.concurrency.conftest import FAILURES, fail_before
 from tests.plugins_of_django_otp.installed.conftest import age_sent_codes, code_in
 
@@ -399,7 +399,7 @@ def test_a_mail_server_that_fails_is_told_of_without_the_code(client, alice, mai
     kept = caplog.text + "".join(str(record.exc_info) for record in caplog.records) + response.text
     for code in map(code_in, lost):
         assert code not in kept
-        assert code.replace(" ", "") not in kept
+        assert not shows(kept, code.replace(" ", ""))
 
 
 def test_a_code_that_was_not_delivered_opens_nothing(client, alice, mailbox, lost):
@@ -517,7 +517,8 @@ def test_the_code_is_kept_nowhere_but_in_the_device(client, alice, staff, mailbo
     bare = code.replace(" ", "")
     kept = caplog.text + page.text + str(dict(client.session)) + mail.outbox[0].subject
     assert code not in kept
-    assert bare not in kept
+    # As a number of its own: moments in the session have many digits.
+    assert not shows(kept, bare)
 
 
 def test_one_address_after_the_other_is_added_no_faster_than_codes_are_sent(verified, another_address, address):
