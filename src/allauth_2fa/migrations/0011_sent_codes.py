@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("allauth_2fa", "0009_locks"),
+        ("allauth_2fa", "0010_pin_email_addresses"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
