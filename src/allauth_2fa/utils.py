@@ -86,7 +86,7 @@ def session_may_show(session: SessionBase, user: AbstractBaseUser | AnonymousUse
 
     Args:
         session: a session store, as ``request.session``.
-        user: whom it is to show. Nobody is not shown.
+        user: whom it is to show. The anonymous user is never shown.
     """
     # Django ends a session, or gives it a new key, while it reads the user. Here that happens to a copy that is stored nowhere.
     copy = SessionStore()

@@ -109,6 +109,18 @@ def test_a_refresh_works_again_when_the_user_has_what_was_missing(bob, settings)
     assert app.refresh()
 
 
+def test_the_tokens_of_a_session_that_sets_up_its_first_factor_end_with_its_old_key(bob):
+    app, browser = App(bob), Client()
+    browser.cookies["sessionid"] = app.session_token
+    browser.get(reverse("two-factor-setup"))
+    device = TOTPDevice.objects.get(user=bob)
+    assert browser.post(reverse("two-factor-setup"), {"otp_token": code_of(device)}).status_code == 302
+    assert browser.session.session_key != app.session_token
+    assert [app.user_at(place) for place in (*SESSION_TOKEN, *ACCESS_TOKEN)] == [None] * 5
+    assert not app.refresh()
+    assert user_of(browser.session.session_key) == "bob"
+
+
 @pytest.mark.parametrize("place", SESSION_TOKEN)
 def test_a_login_that_waits_is_no_token(alice, phone, place):
     app = App(alice)
