@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import tarfile
+import tempfile
 from pathlib import Path
 
 PINS = Path(__file__).parents[1] / "requirements" / "neighbours.txt"
@@ -38,5 +39,8 @@ def fetch(distribution: str) -> None:
     download = ("-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-binary", ":all:")
     hashed = ("--no-build-isolation", "--require-hashes", "--dest", FOLDER, "--requirement", pinned)
     subprocess.run([sys.executable, *download, *hashed], check=True)
-    with tarfile.open(FOLDER / f"{unpacked(distribution).name}.tar.gz") as archive:
-        archive.extractall(FOLDER, filter="data")
+    folder = unpacked(distribution)
+    # A folder that is there is whole: it gets its place when everything is in it.
+    with tarfile.open(FOLDER / f"{folder.name}.tar.gz") as archive, tempfile.TemporaryDirectory(dir=FOLDER) as fresh:
+        archive.extractall(fresh, filter="data")
+        Path(fresh, folder.name).rename(folder)
