@@ -2,7 +2,7 @@
 
 Django's own back end raises then, in the middle of its sessions (``cached_db``) and of allauth's limits, and each page is an
 error. This one lets both go on: sessions are read from the database, and allauth limits nothing meanwhile. What has to hold
-then is in the database: the budget of wrong codes, used codes, the trail.
+then is in the database: the budget of wrong codes, used codes, the audit log.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class SurvivingRedisCache(RedisCache):
         self._ask(super().set, None, *args, **kwargs)
 
     def delete(self, *args: Any, **kwargs: Any) -> bool:
-        """Tell whether it is gone from there."""
+        """Return whether it is gone from there."""
         return bool(self._ask(super().delete, False, *args, **kwargs))  # noqa: FBT003 - what delete() answers
 
     def has_key(self, *args: Any, **kwargs: Any) -> bool:

@@ -163,9 +163,9 @@ class Client:
         if act.is_change and entry.outcome == IN and answer.location != act.leads_to:
             entry.outcome = STRANGE
         # A browser's value is replaced with its answer, also where somebody else was faster with the same code.
-        purse = self.person.known.get(old, self.person.others)
+        budget = self.person.known.get(old, self.person.others)
         self.person.is_known_anew(self.browser, old)
-        if reason := reckoning.reckon(entry, self.person, purse, act):
+        if reason := reckoning.reckon(entry, self.person, budget, act):
             self.ledger.complain(f"{act.name} of {self.person.name}: {reason}: {answer.status} {answer.location} {_said(answer)}")
         return entry.outcome
 
@@ -210,7 +210,7 @@ def at_once(clients: list[Client], act: fate.Code) -> list[str]:
             if sending is not None:
                 sending.finish()
     answered = [(client, entry, client.receive(entry, Finished.of(sending))) for client, entry, sending in begun]
-    # Of those that died, the one that the trail tells of comes first: the others came too late.
+    # Of those that died, the one that the audit log tells of comes first: the others came too late.
     answered.sort(key=lambda row: (row[2] is None, row[2] is None and "challenge_passed" not in fate.said(row[1])))
     outcomes = []
     for client, entry, answer in answered:

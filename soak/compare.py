@@ -9,12 +9,12 @@ from django.contrib.sessions.models import Session
 from django_otp.plugins.otp_hotp.models import HOTPDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from allauth_2fa.flows.purse import unpack
+from allauth_2fa.budget.budget import unpack
 from allauth_2fa.models import Browser, RecoveryCode, RecoveryDevice, normalize_recovery_code
-from allauth_2fa.trail import TrailRow
+from allauth_2fa.models.audit import AuditEntry
 from soak.fate import TOLD, stored_last
 from soak.ledger import DIED
-from soak.people import Purse
+from soak.people import Budget
 from soak.settings import MOST_A_DAY, MOST_UNKNOWN
 
 if TYPE_CHECKING:
@@ -36,25 +36,25 @@ def differences(ledger: Ledger, people: list[Person]) -> Iterator[str]:
 
 def _trail(entries: list[Entry]) -> Iterator[str]:
     found: dict[str, Counter[str]] = {}
-    for agent, event in TrailRow.objects.exclude(event=TOLD).values_list("user_agent", "event"):
+    for agent, event in AuditEntry.objects.exclude(event=TOLD).values_list("user_agent", "event"):
         found.setdefault(agent, Counter())[event] += 1
     for entry in entries:
         stored = found.pop(entry.user_agent, Counter())
         if stored != entry.events:
-            yield f"trail: {entry.act} of user {entry.user_id}, {entry.outcome}: {dict(stored)} instead of {dict(entry.events)}"
+            yield f"audit log: {entry.act} of user {entry.user_id}, {entry.outcome}: {dict(stored)} instead of {dict(entry.events)}"
     for agent, events in found.items():
-        yield f"trail: {dict(events)} by {agent!r}, which nobody has sent"
+        yield f"audit log: {dict(events)} by {agent!r}, which nobody has sent"
 
 
 def _mails(entries: list[Entry], people: list[Person]) -> Iterator[str]:
     """Of wrong codes the owner is told once in six hours. A process that was killed may have taken the mail along."""
-    told = Counter(TrailRow.objects.filter(event=TOLD).values_list("user_id", flat=True))
+    told = Counter(AuditEntry.objects.filter(event=TOLD).values_list("user_id", flat=True))
     refused = {entry.user_id for entry in entries if entry.events["challenge_refused"]}
     died = {entry.user_id for entry in entries if entry.outcome == DIED}
     for person in people:
         number, is_due = told[person.user_id], person.user_id in refused
         if number != is_due and not (is_due and number == 0 and person.user_id in died):
-            yield f"trail: {person.name} was told {number} times of wrong codes"
+            yield f"audit log: {person.name} was told {number} times of wrong codes"
 
 
 def _devices(people: list[Person]) -> Iterator[str]:
@@ -88,23 +88,23 @@ def _recovery_codes(people: list[Person]) -> Iterator[str]:
 
 
 def _budgets(people: list[Person]) -> Iterator[str]:
-    stored: dict[int, dict[str, Purse]] = {}
-    for user_id, digest, failures, in_a_row in Browser.purses.values_list("user_id", "digest", "failures", "in_a_row"):
+    stored: dict[int, dict[str, Budget]] = {}
+    for user_id, digest, failures, in_a_row in Browser.all_rows.values_list("user_id", "digest", "failures", "in_a_row"):
         listed = unpack(failures)
-        stored.setdefault(user_id, {})[digest] = Purse(digest, len(listed), in_a_row)
+        stored.setdefault(user_id, {})[digest] = Budget(digest, len(listed), in_a_row)
         if any(later.at - earlier.at < 5000 for earlier, later in zip(listed, listed[4:], strict=False)):  # noqa: PLR2004 - 4/5s
             yield f"budgets: more than four wrong codes of user {user_id} were judged within five seconds"
     for person in people:
         rows = stored.get(person.user_id, {})
-        for purse in (person.others, *person.known.values()):
-            yield from _purse(person, purse, rows.pop(purse.digest, Purse(purse.digest)))
-        reckoned = Counter((purse.failures, purse.in_a_row) for purse in person.lost)
-        left = Counter((purse.failures, purse.in_a_row) for purse in rows.values())
+        for budget in (person.others, *person.known.values()):
+            yield from _budget(person, budget, rows.pop(budget.digest, Budget(budget.digest)))
+        reckoned = Counter((budget.failures, budget.in_a_row) for budget in person.lost)
+        left = Counter((budget.failures, budget.in_a_row) for budget in rows.values())
         if left != reckoned:
             yield f"budgets: {person.name} has other browsers with {dict(left)} instead of {dict(reckoned)}"
 
 
-def _purse(person: Person, reckoned: Purse, stored: Purse) -> Iterator[str]:
+def _budget(person: Person, reckoned: Budget, stored: Budget) -> Iterator[str]:
     most = MOST_A_DAY if reckoned.digest else MOST_UNKNOWN
     # Nobody asks how often in a row it was in all unknown browsers together.
     rows = (reckoned.in_a_row, stored.in_a_row) if reckoned.digest else (0, 0)

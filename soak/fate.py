@@ -1,7 +1,7 @@
 """What can be posted, what it does when it is accepted, and what became of it where the connection died.
 
 A killed process leaves of a request nothing, or all, or, where a site does not make each request one transaction, a part.
-Whatever it is has to be on the safe side: nothing stands in the trail that has not happened, no accepted code can be used
+Whatever it is has to be on the safe side: nothing stands in the audit log that has not happened, no accepted code can be used
 again, and no wrong code is told as judged that is missing in the budget.
 """
 
@@ -16,10 +16,10 @@ from django.conf import settings
 from django_otp.plugins.otp_hotp.models import HOTPDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from allauth_2fa.flows.purse import unpack
+from allauth_2fa.budget.budget import unpack
 from allauth_2fa.models import Browser, RecoveryCode, RecoveryDevice, normalize_recovery_code
-from allauth_2fa.trail import TrailRow
-from soak.people import App, Purse
+from allauth_2fa.models.audit import AuditEntry
+from soak.people import App, Budget
 
 if TYPE_CHECKING:
     from soak.ledger import Entry, Ledger
@@ -33,7 +33,7 @@ class Act:
 
     name = ""
     is_guess = False
-    """Whether a wrong one is taken out of a purse."""
+    """Whether a wrong one is taken out of a budget."""
     is_change = False
     """Whether it is done inside, and not to get in."""
     opens = False
@@ -42,11 +42,11 @@ class Act:
     fields: dict[str, str]
 
     def accept(self, person: Person) -> Counter[str]:
-        """Reckon with its having been accepted, and return what the trail has to say of that."""
+        """Reckon with its having been accepted, and return what the audit log has to say of that."""
         raise NotImplementedError
 
     def is_done(self, person: Person) -> bool | None:
-        """Tell whether the database says that it was accepted, None for what must not be."""
+        """Return whether the database says that it was accepted, None for what must not be."""
         raise NotImplementedError
 
 
@@ -176,47 +176,47 @@ def stored_last(app: App) -> int | None:
 
 
 def is_spent(person: Person, code: str) -> bool:
-    """Tell whether the recovery code has been used."""
+    """Return whether the recovery code has been used."""
     digest = RecoveryDevice.objects.get(pk=person.recovery_id).digest(normalize_recovery_code(code))
     return RecoveryCode.objects.filter(device_id=person.recovery_id, digest=digest, used_at__isnull=False).exists()
 
 
 def said(entry: Entry) -> Counter[str]:
-    """Return what the trail says of the request. How often its owner is mailed is another matter."""
-    rows = TrailRow.objects.filter(user_agent=entry.user_agent).exclude(event=TOLD)
+    """Return what the audit log says of the request. How often its owner is mailed is another matter."""
+    rows = AuditEntry.objects.filter(user_agent=entry.user_agent).exclude(event=TOLD)
     return Counter(rows.values_list("event", flat=True))
 
 
-def stored_purses(user_id: int) -> dict[str, Purse]:
-    """Return the purses of the user, by digest."""
-    rows = Browser.purses.filter(user_id=user_id).values_list("digest", "failures", "in_a_row")
-    return {digest: Purse(digest, len(unpack(failures)), in_a_row) for digest, failures, in_a_row in rows}
+def stored_purses(user_id: int) -> dict[str, Budget]:
+    """Return the budgets of the user, by digest."""
+    rows = Browser.all_rows.filter(user_id=user_id).values_list("digest", "failures", "in_a_row")
+    return {digest: Budget(digest, len(unpack(failures)), in_a_row) for digest, failures, in_a_row in rows}
 
 
 # What became of it
 
 
-def settle(entry: Entry, person: Person, purse: Purse, act: Act, ledger: Ledger) -> None:
+def settle(entry: Entry, person: Person, budget: Budget, act: Act, ledger: Ledger) -> None:
     """Look in the database what became of a request whose connection died, judge that, and reckon with it.
 
     Args:
         entry: the request.
         person: who has sent it.
-        purse: what wrong codes in that browser are taken from.
+        budget: what wrong codes in that browser are taken from.
         act: what was posted.
         ledger: where complaints go.
     """
-    entry.events, is_done, was_locked = said(entry), bool(act.is_done(person)), purse.is_locked
+    entry.events, is_done, was_locked = said(entry), bool(act.is_done(person)), budget.is_locked
     entered, failed = _browsers_left_behind(person), _counted(person)
     expected = Counter[str]()
     if is_done:
         expected = act.accept(person)
         if act.opens and was_locked:
             expected["unlocked"] += 1
-            purse.failures *= "unlocked" not in entry.events and purse not in person.lost
+            budget.failures *= "unlocked" not in entry.events and budget not in person.lost
         is_whole = entry.events == expected and (entered or act.is_change)
     elif entry.events["challenge_refused"]:
-        expected = Counter(["challenge_refused", *(["locked"] if failed and purse.is_locked else [])])
+        expected = Counter(["challenge_refused", *(["locked"] if failed and budget.is_locked else [])])
         is_whole = entry.events == expected and (failed == 1 or not isinstance(act, WrongCode))
     else:
         is_whole = not (entry.events or entered or failed)
@@ -228,9 +228,9 @@ def settle(entry: Entry, person: Person, purse: Purse, act: Act, ledger: Ledger)
 def _unsafe(entry: Entry, act: Act, *, is_done: bool, failed: int) -> str:
     """Return what no site can live with, empty if there is nothing."""
     if not is_done and {"challenge_passed", "recovery_code_used", "device_added", "device_removed"} & set(entry.events):
-        return "the trail tells of an answer that was not used up"
+        return "the audit log tells of an answer that was not used up"
     if entry.events["challenge_refused"] and isinstance(act, WrongCode) and failed != 1:
-        return "the trail tells of a wrong code that the budget has not counted"
+        return "the audit log tells of a wrong code that the budget has not counted"
     return f"{failed} wrong codes were counted for one" if failed > 1 else ""
 
 
@@ -240,24 +240,24 @@ def _not_whole(entry: Entry, act: Act) -> str:
 
 
 def _browsers_left_behind(person: Person) -> bool:
-    """Reckon with browsers that the site knows by values that no client has, and tell whether there is a new one."""
+    """Reckon with browsers that the site knows by values that no client has, and return whether there is a new one."""
     stored = stored_purses(person.user_id)
     gone = [digest for digest in person.known if digest not in stored]
     new = len(stored.keys() - {""}) - len(person.known) - len(person.lost)
     for digest in gone:
         # It was renewed, and nobody has the new value.
-        purse = person.known.pop(digest)
-        purse.in_a_row = 0
-        person.lost.append(purse)
-    person.lost.extend(Purse("lost") for _ in range(new))
+        budget = person.known.pop(digest)
+        budget.in_a_row = 0
+        person.lost.append(budget)
+    person.lost.extend(Budget("lost") for _ in range(new))
     return bool(gone or new)
 
 
 def _counted(person: Person) -> int:
     """Reckon with what has been counted besides, and return how much that is: less than nothing where a lock was opened."""
     stored, more = stored_purses(person.user_id), 0
-    for purse in (person.others, *person.known.values()):
-        now = stored.get(purse.digest, Purse(purse.digest))
-        more += now.failures - purse.failures
-        purse.failures, purse.in_a_row = now.failures, now.in_a_row
+    for budget in (person.others, *person.known.values()):
+        now = stored.get(budget.digest, Budget(budget.digest))
+        more += now.failures - budget.failures
+        budget.failures, budget.in_a_row = now.failures, now.in_a_row
     return more

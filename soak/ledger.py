@@ -41,13 +41,13 @@ class Entry:
     """What was posted: "app", "token", "recovery code", "wrong code", "wrong recovery code", "added", "removed"."""
     outcome: str = ""
     events: Counter[str] = field(default_factory=Counter)
-    """What the trail has to say of it."""
+    """What the audit log has to say of it."""
     fate: str = ""
     """For one whose connection died: "nothing", "all" or "partly"."""
 
     @property
     def user_agent(self) -> str:
-        """The name by which the trail knows the request."""
+        """The name by which the audit log knows the request."""
         return f"soak/{self.number}"
 
 

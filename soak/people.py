@@ -15,7 +15,7 @@ from django_otp import oath
 from django_otp.plugins.otp_hotp.models import HOTPDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice, default_key
 
-from allauth_2fa.flows.purse import Failure, now, pack
+from allauth_2fa.budget.budget import Failure, now, pack
 from allauth_2fa.models import ALPHABET, CODE_LENGTH, Browser, RecoveryCode, RecoveryDevice, digest_recovery_code, grouped
 from soak.settings import MOST_IN_A_ROW, MOST_UNKNOWN
 from tests.cast import PASSWORD
@@ -69,8 +69,8 @@ class App:
 
 
 @dataclass
-class Purse:
-    """What has to have been counted in a purse."""
+class Budget:
+    """What has to have been counted in a budget."""
 
     digest: str = ""
     """By which the row is found: that of the browser's cookie, empty for all unknown browsers together."""
@@ -79,11 +79,11 @@ class Purse:
 
     @property
     def is_locked(self) -> bool:
-        """Tell whether no code is judged any more."""
+        """Return whether no code is judged any more."""
         return self.in_a_row >= MOST_IN_A_ROW if self.digest else self.failures >= MOST_UNKNOWN
 
     def fail(self) -> bool:
-        """Count a wrong code, and tell whether it was the one that locks."""
+        """Count a wrong code, and return whether it was the one that locks."""
         self.failures, self.in_a_row = self.failures + 1, self.in_a_row + 1
         return self.is_locked
 
@@ -104,27 +104,27 @@ class Person:
     codes: list[str]
     recovery_id: int
     spent: list[str] = field(default_factory=list)
-    others: Purse = field(default_factory=Purse)
-    known: dict[str, Purse] = field(default_factory=dict)
-    """The purses of browsers whose cookie a client has or had, by digest."""
-    lost: list[Purse] = field(default_factory=list)
+    others: Budget = field(default_factory=Budget)
+    known: dict[str, Budget] = field(default_factory=dict)
+    """The budgets of browsers whose cookie a client has or had, by digest."""
+    lost: list[Budget] = field(default_factory=list)
     """Those of browsers whose new cookie went down with a killed process: nobody has it."""
     home: dict[str, str] = field(default_factory=dict)
     """The cookies of the browser that the person uses at home."""
     rests_until: float = 0
     """Before that moment, of the monotonic clock, nobody plays this person."""
 
-    def purse_of(self, browser: web.Browser) -> Purse:
+    def purse_of(self, browser: web.Browser) -> Budget:
         """Return what wrong codes in the browser are taken from."""
         return self.known.get(digest_in(browser), self.others)
 
     def is_known_anew(self, browser: web.Browser, old: str) -> None:
-        """Take over the browser's new cookie, which came with an answer, in the place of the old one."""
+        """Take over the browser's new cookie, which came with an answer, instead of the old one."""
         new = digest_in(browser)
         if new and new != old:
-            purse = self.known.pop(old, None) or Purse()
-            purse.digest = new
-            self.known[new] = purse
+            budget = self.known.pop(old, None) or Budget()
+            budget.digest = new
+            self.known[new] = budget
 
 
 def make_people(number: int) -> list[Person]:
@@ -157,7 +157,7 @@ def _guess_at(people: list[Person]) -> None:
     """Have somebody guess at these people's codes yesterday, so that few more wrong ones lock them."""
     yesterday, number = now() - 86_400_000, MOST_UNKNOWN - 3
     failures = pack(Failure(yesterday + at * 60_000) for at in range(number))
-    Browser.purses.bulk_create(
+    Browser.all_rows.bulk_create(
         Browser(user_id=person.user_id, digest=Browser.OTHERS, failures=failures, in_a_row=number) for person in people
     )
     for person in people:

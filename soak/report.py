@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from django.db.models import Count
 
-from allauth_2fa.trail import TrailRow
+from allauth_2fa.models.audit import AuditEntry
 from soak.ledger import DIED
 from tests.concurrency.server import PROCESSES
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 def table(asked: Namespace, run: Run, ledger: Ledger) -> str:
-    """Return what was done, what came of it, and what the trail holds."""
+    """Return what was done, what came of it, and what the audit log holds."""
     outcomes = Counter((entry.act, entry.outcome) for entry in ledger.entries)
     fates = Counter(entry.fate for entry in ledger.entries if entry.outcome == DIED)
-    trail = TrailRow.objects.order_by("event").values_list("event").annotate(number=Count("pk"))
+    trail = AuditEntry.objects.order_by("event").values_list("event").annotate(number=Count("pk"))
     parts = Counter((entry.act, " ".join(sorted(entry.events)) or "nothing") for entry in ledger.entries if entry.fate == "partly")
     rows: list[tuple[str, object]] = [
         ("worker processes", PROCESSES),
@@ -34,8 +34,8 @@ def table(asked: Namespace, run: Run, ledger: Ledger) -> str:
         *sorted(ledger.seen.items()),
         *((f"{act}: {outcome}", number) for (act, outcome), number in sorted(outcomes.items())),
         *((f"connection died, done: {fate}", number) for fate, number in sorted(fates.items())),
-        *((f"done in part: {act}, the trail has {events}", number) for (act, events), number in sorted(parts.items())),
-        *((f"trail: {event}", number) for event, number in trail),
+        *((f"done in part: {act}, the audit log has {events}", number) for (act, events), number in sorted(parts.items())),
+        *((f"audit log: {event}", number) for event, number in trail),
     ]
     width = max(len(name) for name, _number in rows)
     return "\n".join(f"{name:<{width}}  {number:>7}" for name, number in rows)

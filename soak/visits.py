@@ -64,7 +64,7 @@ class Visit:
         return random.choice(self.person.apps)  # noqa: S311 - no secret
 
     def is_in(self, client: Client) -> bool:
-        """Answer by whatever is at hand, and tell whether that leads inside."""
+        """Answer by whatever is at hand, and return whether that leads inside."""
         act = self.right()
         if act is None and not self.person.codes:
             return False

@@ -58,12 +58,12 @@ def log_in(client: Client, user: User, device: TOTPDevice) -> HttpResponse:
 
 
 def is_logged_in(client: Client) -> bool:
-    """Tell whether the client's session names a user, whoever may see that."""
+    """Return whether the client's session names a user, whoever may see that."""
     return "_auth_user_id" in client.session
 
 
 def is_pending(client: Client) -> bool:
-    """Tell whether the client's session holds a half-finished login that waits for a second factor."""
+    """Return whether the client's session holds a pending login that waits for a second factor."""
     return "allauth_2fa_user_id" in client.session and "account_login" in client.session
 
 

@@ -113,7 +113,7 @@ ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
 ACCOUNT_LOGIN_BY_CODE_ENABLED = True
 # Owners hear of changes to their account.
 ACCOUNT_EMAIL_NOTIFICATIONS = True
-# A half-finished sign-in ends after ten minutes.
+# A pending sign-in ends after ten minutes.
 ACCOUNT_LOGIN_TIMEOUT = 600
 
 # 2FA: the package needs no setting of its own. The defaults are the recommendation, but for
@@ -125,7 +125,7 @@ ALLAUTH_2FA_TRUST_ENABLED = True
 ALLAUTH_2FA_REQUIRED = "group:Bookkeeping"
 
 # 2FA: for which domain passkeys are, and the pages that may use them. The domain cannot be
-# changed later: every passkey would have to be added anew. Browsers take "localhost" without
+# changed later: every passkey would have to be added again. Browsers take "localhost" without
 # TLS, and no bare address, so passkeys work on http://localhost:8000 and not on 127.0.0.1.
 OTP_WEBAUTHN_RP_ID = "localhost"
 OTP_WEBAUTHN_RP_NAME = "Two-factor demo"

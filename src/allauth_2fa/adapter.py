@@ -14,9 +14,16 @@ from django.urls import reverse
 from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
 
+from allauth_2fa.browsers import trust
+from allauth_2fa.budget import charging
+from allauth_2fa.devices import addresses
+from allauth_2fa.login import challenge, first_device, pending
+from allauth_2fa.requirement import in_session, policy
+from allauth_2fa.sessions import checked, reauthentication, verified
+
 from . import compat
 from .factors import registry
-from .flows import addresses, challenge, demand, entry, guard, lockout, policy, proof, trust
+from .state import ENROLLMENT_KEY, request_state
 from .utils import get_next_query_string
 
 if TYPE_CHECKING:
@@ -46,11 +53,11 @@ class TwoFactorAdapterMixin:
     """
 
     def has_2fa_enabled(self, user: AbstractBaseUser) -> bool:
-        """Tell whether logins of this user wait for a second factor. Override to decide otherwise.
+        """Return whether logins of this user wait for a second factor. Override to decide otherwise.
 
         This costs one query, and none in a session that one of the user's devices has verified.
         """
-        return challenge.is_verified_by_factor(user) or registry.has_primary(user)
+        return verified.is_verified_by_factor(user) or registry.has_primary(user)
 
     def get_2fa_authenticate_url(self, request: HttpRequest) -> str:
         """Return the page that asks for the second factor, with the query string of the login and its ``next``."""
@@ -68,21 +75,21 @@ class TwoFactorAdapterMixin:
         return False
 
     def may_trust_browser(self, user: AbstractBaseUser) -> bool:
-        """Tell whether this user may have browsers trusted. Override it to forbid some users what the settings allow.
+        """Return whether this user may have browsers trusted. Override it to forbid some users what the settings allow.
 
         It is asked when the box is shown, when trust is given, and each time that it would let somebody pass.
         """
         return trust.default_rule(user)
 
     def is_factor_allowed(self, user: AbstractBaseUser, factor_id: str) -> bool:
-        """Tell whether this user may answer by that factor, and add devices of it. Override it to hold some users to more.
+        """Return whether this user may answer by that factor, and add devices of it. Override it to hold some users to more.
 
         Logins wait for devices that are not allowed all the same, and take no answer of theirs.
         """
         return True
 
     def get_login_stages(self) -> list[str]:
-        """Return allauth's stages with ours behind its verification, in the place of ``allauth.mfa``'s.
+        """Return allauth's stages with ours behind its verification, instead of ``allauth.mfa``'s.
 
         What a user has to set up comes last, when a passkey that they have just signed up with is there.
         """
@@ -97,19 +104,19 @@ class TwoFactorAdapterMixin:
 
         The password alone is none then: what it opens is what a stolen session with a known password must not open.
         """
-        methods: list[dict[str, Any]] = proof.without_our_factors(super().get_reauthentication_methods, user)  # type: ignore[misc]
+        methods: list[dict[str, Any]] = reauthentication.without_our_factors(super().get_reauthentication_methods, user)  # type: ignore[misc]
         if not user.is_authenticated:
             return methods
         primary = [factor for factor in registry.held(user) if factor.primary]
         if not primary:
-            return proof.without_password(methods) if compat.mfa_enabled_for(user) else methods
+            return reauthentication.without_password(methods) if compat.mfa_enabled_for(user) else methods
         devices = get_text_list([*dict.fromkeys(str(factor.label) for factor in primary)], _("or"))
         ours = {
             "id": "two_factor_reauthenticate",
             "description": _("Use your %(devices)s") % {"devices": devices},
             "url": reverse("two-factor-reauthenticate"),
         }
-        return [ours, *proof.without_password(methods)]
+        return [ours, *reauthentication.without_password(methods)]
 
     def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
         """Return whether allauth has to ask for a proof first: always of a user to one of whose addresses codes go.
@@ -140,7 +147,7 @@ class TwoFactorAdapterMixin:
         super().add_message(request, level, message_template, message_context, *texts, **named)  # type: ignore[misc]
 
     def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
-        """Confirm the address. Devices whose address it takes the place of move to it, after a proof."""
+        """Confirm the address. Devices whose address it replaces move to it, after a proof."""
         found = addresses.left_behind(email_address)
         if not found:
             return super().confirm_email(request, email_address)  # type: ignore[misc]
@@ -164,28 +171,28 @@ class TwoFactorAdapterMixin:
 
     def _admit(self, request: HttpRequest, user: AbstractBaseUser, state: dict[str, Any]) -> dict[str, Any]:
         """Check that the login has proved what it has to as things are now, and return our stage's state of it."""
-        enrolled = challenge.passed_state(request, user, challenge.ENROLLMENT_KEY) or {}
+        enrolled = challenge.passed_state(request, user, ENROLLMENT_KEY) or {}
         # The device that was just added counts before the one that was answered for.
         for passed in (state, enrolled):
             challenge.restore_backend(user, passed)
             device = challenge.proving_device(request, passed, user)
-            if passed.get("due") and (device is None or not challenge.is_sound(user, passed)):
+            if passed.get("due") and (device is None or not pending.is_sound(user, passed)):
                 # While another stage came in between, the device was removed, the password changed or the user deactivated.
                 compat.clear_login(request)
                 raise ImmediateHttpResponse(end_login(request))
             if device is not None:
                 user.otp_device = device  # type: ignore[attr-defined]
-        if state.get("trusted") and not trust.was_let_in(request, user, state["trusted"]):
+        if state.get("trusted") and not trust.still_passes(request, user, state["trusted"]):
             compat.clear_login(request)
             raise ImmediateHttpResponse(end_login(request))
-        if challenge.owes_since(request, user, state):
+        if challenge.needs_challenge_now(request, user, state):
             return self._ask_again(request, user)
-        challenge.notes(request).settled = True
+        request_state(request).settled = True
         return state
 
     def _ask_again(self, request: HttpRequest, user: AbstractBaseUser) -> dict[str, Any]:
         """Send a login back to our stage: while it waited at another one after ours, its user was given a second factor."""
-        response = compat.enter_again(request, challenge.notes(request).login)
+        response = compat.enter_again(request, request_state(request).login)
         if response is not None:
             raise ImmediateHttpResponse(response)
         return self._admit(request, user, challenge.passed_state(request, user) or {})
@@ -193,18 +200,18 @@ class TwoFactorAdapterMixin:
 
 def _remember_what_was_proved(request: HttpRequest, user: AbstractBaseUser, state: dict[str, Any]) -> None:
     _remember_what_is_required(request, user)
-    if compat.mfa_installed() and (state.get("mfa") or guard.mfa_is_proved(request, user)):
-        guard.remember_mfa(request, user)
+    if compat.mfa_installed() and (state.get("mfa") or checked.mfa_is_proved(request, user)):
+        checked.remember_mfa(request, user)
     if not state.get("due"):
         if state.get("trusted"):
             trust.note(request, state["trusted"])
-        guard.remember(request, user)
+        checked.remember(request, user)
     else:
         # Nobody gets here whose proof is missing.
-        lockout.verified(request, user, user.otp_device)  # type: ignore[attr-defined]
+        charging.note_verified(request, user, user.otp_device)  # type: ignore[attr-defined]
         if state.get("trust") and trust.may_trust(user):
             trust.grant(request, user)
-    login = challenge.notes(request).login
+    login = request_state(request).login
     if login is not None and login.signup and user.has_usable_password() and not compat.records(request, user):
         # Whoever has just chosen the password knows it. allauth records logins and no signups, and would ask for it
         # again before the first factor is set up.
@@ -212,10 +219,10 @@ def _remember_what_was_proved(request: HttpRequest, user: AbstractBaseUser, stat
 
 
 def _remember_what_is_required(request: HttpRequest, user: AbstractBaseUser) -> None:
-    entry.settle(request, user)
-    requirement = challenge.notes(request).requirement
+    first_device.finish(request, user)
+    requirement = request_state(request).requirement
     if requirement is not None and not requirement.is_due and not policy.is_sure(user):
-        demand.remember(request, user, requirement)
+        in_session.remember(request, user, requirement)
 
 
 def end_login(request: HttpRequest) -> HttpResponseRedirect:

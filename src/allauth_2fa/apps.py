@@ -29,9 +29,12 @@ class AllauthTwoFactorConfig(AppConfig):
             message = f"allauth_2fa needs these in INSTALLED_APPS: {', '.join(missing)}"
             raise ImproperlyConfigured(message)
         # What follows imports models, which exist only now.
-        from . import checks, columns, compat  # noqa: F401, PLC0415
+        from . import checks, compat  # noqa: F401, PLC0415
+        from .devices import addresses, removals  # noqa: PLC0415
+        from .encryption import columns  # noqa: PLC0415
         from .factors import registry  # noqa: PLC0415
-        from .flows import addresses, guard, proof, removals  # noqa: PLC0415
+        from .login import guard  # noqa: PLC0415
+        from .sessions import reauthentication  # noqa: PLC0415
 
         columns.connect()
         removals.connect()
@@ -39,19 +42,19 @@ class AllauthTwoFactorConfig(AppConfig):
         user_logged_in.connect(self.on_login, dispatch_uid="allauth_2fa.guard")
         compat.on_mfa_authenticator_added(self.on_mfa_added)
         compat.answer_headless(registry.kinds)
-        compat.join_reauthentication(proof.is_recent, proof.flows_of, proof.keep, proof.resume)
+        compat.join_reauthentication(reauthentication.is_recent, reauthentication.flows_of, reauthentication.keep, reauthentication.resume)
         compat.guard_session_readers(guard.may_show)
 
     @staticmethod
     def on_login(request: Any, user: Any, **_facts: Any) -> None:
         """Let the guard look at a login, by whichever door."""
-        from .flows import guard  # noqa: PLC0415 - it imports models
+        from .login import guard  # noqa: PLC0415 - it imports models
 
         guard.on_user_logged_in(request, user)
 
     @staticmethod
     def on_mfa_added(request: Any, user: Any, **_facts: Any) -> None:
         """Spare a session the question for the authenticator that it has just set up with ``allauth.mfa``."""
-        from .flows import guard  # noqa: PLC0415 - it imports models
+        from allauth_2fa.sessions import checked  # noqa: PLC0415 - it imports models
 
-        guard.remember_mfa(request, user)
+        checked.remember_mfa(request, user)

@@ -124,7 +124,7 @@ def is_headless_url(request: HttpRequest) -> bool:
 
 
 def may_send_again(key: str, action: str = "allauth_2fa_send") -> bool | None:
-    """Count one more code that is sent, and tell whether it is within the limit of that name in ``ACCOUNT_RATE_LIMITS``.
+    """Count one more code that is sent, and return whether it is within the limit of that name in ``ACCOUNT_RATE_LIMITS``.
 
     Where that names none, or is False, the limit is ours. None: the cache in which it is counted is down, and nobody can tell.
     """
@@ -138,12 +138,12 @@ def may_send_again(key: str, action: str = "allauth_2fa_send") -> bool | None:
 
 
 def mfa_installed() -> bool:
-    """Tell whether ``allauth.mfa`` is installed beside us."""
+    """Return whether ``allauth.mfa`` is installed beside us."""
     return allauth_settings.MFA_ENABLED
 
 
 def mfa_enabled_for(user: AbstractBaseUser) -> bool:
-    """Tell whether the user holds an ``allauth.mfa`` authenticator that its login asks for (one query)."""
+    """Return whether the user holds an ``allauth.mfa`` authenticator that its login asks for (one query)."""
     return mfa_installed() and mfa_authenticators().filter(user_id=user.pk).exists()
 
 
@@ -161,12 +161,12 @@ def mfa_stage(stage: LoginStage) -> LoginStage:
 
 
 def login_timeout() -> int:
-    """Return for how many seconds a half-finished login lives (``ACCOUNT_LOGIN_TIMEOUT``)."""
+    """Return for how many seconds a pending login lives (``ACCOUNT_LOGIN_TIMEOUT``)."""
     return account_settings.LOGIN_TIMEOUT
 
 
 def pending_stage_key(request: HttpRequest) -> str | None:
-    """Return the key of the stage at which the session's half-finished login waits, without loading its user."""
+    """Return the key of the stage at which the session's pending login waits, without loading its user."""
     data: Any = request.session.get(stagekit.LOGIN_SESSION_KEY)
     try:
         return data["state"]["stages"]["current"]
@@ -175,7 +175,7 @@ def pending_stage_key(request: HttpRequest) -> str | None:
 
 
 def pending_login(request: HttpRequest) -> Login | None:
-    """Return the session's half-finished login, None when there is none, it is malformed, or it has timed out."""
+    """Return the session's pending login, None when there is none, it is malformed, or it has timed out."""
     return stagekit.unstash_login(request, peek=True)
 
 
@@ -209,12 +209,12 @@ def enter_again(request: HttpRequest, login: Any) -> HttpResponse | None:
 
 
 def clear_login(request: HttpRequest) -> None:
-    """Forget the half-finished login and what it had proved."""
+    """Forget the pending login and what it had proved."""
     stagekit.clear_login(request)
 
 
 def stash(request: HttpRequest, login: Login) -> None:
-    """Keep the half-finished login in the session."""
+    """Keep the pending login in the session."""
     stagekit.stash_login(request, login)
 
 
@@ -291,7 +291,7 @@ def join_reauthentication(
 
 
 def asks_for_our_proof() -> bool:
-    """Tell whether what allauth's views and decorators call still comes by what :func:`join_reauthentication` put there."""
+    """Return whether what allauth's views and decorators call still comes by what :func:`join_reauthentication` put there."""
     required = unwrap(reauthentication.is_reauthentication_required)
     return "did_recently_reauthenticate" in required.__code__.co_names
 
@@ -317,7 +317,7 @@ def guard_session_readers(may_show: Callable[[SessionBase, AbstractBaseUser], bo
     if allauth_settings.HEADLESS_ENABLED:
         from allauth.headless.internal import authkit  # noqa: PLC0415 - it is imported where the headless API is installed
 
-        # The app client's session takes the place of the request's. This reads its user where a login view had put its own there.
+        # The app client's session replaces the request's. This reads its user where a login view had put its own there.
         authkit.get_user = partial(_shown_user, authkit.get_user, may_show)
     if allauth_settings.USERSESSIONS_ENABLED:
         from allauth.usersessions import models  # noqa: PLC0415 - importing it demands that it is installed
@@ -359,7 +359,7 @@ def end_listed_sessions(user: AbstractBaseUser, request: HttpRequest | None = No
 
     Args:
         user: whose sessions they are.
-        request: whose session goes on, and is listed anew.
+        request: whose session goes on, and is listed again.
         old_key: under which that session was listed until now. It is not counted.
     """
     if not allauth_settings.USERSESSIONS_ENABLED:

@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 
 PENDING_COOKIE = "allauth_2fa_pending"
-"""Tells, without a look at the session, that there may be a half-finished login in it. It proves and opens nothing."""
+"""Tells, without a look at the session, that there may be a pending login in it. It proves and opens nothing."""
 
 MARK = "1"
 """What that cookie holds. Some clients, Django's for tests among them, go on sending a cookie that was taken away, emptied."""
 
 
 def is_marked(request: HttpRequest) -> bool:
-    """Return whether the browser says that there may be a half-finished login in its session."""
+    """Return whether the browser says that there may be a pending login in its session."""
     return request.COOKIES.get(PENDING_COOKIE) == MARK
 
 

@@ -13,9 +13,10 @@ from django.http import HttpResponseRedirect, JsonResponse
 from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
 
+from allauth_2fa.sessions import stepup
+
 from . import compat
-from .flows import stepup
-from .refusals import is_page
+from .responses import is_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection

@@ -337,8 +337,8 @@ class StillRequired(Refused):
 
 
 class LoginEnded(TwoFactorError):
-    """The half-finished login that this answer was for is over: the user, the password or the device is gone."""
+    """The pending login that this answer was for is over: the user, the password or the device is gone."""
 
 
 class AppendOnly(TwoFactorError):
-    """Somebody has tried to change or to delete a row of the trail."""
+    """Somebody has tried to change or to delete a row of the audit log."""

@@ -9,11 +9,13 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
-from allauth_2fa import app_settings
-from allauth_2fa.exceptions import EnrollmentEnded, LoginEnded, NothingEnrolled, PasskeyNotMade, Refused
-from allauth_2fa.factors import registry
+from allauth_2fa.answers import verify
+from allauth_2fa.devices import enrollment, manage, passkeys, sending
 from allauth_2fa.factors.base import as_typed
-from allauth_2fa.flows import answers, devices, enrollment, passkeys, sending
+
+from . import app_settings
+from .exceptions import EnrollmentEnded, LoginEnded, NothingEnrolled, PasskeyNotMade, Refused
+from .factors import registry
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -123,14 +125,14 @@ class _AskingForm(_AnswerForm):
     def __init__(self, user: AbstractBaseUser, **kwargs: Any) -> None:
         super().__init__(user, **kwargs)
         self.devices: list[Any] = []
-        self.place: MutableMapping[str, Any] = {}
+        self.store: MutableMapping[str, Any] = {}
 
     def offer_devices(self) -> None:
         """Offer the user's devices, as a choice if there are several."""
-        self.devices = answers.offers(self.user, self.typed())
+        self.devices = verify.offers(self.user, self.typed())
         # Browsers refuse to post an empty field that is required, and a code is asked for with an empty one.
         self.use_required_attribute = not any(sending.sends(device) for device in self.devices)
-        typed = answers.typed(self.devices)
+        typed = verify.typed(self.devices)
         if len(typed) > 1:
             choices = [(device.persistent_id, _choice(device)) for device in typed]
             self.fields["device"] = forms.CharField(label=_("Device"), required=False, widget=forms.Select(choices=choices))
@@ -144,7 +146,7 @@ class _AskingForm(_AnswerForm):
     @sensitive_variables("text")
     def _answer(self) -> Device:
         text, chosen = self.cleaned_data["otp_token"], self.cleaned_data.get("device")
-        return answers.answer(self.user, text, chosen or None, devices=self.devices, place=self.place)
+        return verify.answer(self.user, text, chosen or None, devices=self.devices, store=self.store)
 
     def _refuse(self, refusal: Refused) -> None:
         """Put the refusal at the field, or at none if a passkey has answered: nothing was typed."""
@@ -172,7 +174,7 @@ class TOTPAuthenticateForm(_AskingForm):
 def _choice(device: Device) -> Any:
     """Return what stands for a device in the list of those that may be asked for."""
     factor = registry.factor_of(device)
-    called = devices.called(device)
+    called = manage.called(device)
     return _("%(device)s, weaker") % {"device": called} if factor and factor.weaker else called
 
 
@@ -214,15 +216,15 @@ class AddDeviceForm(_AnswerForm):
     Args:
         user: whose device it is.
         adding: the device that waits to be confirmed.
-        place: where it is kept which code was sent, for a device that sends its codes.
+        store: where it is kept which code was sent, for a device that sends its codes.
     """
 
     otp_token = code_field(_("Code"), inputmode="numeric", autofocus=False)
 
-    def __init__(self, user: AbstractBaseUser, adding: Device | None, place: MutableMapping[str, Any], **kwargs: Any) -> None:
+    def __init__(self, user: AbstractBaseUser, adding: Device | None, store: MutableMapping[str, Any], **kwargs: Any) -> None:
         super().__init__(user, **kwargs)
         self.adding = adding
-        self.place = place
+        self.store = store
         # Where nothing has to be scanned first, the cursor stands in the field.
         factor = registry.factor_of(adding) if adding else None
         attrs = self.fields["otp_token"].widget.attrs
@@ -240,7 +242,7 @@ class AddDeviceForm(_AnswerForm):
         text = self.cleaned_data["otp_token"]
         if self.adding is None:
             raise EnrollmentEnded
-        enrollment.complete(self.adding, text, self.place)
+        enrollment.complete(self.adding, text, self.store)
         return self.adding
 
 

@@ -1,4 +1,4 @@
-"""The middleware: the guard of sessions, the reset of half-finished logins, and 0.x's demand for a second factor."""
+"""The middleware: the guard of sessions, the reset of pending logins, and 0.x's demand for a second factor."""
 
 from __future__ import annotations
 
@@ -16,10 +16,15 @@ from django.utils.deprecation import MiddlewareMixin
 from django.utils.functional import SimpleLazyObject, empty
 from django.utils.translation import get_language, get_language_from_path, gettext_lazy, override
 
-from . import app_settings, compat, cookies, refusals, routes
+from allauth_2fa.browsers import device_cookie
+from allauth_2fa.login import first_device, guard, pending
+from allauth_2fa.requirement import policy
+from allauth_2fa.sessions import stepup, verified
+
+from . import app_settings, compat, cookies, responses, routes
 from .cookies import MARK, PENDING_COOKIE
-from .flows import browsers, challenge, entry, guard, policy, stepup
-from .refusals import is_page
+from .responses import is_page
+from .state import PENDING_SESSION_KEY, STOPPED_SESSION_KEY, clear_pending, request_state
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -29,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class AllauthTwoFactorMiddleware:
-    """Guards every session, and cancels a half-finished login when another page is loaded.
+    """Guards every session, and cancels a pending login when another page is loaded.
 
     It stands after ``django_otp.middleware.OTPMiddleware``. A page that does not ask for the user costs nothing.
     """
@@ -37,7 +42,7 @@ class AllauthTwoFactorMiddleware:
     sync_capable = True
     async_capable = True
 
-    open_pages: ClassVar[frozenset[str]] = entry.OPEN_PAGES
+    open_pages: ClassVar[frozenset[str]] = first_device.OPEN_PAGES
     """Names of URLs that stay open to users who lack what ``ALLAUTH_2FA_REQUIRED`` asks for, beside those of this package."""
 
     def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
@@ -70,7 +75,7 @@ class AllauthTwoFactorMiddleware:
         admit = routes.naming_missing()(guard.admit)
 
         def look() -> Any:
-            # allauth's headless API puts another session in the place of this one, and forgets only the outermost user.
+            # allauth's headless API puts another session instead of this one, and forgets only the outermost user.
             found = user if getattr(request, "session", None) is session else guard.user_of_session(request)
             return _noted(request, admit(request, found, is_open))
 
@@ -92,31 +97,31 @@ class AllauthTwoFactorMiddleware:
             shown._wrapped = empty  # noqa: SLF001 - so Django resets its own lazy objects
             seen.clear()
 
-        challenge.notes(request).look_again = look_again
+        request_state(request).look_again = look_again
 
     def process_exception(self, _request: HttpRequest, exception: Exception) -> None:
         """Name the line that the URLconf lacks, where a page fails for want of it. Other errors stay as they are."""
         routes.ensure_named(exception)
 
     def is_open(self, request: HttpRequest) -> bool:
-        """Tell whether the page stays open to a user who lacks what the site requires. Override it for what no name tells."""
+        """Return whether the page stays open to a user who lacks what the site requires. Override it for what no name tells."""
         match = request.resolver_match or _resolved(request)
         if match is None:
             return False
         names = {match.view_name, f"{match.app_name}:{match.url_name}"}
         of_mfa = compat.mfa_installed() and match.view_name.startswith("mfa_")
-        return of_mfa or not names.isdisjoint(self.open_pages | entry.OUR_PAGES)
+        return of_mfa or not names.isdisjoint(self.open_pages | first_device.OUR_PAGES)
 
     def _process_view(self, request: HttpRequest, *_view: Any) -> HttpResponseBase | None:
-        """Cancel a half-finished login whose visitor has gone on to another page. Unknown paths do not come here."""
+        """Cancel a pending login whose visitor has gone on to another page. Unknown paths do not come here."""
         if _may_leave(request):
             _cancel_if_left(request)
-        return self._look_again(request) or (_closed(request) if entry.is_for_owners(request) else None)
+        return self._look_again(request) or (_closed(request) if first_device.is_for_owners(request) else None)
 
     async def _process_view_async(self, request: HttpRequest, *_view: Any) -> HttpResponseBase | None:
         if _may_leave(request):
             await sync_to_async(_cancel_if_left)(request)
-        return self._look_again(request) or (await sync_to_async(_closed)(request) if entry.is_for_owners(request) else None)
+        return self._look_again(request) or (await sync_to_async(_closed)(request) if first_device.is_for_owners(request) else None)
 
     def _look_again(self, request: HttpRequest) -> HttpResponseBase | None:
         """Decide again where somebody asked for the user before it was known what page this is.
@@ -124,7 +129,7 @@ class AllauthTwoFactorMiddleware:
         An open page is shown its user. A page that only seemed to be open, because the URLconf was chosen later, is not
         served: whoever asked may hold on to the user.
         """
-        notes = challenge.notes(request)
+        notes = request_state(request)
         if (notes.is_kept_out or notes.counted_as_open) and notes.is_kept_out == self.is_open(request):
             notes.is_kept_out = not notes.is_kept_out
             notes.look_again()
@@ -135,7 +140,7 @@ class AllauthTwoFactorMiddleware:
 def _noted(request: HttpRequest, user: Any) -> Any:
     """Keep whom the request shows, so that a login that makes another user of them is known for one."""
     if user.is_authenticated:
-        challenge.notes(request).shown = user
+        request_state(request).shown = user
     return user
 
 
@@ -153,55 +158,55 @@ def _resolved(request: HttpRequest) -> Any:
 
 def _may_leave(request: HttpRequest) -> bool:
     # What the guard has stopped in this very request (a proxy's login, say) is led to the challenge, and has not left it.
-    is_elsewhere = challenge.notes(request).foreign_user is None and not compat.is_headless_url(request)
+    is_elsewhere = request_state(request).foreign_user is None and not compat.is_headless_url(request)
     return cookies.is_marked(request) and is_elsewhere and is_page(request)
 
 
 def _cancel_if_left(request: HttpRequest) -> None:
     if not _is_own_page(request):
-        challenge.cancel(request)
+        pending.cancel(request)
 
 
 def _is_own_page(request: HttpRequest) -> bool:
     match = request.resolver_match
-    return match is not None and (match.url_name or "").startswith(entry.own_pages(request))
+    return match is not None and (match.url_name or "").startswith(first_device.own_pages(request))
 
 
 def _closed(request: HttpRequest) -> HttpResponseBase | None:
-    return refusals.impersonated(request) if guard.is_impersonated(request) else None
+    return responses.impersonated(request) if guard.is_impersonated(request) else None
 
 
 def _has_work(request: HttpRequest) -> bool:
-    """Tell whether the response has to be changed, from what the request itself knows.
+    """Return whether the response has to be changed, from what the request itself knows.
 
     A session that nobody has looked at stays unseen: where a login has given it a new key while this request was on its
     way, a look for the old one would have Django's answer take the new cookie away.
     """
-    notes = challenge.notes(request)
+    notes = request_state(request)
     changed = notes.foreign_user is not None or notes.marked is not None or notes.browser_cookie is not None
     return changed or notes.is_kept_out or (cookies.is_marked(request) and request.session.accessed)
 
 
 def _finish(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
     """Turn the response around if the session owed a proof, and keep the marker cookie in step with the session."""
-    if challenge.notes(request).foreign_user is not None or challenge.notes(request).is_kept_out:
+    if request_state(request).foreign_user is not None or request_state(request).is_kept_out:
         response = _in_place_of(response, _turn_around(request, response), request)
     waiting = guard.is_waiting(request)
-    if not waiting and challenge.PENDING_SESSION_KEY in request.session:
-        challenge.release(request)
+    if not waiting and PENDING_SESSION_KEY in request.session:
+        clear_pending(request)
     guard.sweep(request)
     if waiting:
         cookies.put(response, PENDING_COOKIE, MARK, _mark_age(request))
     elif cookies.is_marked(request):
         cookies.take_away(response, PENDING_COOKIE)
-    if challenge.notes(request).browser_cookie is not None:
-        cookies.put(response, browsers.COOKIE, challenge.notes(request).browser_cookie or "", browsers.COOKIE_AGE, "Lax")
+    if request_state(request).browser_cookie is not None:
+        cookies.put(response, device_cookie.COOKIE, request_state(request).browser_cookie or "", device_cookie.COOKIE_AGE, "Lax")
     return response
 
 
 def _mark_age(request: HttpRequest) -> int:
-    """Return for how many seconds the session may hold a half-finished login, or what one that timed out has left in it."""
-    stopped = challenge.STOPPED_SESSION_KEY in request.session
+    """Return for how many seconds the session may hold a pending login, or what one that timed out has left in it."""
+    stopped = STOPPED_SESSION_KEY in request.session
     return max(compat.login_timeout(), request.session.get_expiry_age() if stopped else 0)
 
 
@@ -212,7 +217,7 @@ def _in_place_of(given: HttpResponseBase, response: HttpResponseBase, request: H
     """
     if response is not given:
         add_never_cache_headers(response)
-        if not challenge.notes(request).announced:
+        if not request_state(request).announced:
             for name, morsel in given.cookies.items():
                 response.cookies.setdefault(name, morsel)
         storage = getattr(request, "_messages", None)
@@ -226,12 +231,12 @@ def _turn_around(request: HttpRequest, response: HttpResponseBase) -> HttpRespon
     """Return what the visitor gets whose session does not show its user: the way on, or a refusal that names what is missing."""
     if compat.is_headless_request(request):
         return response
-    notes = challenge.notes(request)
+    notes = request_state(request)
     if notes.foreign_user is None:
-        return refusals.lead_to_enrollment(request, response) if is_page(request) else refusals.lacking(notes.requirement)
+        return responses.to_enrollment(request, response) if is_page(request) else responses.enrollment_required(notes.requirement)
     if not guard.is_waiting(request) or _is_own_page(request):
         return response
-    return refusals.lead_on(request, response) if is_page(request) else refusals.owed(request)
+    return responses.to_challenge(request, response) if is_page(request) else responses.challenge_required(request)
 
 
 class BaseRequire2FAMiddleware(MiddlewareMixin):
@@ -257,16 +262,16 @@ class BaseRequire2FAMiddleware(MiddlewareMixin):
         if "django.contrib.messages" in settings.INSTALLED_APPS:
             _tell_once(request, self.require_2fa_message)
         # Who has an app and needs another factor has nothing to look for on the page that sets an app up.
-        page = refusals.enrollment_url(challenge.notes(request).requirement) if app_settings.REQUIRED_FACTORS else "two-factor-setup"
+        page = responses.enrollment_url(request_state(request).requirement) if app_settings.REQUIRED_FACTORS else "two-factor-setup"
         return redirect(page)
 
     def is_allowed_page(self, request: HttpRequest) -> bool:
-        """Tell whether the page stays open. The name counts with its namespace."""
+        """Return whether the page stays open. The name counts with its namespace."""
         match = request.resolver_match
         return match is not None and match.view_name in self.allowed_pages
 
     def require_2fa(self, request: HttpRequest) -> bool:
-        """Tell whether this request has to come from a user with a second factor."""
+        """Return whether this request has to come from a user with a second factor."""
         message = f"{type(self).__name__} must say in require_2fa() of whom a second factor is required."
         raise NotImplementedError(message)
 
@@ -280,9 +285,9 @@ class BaseRequire2FAMiddleware(MiddlewareMixin):
             return None
         requirement = policy.requirement_of(request.user, required=True)
         # A project's has_2fa_enabled() may not count a device that is there.
-        if not requirement.is_due and (requirement.status != "satisfied" or challenge.is_due(request.user)):
+        if not requirement.is_due and (requirement.status != "satisfied" or verified.needs_challenge(request.user)):
             return None
-        challenge.notes(request).requirement = requirement
+        request_state(request).requirement = requirement
         return self.on_require_2fa(request)
 
 

@@ -29,7 +29,7 @@ class ValidTOTPDeviceRequiredMixin(AccessMixin):
         return self.admit(request) or super().dispatch(request, *args, **kwargs)  # type: ignore[misc]
 
     def has_valid_device(self, user: Any) -> bool:
-        """Tell whether the user has what the view demands."""
+        """Return whether the user has what the view demands."""
         return user_has_valid_totp_device(user)
 
     def admit(self, request: HttpRequest) -> HttpResponseBase | None:

@@ -1,6 +1,6 @@
 """The pages of this package: the path, the view and the name of each, and what to say where a URLconf lacks one.
 
-The first four have the paths of 0.x. All others share one segment, so that none takes the place of a page of allauth's, or
+The first four have the paths of 0.x. All others share one segment, so that none replaces a page of allauth's, or
 of the site's home page, whatever prefix they are included at.
 """
 

@@ -11,9 +11,14 @@ from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpResponseRedirect
 from django.urls import reverse
 
+from allauth_2fa.browsers import trust
+from allauth_2fa.devices import sending
+from allauth_2fa.login import first_device, passwordless, pending
+from allauth_2fa.sessions import verified
+
 from . import compat
 from .adapter import end_login
-from .flows import challenge, entry, passwordless, sending, trust
+from .state import CHALLENGE_PAGE, ENROLLMENT_KEY, ENROLLMENT_PAGE, clear_pending, request_state
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
@@ -32,24 +37,24 @@ class _Stage(compat.LoginStage):
 
     def abort(self) -> HttpResponse:
         """End the login, and lead to the login page."""
-        challenge.drop(self.request)
-        challenge.release(self.request)
+        pending.discard(self.request)
+        clear_pending(self.request)
         return super().abort()
 
 
 class TwoFactorStage(_Stage):
     """Waits for the second factor, after allauth's own verification stages.
 
-    It stands in the place of ``allauth.mfa``'s stage of the same key, and hands over to it those users whose only
+    It stands instead of ``allauth.mfa``'s stage of the same key, and hands over to it those users whose only
     factors are of ``allauth.mfa``.
     """
 
     key = compat.STAGE_KEY
-    urlname = challenge.PAGE
+    urlname = CHALLENGE_PAGE
 
     def __init__(self, controller: compat.LoginStageController, request: HttpRequest, login: compat.Login) -> None:
         super().__init__(controller, request, login)
-        challenge.notes(request).login = login
+        request_state(request).login = login
         if self.state.get("mfa"):
             self.urlname = compat.MFA_PAGE
 
@@ -61,7 +66,7 @@ class TwoFactorStage(_Stage):
         """
         response = super().exit()
         leads_to = urlsplit(response.headers.get("Location", "")).path
-        if leads_to == reverse(challenge.PAGE) and SESSION_KEY not in self.request.session:
+        if leads_to == reverse(CHALLENGE_PAGE) and SESSION_KEY not in self.request.session:
             message = (
                 f"{type(get_adapter()).__qualname__} leads a login back to the challenge that has just been answered. "
                 "Take what redirects there out of its login() and post_login(): a stage of the login asks for the second factor."
@@ -72,17 +77,17 @@ class TwoFactorStage(_Stage):
     def handle(self) -> tuple[HttpResponse | None, bool]:
         """Return what the login leads to (None: go on), and whether it lives on."""
         user = self.login.user
-        challenge.notes(self.request).asked = True
+        request_state(self.request).asked = True
         if user is None or not user.is_active:
             return HttpResponseRedirect(reverse("account_login")), False
         if self.state.get("passwordless"):
             # A passkey that has checked who is there has proved both factors.
             return (None, True) if passwordless.holds(self.request, user, self.state) else (end_login(self.request), False)
-        if challenge.is_due(user):
-            if trust.let_pass(self.request, user, self.state):
+        if verified.needs_challenge(user):
+            if trust.pass_login(self.request, user, self.state):
                 return None, True
             self.state.pop("mfa", None)
-            challenge.hold(self.request, self.login, self.state)
+            pending.begin(self.request, self.login, self.state)
             sending.send_first(user, self.state)
             return HttpResponseRedirect(get_adapter().get_2fa_authenticate_url(self.request)), True
         # The guard may have taken this login for due because of an authenticator of allauth.mfa's.
@@ -99,16 +104,16 @@ class TwoFactorStage(_Stage):
 class EnrollmentStage(_Stage):
     """Waits until the user has what the site requires of them, behind the second factor that they have already."""
 
-    key = challenge.ENROLLMENT_KEY
-    urlname = challenge.ENROLLMENT_PAGE
+    key = ENROLLMENT_KEY
+    urlname = ENROLLMENT_PAGE
 
     def handle(self) -> tuple[HttpResponse | None, bool]:
         """Return what the login leads to (None: go on), and whether it lives on."""
         user = self.login.user
         if user is None or not user.is_active:
             return HttpResponseRedirect(reverse("account_login")), False
-        if not entry.is_wanted(self, user):
+        if not first_device.is_wanted(self, user):
             self.state["due"] = False
             return None, True
-        challenge.hold(self.request, self.login, self.state)
-        return HttpResponseRedirect(reverse(challenge.ENROLLMENT_PAGE)), True
+        pending.begin(self.request, self.login, self.state)
+        return HttpResponseRedirect(reverse(ENROLLMENT_PAGE)), True

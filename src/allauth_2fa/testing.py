@@ -1,6 +1,6 @@
 """For the test suites of projects: a client whose session has answered its second factor.
 
-The guard turns ``client.force_login(user)`` of a user with a factor into a half-finished login, as it does with every
+The guard turns ``client.force_login(user)`` of a user with a factor into a pending login, as it does with every
 door; :func:`login_verified` is the way round it that a test wants.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, cast
 
-from allauth_2fa.factors import registry
+from .factors import registry
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser

@@ -11,8 +11,9 @@ from django.contrib.auth import REDIRECT_FIELD_NAME, get_user
 from django.contrib.sessions.backends.signed_cookies import SessionStore
 from django.core.exceptions import ImproperlyConfigured
 
-from allauth_2fa.factors import registry
-from allauth_2fa.flows import guard
+from allauth_2fa.login import guard
+
+from .factors import registry
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
@@ -70,7 +71,7 @@ def _qr_code(url: str) -> QRCode:
 
 
 def user_has_valid_totp_device(user: AbstractBaseUser | AnonymousUser) -> bool:
-    """Tell whether the user has a confirmed authenticator app (one query, none if it has just verified the session)."""
+    """Return whether the user has a confirmed authenticator app (one query, none if it has just verified the session)."""
     if not user.is_authenticated:
         return False
     bound = getattr(user, "otp_device", None)

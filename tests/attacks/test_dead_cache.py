@@ -8,10 +8,11 @@ from django.test import Client
 from django.urls import reverse
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from allauth_2fa import audit, urls
+from allauth_2fa import urls
+from allauth_2fa.audit import log
 from allauth_2fa.factors import registry
+from allauth_2fa.models.audit import AuditEntry
 from allauth_2fa.testing import login_verified
-from allauth_2fa.trail import TrailRow
 from tests.cast import code_of, give_answer, give_password, is_logged_in, is_pending, wrong_code_of
 from tests.dead_cache import ServerGone
 
@@ -97,8 +98,8 @@ def test_the_owner_is_told_of_many_wrong_codes_once_as_the_trail_knows(client, a
     for _ in range(3):
         give_answer(client, wrong_code_of(phone))
     assert len(mailoutbox) == 1
-    assert [row.event for row in reversed(audit.recent(alice, 9))].count("owner_told") == 1
-    assert TrailRow.objects.filter(event="challenge_refused").count() == 3
+    assert [row.event for row in reversed(log.recent(alice, 9))].count("owner_told") == 1
+    assert AuditEntry.objects.filter(event="challenge_refused").count() == 3
 
 
 def test_an_app_is_set_up_and_taken_away(client, alice):

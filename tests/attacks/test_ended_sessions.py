@@ -12,8 +12,8 @@ from django.test import AsyncClient, Client
 from django.urls import reverse
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from allauth_2fa.flows import sessions
 from allauth_2fa.models import SessionsEnd
+from allauth_2fa.sessions import ending
 from allauth_2fa.signals import two_factor_event
 from allauth_2fa.testing import login_verified
 from tests.attacks import middleware
@@ -223,7 +223,7 @@ def test_a_clock_that_runs_behind_ends_a_session_that_began_by_a_faster_one(alic
     with time_machine.travel(NOON, tick=False) as clock:
         other = browser(alice)
         clock.shift(-30)
-        sessions.end_all(alice)
+        ending.end_all(alice)
         assert who(other) == NOBODY
 
 
@@ -242,7 +242,7 @@ def test_the_end_is_announced_once_with_what_it_was_for(alice, told, how, django
 def test_support_ends_every_session_of_one_user(alice, bob, staff, phone, told, django_capture_on_commit_callbacks):
     browsers = [verified_browser(alice, phone), browser(bob)]
     with django_capture_on_commit_callbacks(execute=True):
-        assert sessions.end_all(alice, "support", actor=staff) == 0
+        assert ending.end_all(alice, "support", actor=staff) == 0
     assert who(browsers[0]) == NOBODY
     assert who(browsers[1])["user"] == "bob"
     assert told == [("sessions_ended", {"how": "support"})]
@@ -266,7 +266,7 @@ def test_the_session_that_ends_the_others_goes_on_when_nothing_was_done_before(r
     request = rf.get("/")
     request.session, request.user = mine.session, alice
     old_key = request.session.session_key
-    assert sessions.end_others(request, alice) == 0
+    assert ending.end_others(request, alice) == 0
     request.session.save()
     assert request.session.session_key != old_key
     mine.cookies["sessionid"] = request.session.session_key

@@ -9,7 +9,7 @@ from django.core import mail
 from django.urls import reverse
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from allauth_2fa import events, notices
+from allauth_2fa.audit import events, notices
 from tests.cast import code_of, give_password, wrong_code_of
 
 pytestmark = pytest.mark.django_db(transaction=True)

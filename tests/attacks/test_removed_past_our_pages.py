@@ -14,11 +14,12 @@ from django.urls import path
 from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from allauth_2fa import support
+from allauth_2fa.devices import enrollment, manage
 from allauth_2fa.factors import registry
-from allauth_2fa.flows import devices, enrollment, support
-from allauth_2fa.models import Browser, DeviceNote, RecoveryDevice
+from allauth_2fa.models import Browser, DeviceOptions, RecoveryDevice
+from allauth_2fa.models.audit import AuditEntry
 from allauth_2fa.testing import login_verified
-from allauth_2fa.trail import TrailRow
 from tests import urls
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
@@ -36,7 +37,7 @@ urlpatterns = [*urls.urlpatterns, path("lose/", lose)]
 
 
 def told():
-    return [row.event for row in TrailRow.objects.order_by("pk")]
+    return [row.event for row in AuditEntry.objects.order_by("pk")]
 
 
 def who(client):
@@ -58,15 +59,15 @@ def by_the_manager_of_the_user(user):
 @pytest.mark.parametrize("deletes", [by_instance, by_query, by_the_manager_of_the_user])
 def test_the_last_device_turns_everything_off(client, alice, phone, deletes, django_capture_on_commit_callbacks):
     login_verified(client, alice, phone)
-    devices.prefer(phone)
+    manage.prefer(phone)
     browser = Browser.objects.create(user=alice, digest="x" * 64, trusted_until=timezone.now() + timedelta(days=1), trust="a.b")
     with django_capture_on_commit_callbacks(execute=True):
         deletes(alice)
     assert told() == OFF
-    assert {(row.user, row.actor_label) for row in TrailRow.objects.all()} == {(alice, "console")}
-    assert TrailRow.objects.get(event="device_removed").facts == {"factor": "totp"}
+    assert {(row.user, row.actor_label) for row in AuditEntry.objects.all()} == {(alice, "console")}
+    assert AuditEntry.objects.get(event="device_removed").facts == {"factor": "totp"}
     assert who(client) == "AnonymousUser"
-    assert not DeviceNote.objects.exists()
+    assert not DeviceOptions.objects.exists()
     browser.refresh_from_db()
     assert browser.trusted_until is None
     assert {message.to[0] for message in mail.outbox} == {"alice@example.com"}
@@ -134,9 +135,9 @@ def test_nothing_is_announced_of_what_is_rolled_back(client, alice, phone):
 
 def test_our_own_flows_announce_it_once(alice, bob, phone, staff):
     tablet = TOTPDevice.objects.create(user=alice, name="Tablet")
-    devices.remove(tablet)
+    manage.remove(tablet)
     assert told() == ["device_removed"]
-    devices.withdraw(phone, staff)
+    manage.withdraw(phone, staff)
     assert told() == ["device_removed", *OFF]
     TOTPDevice.objects.create(user=bob)
     enrollment.remove(bob)
@@ -157,7 +158,7 @@ def test_who_does_it_in_a_view_of_the_project_stays_logged_in_where_they_did_it(
     before = client.session.session_key
     assert client.get("/lose/?who=alice").text == "gone"
     assert told() == OFF
-    assert {row.actor for row in TrailRow.objects.all()} == {alice}
+    assert {row.actor for row in AuditEntry.objects.all()} == {alice}
     assert who(client) == "alice"
     assert client.session.session_key != before
     assert "otp_device_id" not in client.session
@@ -171,7 +172,7 @@ def test_who_does_it_to_somebody_else_is_named_and_stays(client, alice, bob, pho
     login_verified(other, alice, phone)
     client.get("/lose/?who=alice")
     assert told() == OFF
-    assert {row.actor for row in TrailRow.objects.all()} == {bob}
+    assert {row.actor for row in AuditEntry.objects.all()} == {bob}
     assert who(client) == "bob"
     assert who(other) == "AnonymousUser"
 
@@ -180,4 +181,4 @@ def test_who_does_it_to_somebody_else_is_named_and_stays(client, alice, bob, pho
 def test_a_visitor_whom_nobody_knows_is_named_nobody(client, alice, phone):
     client.get("/lose/?who=alice")
     assert told() == OFF
-    assert {(row.actor, row.actor_label) for row in TrailRow.objects.all()} == {(None, "")}
+    assert {(row.actor, row.actor_label) for row in AuditEntry.objects.all()} == {(None, "")}

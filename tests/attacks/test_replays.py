@@ -22,7 +22,7 @@ def clock():
 
 
 def tries(code, alice):
-    """Give the code at a login of another browser, and tell whether it opened it."""
+    """Give the code at a login of another browser, and return whether it opened it."""
     client = Client()
     give_password(client, alice)
     give_answer(client, code)

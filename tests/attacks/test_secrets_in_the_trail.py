@@ -15,9 +15,9 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from allauth_2fa.factors import registry
 from allauth_2fa.models import RecoveryCode, RecoveryDevice
+from allauth_2fa.models.audit import AuditEntry
 from allauth_2fa.signals import two_factor_event
 from allauth_2fa.testing import login_verified
-from allauth_2fa.trail import TrailRow
 from allauth_2fa.utils import get_device_base32_secret
 from tests.cast import PASSWORD, code_of, give_answer, give_password, is_logged_in, wrong_code_of
 
@@ -61,7 +61,7 @@ def everything_told(caplog, heard, client) -> str:
     mails = [part for message in mail.outbox for part in (str(message.message()), message.body, message.alternatives[0][0])]
     pages = [client.get(reverse(name)).text for name in ("two-factor-events",)]
     logs = [f"{record.getMessage()} {vars(record)}" for record in caplog.records if record.name.startswith("allauth_2fa")]
-    rows = [repr(row) for row in TrailRow.objects.values()]
+    rows = [repr(row) for row in AuditEntry.objects.values()]
     return "\n".join([exported.getvalue(), *mails, *pages, *logs, *rows, *heard])
 
 
@@ -124,7 +124,7 @@ def test_a_whole_life_leaves_no_secret_where_it_is_told(client, alice, settings,
         log_in_with_errors(client, alice, phone, codes, known)
         change_everything(client, phone, known)
         told = everything_told(caplog, heard, client)
-    events = set(TrailRow.objects.values_list("event", flat=True))
+    events = set(AuditEntry.objects.values_list("event", flat=True))
     assert events >= {"device_added", "device_renamed", "device_removed", "two_factor_off", "recovery_codes_made", "recovery_code_used"}
     assert events >= {"challenge_passed", "challenge_refused", "owner_told"}
     assert len(mail.outbox) >= 8
@@ -138,7 +138,7 @@ def test_the_admin_page_of_an_event_holds_no_secret(client, alice, phone, staff)
     give_answer(client, codes[0])
     client.logout()
     login_verified(client, staff)
-    for row in TrailRow.objects.all():
+    for row in AuditEntry.objects.all():
         page = client.get(f"/admin/allauth_2fa/trailrow/{row.pk}/change/").text
         assert "alice" in page
         assert not [secret for secret in (*codes, phone.key) if secret in page]

@@ -38,7 +38,7 @@ def test_whoever_knew_the_password_before_does_not_see_the_secret_that_is_confir
     seen.add(secret_of(mallory))
     assert confirmed not in seen
     client.post(reverse(SETUP), {"otp_token": code})
-    if TOTPDevice.objects.get().confirmed:  # else the owner was told that the setup was replaced, and begins anew
+    if TOTPDevice.objects.get().confirmed:  # else the owner was told that the setup was replaced, and begins again
         assert TOTPDevice.objects.get().key == device.key
     assert mallory.get(reverse(SETUP)).context is None or TOTPDevice.objects.get().key != device.key
 

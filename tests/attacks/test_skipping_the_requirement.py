@@ -12,9 +12,9 @@ from django.urls import path, reverse
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from allauth_2fa import urls as our_urls
-from allauth_2fa.exemptions import Exemption, FirstMet
 from allauth_2fa.factors import registry
-from allauth_2fa.flows import entry
+from allauth_2fa.login import first_device
+from allauth_2fa.models.exemptions import Exemption, FirstMet
 from allauth_2fa.testing import login_verified
 from tests.attacks import urls as doors
 from tests.attacks.test_doors import DOORS, NOBODY, who
@@ -55,7 +55,7 @@ def set_up(client):
 
 
 def test_the_names_of_our_pages_are_those_of_the_urls():
-    assert {pattern.name for pattern in our_urls.urlpatterns} == entry.OUR_PAGES
+    assert {pattern.name for pattern in our_urls.urlpatterns} == first_device.OUR_PAGES
 
 
 def test_a_page_of_the_projects_own_does_not_stay_open_by_a_name_like_ours(running, settings):
@@ -408,7 +408,7 @@ OURS = "allauth_2fa.middleware.AllauthTwoFactorMiddleware"
 
 
 def anew(client):
-    """Return the same browser, before a server that has been started anew: with the middleware as it is now."""
+    """Return the same browser, before a server that has been started again: with the middleware as it is now."""
     browser = Client()
     browser.cookies = client.cookies
     return browser
@@ -416,15 +416,15 @@ def anew(client):
 
 def orders(middleware):
     at = middleware.index(OURS) + 1
-    others = [entry for entry in middleware if "allauth.account" in entry or "messages" in entry]
-    bare = [entry for entry in middleware if entry not in others]
+    others = [first_device for first_device in middleware if "allauth.account" in first_device or "messages" in first_device]
+    bare = [first_device for first_device in middleware if first_device not in others]
     yield [*middleware, ASKER]
     yield [*middleware[:at], ASKER, *middleware[at:]]
     yield [*bare[:-1], *others, bare[-1], ASKER]
     yield [*middleware[:at], ASKER, *middleware[at:], "django.middleware.locale.LocaleMiddleware"]
 
 
-@pytest.mark.parametrize("order", range(4))
+@pytest.mark.parametrize("middleware_order", range(4))
 @pytest.mark.parametrize(
     "page", ["/who/", "/nowhere/", SETUP, "/accounts/two-factor/factors/", ADD, "/accounts/password/change/", "/accounts/login/"]
 )

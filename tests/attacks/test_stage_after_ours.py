@@ -7,7 +7,7 @@ from django.urls import reverse
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from allauth_2fa.flows.trust import TRUSTED_SESSION_KEY
+from allauth_2fa.browsers.trust import TRUSTED_SESSION_KEY
 from tests.attacks.test_doors import NOBODY, who
 from tests.cast import PASSWORD, code_of, give_answer, give_password, is_logged_in, is_pending, wrong_code_of
 from tests.trust.cast import leave

@@ -8,8 +8,8 @@ from django.db import transaction
 from django.urls import reverse
 from django_otp.plugins.otp_static.models import StaticDevice
 
+from allauth_2fa.answers import verify
 from allauth_2fa.factors import registry
-from allauth_2fa.flows import answers
 from allauth_2fa.testing import login_verified
 from tests.cast import give_answer, give_password, is_logged_in
 
@@ -85,7 +85,7 @@ def test_codes_that_are_wrong_used_or_somebody_elses_send_no_mail_about_a_code(c
 
 def test_a_use_that_is_rolled_back_is_not_told(alice, phone, code):
     with transaction.atomic():
-        answers.answer(alice, code)
+        verify.answer(alice, code)
         transaction.set_rollback(True)
     assert mail.outbox == []
     assert registry.recovery.unused(alice).count() == 4

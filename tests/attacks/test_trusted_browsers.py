@@ -14,11 +14,13 @@ from django.urls import reverse
 from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from allauth_2fa.browsers import device_cookie, trust
+from allauth_2fa.devices import enrollment, manage
 from allauth_2fa.factors import registry
-from allauth_2fa.flows import browsers, challenge, devices, enrollment, trust
 from allauth_2fa.models import Browser
+from allauth_2fa.models.audit import AuditEntry
+from allauth_2fa.state import request_state
 from allauth_2fa.testing import login_verified
-from allauth_2fa.trail import TrailRow
 from tests.attacks.test_doors import NOBODY, who
 from tests.cast import PASSWORD, drop, give_answer, give_password, is_logged_in, is_pending, wrong_code_of
 from tests.trust import cast
@@ -105,7 +107,7 @@ def test_a_copy_is_found_out_when_both_have_been_used_and_neither_is_trusted_the
     with django_capture_on_commit_callbacks(execute=True):
         give_password(trusted, alice)
     assert is_pending(trusted)
-    assert TrailRow.objects.filter(event="browser_copied").count() == 1
+    assert AuditEntry.objects.filter(event="browser_copied").count() == 1
     assert "claimed to be the same trusted one" in mail.outbox[-1].subject
     come_back(thief, alice)
     assert is_pending(thief)
@@ -128,7 +130,7 @@ def test_a_form_that_is_sent_twice_is_no_sign_of_a_copy(trusted, alice, clock):
     assert is_pending(twin)
     come_back(trusted, alice)
     assert is_logged_in(trusted)
-    assert not TrailRow.objects.filter(event="browser_copied").exists()
+    assert not AuditEntry.objects.filter(event="browser_copied").exists()
 
 
 def test_an_old_copy_of_somebody_without_the_password_ends_nothing(trusted, alice, clock):
@@ -162,11 +164,11 @@ CHANGES = {
     "password": lambda tablet: set_password(tablet.user, "another one"),
     "same password again": lambda tablet: set_password(tablet.user, PASSWORD),
     "enrollment": lambda tablet: TOTPDevice.objects.create(user=tablet.user),
-    "removal": devices.remove,
+    "removal": manage.remove,
     "replacement": replace,
     "deactivation": lambda tablet: TOTPDevice.objects.filter(pk=tablet.pk).update(confirmed=False),
     "off and on": turn_off_and_on,
-    "added and removed": lambda tablet: devices.remove(TOTPDevice.objects.create(user=tablet.user)),
+    "added and removed": lambda tablet: manage.remove(TOTPDevice.objects.create(user=tablet.user)),
 }
 
 
@@ -187,9 +189,9 @@ def test_a_change_of_password_or_devices_ends_trust_and_the_session_it_let_in(cl
 
 
 def test_a_password_reset_ends_trust(trusted, alice, client):
-    alice.set_password("chosen anew")
+    alice.set_password("chosen again")
     alice.save()
-    give_password(trusted, alice, password="chosen anew")
+    give_password(trusted, alice, password="chosen again")
     assert is_pending(trusted)
 
 
@@ -222,7 +224,7 @@ def test_a_step_up_in_a_trusted_session_does_not_outlive_its_device(trusted, ali
     come_back(trusted, alice)
     trusted.post(reverse("two-factor-reauthenticate"), {"otp_token": next_code_of(tablet), "device": tablet.persistent_id})
     assert trusted.session["otp_device_id"] == tablet.persistent_id
-    devices.remove(tablet)
+    manage.remove(tablet)
     clock.shift(301)
     assert who(trusted) == NOBODY
 
@@ -415,11 +417,11 @@ def test_a_name_in_the_table_is_escaped_all_the_same(client, alice, phone):
 
 def test_a_revoke_that_comes_before_the_update_wins(trusted, alice, rf, django_capture_on_commit_callbacks):
     request = rf.get("/")
-    request.COOKIES[browsers.COOKIE] = cookie_of(trusted)
+    request.COOKIES[device_cookie.COOKIE] = cookie_of(trusted)
     row = trust._look(alice, Browser.objects.all())[0][0]
     trust.revoke(alice, "owner")
     assert not trust._renew(request, alice, row)
-    assert challenge.notes(request).browser_cookie is None
+    assert request_state(request).browser_cookie is None
 
 
 def test_of_two_logins_with_one_value_one_is_let_pass(trusted, alice, rf):
@@ -431,12 +433,12 @@ def test_a_copy_is_told_once(trusted, alice, rf):
     row = trust._look(alice, Browser.objects.all())[0][0]
     for _ in range(2):
         trust._tell_copied(rf.get("/"), alice, row)
-    assert TrailRow.objects.filter(event="browser_copied").count() == 1
+    assert AuditEntry.objects.filter(event="browser_copied").count() == 1
 
 
 def test_a_browser_that_was_forgotten_meanwhile_is_not_trusted(trusted, alice, rf):
     request = rf.get("/")
-    stale = browsers.remember(request, alice)
+    stale = device_cookie.remember(request, alice)
     Browser.objects.all().delete()
     trust.grant(request, alice)
     assert not Browser.objects.filter(pk=stale.pk).exists()
@@ -450,9 +452,9 @@ def test_what_is_revoked_at_the_same_moment_elsewhere_is_announced_once(alice, p
     def somebody_else_is_faster(**_facts):
         Browser.objects.update(**trust.DISTRUSTED)
 
-    post_save.connect(somebody_else_is_faster, sender=TrailRow)
+    post_save.connect(somebody_else_is_faster, sender=AuditEntry)
     try:
         assert trust.revoke(alice, "owner") == 1
     finally:
-        post_save.disconnect(somebody_else_is_faster, sender=TrailRow)
-    assert TrailRow.objects.filter(event="browser_revoked").count() == 1
+        post_save.disconnect(somebody_else_is_faster, sender=AuditEntry)
+    assert AuditEntry.objects.filter(event="browser_revoked").count() == 1

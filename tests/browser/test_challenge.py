@@ -118,7 +118,7 @@ def test_cancel_leads_back_to_the_login_page_with_nothing_left_open(visitor, bea
     visitor.is_at("Sign In")
 
 
-# --- what cancels a half-finished login, and what does not ----------------------------------------
+# --- what cancels a pending login, and what does not ----------------------------------------
 
 PARTS_OF_PAGES = {
     "icon": "new Promise(done => { const i = new Image(); i.onload = i.onerror = done; i.src = `/favicon.ico${part}` })",

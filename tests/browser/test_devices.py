@@ -69,7 +69,7 @@ def test_the_only_device_is_replaced_in_one_step(visitor, bea):
     visitor.log_in(bea)
     to_the_overview(visitor)
     visitor.page.get_by_role("link", name=re.compile("^Replace")).click()
-    visitor.sees("It takes the place of Work phone")
+    visitor.sees("It replaces Work phone")
     app = App.set_up_with(visitor.page.locator("#two-factor-secret").inner_text())
     visitor.field("Code").fill(app.next_code())
     visitor.button("Add").click()

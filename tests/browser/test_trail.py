@@ -39,7 +39,7 @@ def test_the_trail_in_the_admin(visitor, people):
     visitor.log_in(staff)
     visitor.open(f"/admin/allauth_2fa/trailrow/?q={staff.name}")
     visitor.sees("challenge_passed")
-    visitor.look_around("admin, trail")
+    visitor.look_around("admin, audit log")
     visitor.page.locator("#result_list a").first.click()
     visitor.sees("Work phone")
     visitor.look_around("admin, one event")

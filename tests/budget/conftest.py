@@ -11,10 +11,13 @@ from allauth.core import context
 from django.test import Client, RequestFactory
 from django.utils import timezone
 
+from allauth_2fa.answers import verify
+from allauth_2fa.browsers import device_cookie
+from allauth_2fa.budget import charging, stored
+from allauth_2fa.budget.budget import Budget
 from allauth_2fa.exceptions import Refused
-from allauth_2fa.flows import answers, browsers, challenge, counting, lockout
-from allauth_2fa.flows.purse import Purse
 from allauth_2fa.models import Browser
+from allauth_2fa.state import request_state
 from tests.cast import code_of, give_answer, give_password, is_logged_in, wrong_code_of
 
 if TYPE_CHECKING:
@@ -91,15 +94,15 @@ class Caller:
     def say(self, answer: str, **fields: str) -> str:
         """Answer; return what came of it: the code of the refusal, or "in"."""
         request = RequestFactory().post("/")
-        request.COOKIES[browsers.COOKIE] = self.cookie
+        request.COOKIES[device_cookie.COOKIE] = self.cookie
         try:
             with context.request_context(request):
-                device = answers.answer(self.user, answer, **fields)
-                lockout.verified(request, self.user, device)
+                device = verify.answer(self.user, answer, **fields)
+                charging.note_verified(request, self.user, device)
         except Refused as refusal:
             self.until = getattr(refusal, "until", None)
             return refusal.code
-        self.cookie = challenge.notes(request).browser_cookie or self.cookie
+        self.cookie = request_state(request).browser_cookie or self.cookie
         return "in"
 
     def guess(self, times: int = 1) -> list[str]:
@@ -135,18 +138,18 @@ def known_caller(caller) -> Caller:
     return caller
 
 
-def purse_of_strangers(user: User) -> Purse:
-    """Return the purse of all browsers in which the user has not verified."""
-    return Purse.of(user.pk, Browser.purses.filter(user=user, digest=Browser.OTHERS).values(*counting.COLUMNS).first())
+def purse_of_strangers(user: User) -> Budget:
+    """Return the budget of all browsers in which the user has not verified."""
+    return Budget.of(user.pk, Browser.all_rows.filter(user=user, digest=Browser.OTHERS).values(*stored.COLUMNS).first())
 
 
 def empty(user: User, *, known: bool = False) -> None:
-    """Make failures of the last year that leave nothing in the long purse."""
+    """Make failures of the last year that leave nothing in the long budget."""
     if known:
         assert Browser.objects.filter(user=user).update(in_a_row=100)
     else:
         old = " ".join(str(1_767_225_605_000 - DAY * 1000 * days) for days in range(40, 7, -1))
-        Browser.purses.update_or_create(user=user, digest=Browser.OTHERS, defaults={"failures": old})
+        Browser.all_rows.update_or_create(user=user, digest=Browser.OTHERS, defaults={"failures": old})
 
 
 def row_of(device: TOTPDevice, first: int = -2) -> str:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from allauth_2fa.budget import limits
 from allauth_2fa.checks.budget import BOUND
 from allauth_2fa.factors import registry
-from allauth_2fa.flows import limits
 from tests.budget.conftest import DAY, HOUR, Caller
 
 PAGE = Path(__file__).parents[2] / "docs" / "budget.md"

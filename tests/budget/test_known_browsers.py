@@ -1,4 +1,4 @@
-"""A browser that the owner has used: nobody empties its purse from elsewhere."""
+"""A browser that the owner has used: nobody empties its budget from elsewhere."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from allauth_2fa.flows import browsers
+from allauth_2fa.browsers import device_cookie
 from allauth_2fa.models import Browser
 from tests.budget.conftest import DAY, HOUR, MINUTE, Caller, Person, empty, purse_of_strangers
 from tests.budget.test_windows import most_within
@@ -72,7 +72,7 @@ def test_a_success_begins_the_row_anew(known, alice, clock):
 def test_the_cookie_holds_one_value_a_user(known, staff):
     for _ in range(3):
         assert known.log_in() in {"in", "used"}
-        assert len(known.client.cookies[browsers.COOKIE].value.split(".")) == 1
+        assert len(known.client.cookies[device_cookie.COOKIE].value.split(".")) == 1
 
 
 def test_the_cookie_of_another_user_is_worth_nothing(known, stranger, staff, clock):
@@ -80,20 +80,20 @@ def test_the_cookie_of_another_user_is_worth_nothing(known, stranger, staff, clo
     other = Person(staff, tablet)
     assert other.log_in() == "in"
     stranger.guess(5)
-    stranger.client.cookies[browsers.COOKIE] = other.client.cookies[browsers.COOKIE].value
+    stranger.client.cookies[device_cookie.COOKIE] = other.client.cookies[device_cookie.COOKIE].value
     assert stranger.guess() == ["throttled"]
 
 
 @pytest.mark.parametrize("cookie", ["", "x" * 24, ".".join(["x" * 24] * 5), "1", "%00", "a.b.c"])
 def test_a_forged_cookie_is_worth_nothing(stranger, cookie):
     stranger.guess(5)
-    stranger.client.cookies[browsers.COOKIE] = cookie
+    stranger.client.cookies[device_cookie.COOKIE] = cookie
     assert stranger.guess() == ["throttled"]
 
 
 def test_the_digest_from_the_database_is_no_cookie(known, stranger):
     stranger.guess(5)
-    stranger.client.cookies[browsers.COOKIE] = Browser.objects.get().digest
+    stranger.client.cookies[device_cookie.COOKIE] = Browser.objects.get().digest
     assert stranger.guess() == ["throttled"]
 
 
@@ -104,7 +104,7 @@ def test_a_revoked_browser_is_one_of_the_strangers(known, stranger):
 
 
 def test_a_stolen_cookie_is_one_of_the_strangers_once_its_owner_has_logged_in_again(known, stranger, clock):
-    stranger.client.cookies[browsers.COOKIE] = known.client.cookies[browsers.COOKIE].value
+    stranger.client.cookies[device_cookie.COOKIE] = known.client.cookies[device_cookie.COOKIE].value
     assert stranger.guess() == ["refused"]
     assert Browser.objects.get().in_a_row == 1
     assert known.log_in() == "in"
@@ -165,7 +165,7 @@ def test_a_session_without_the_cookie_takes_from_the_purse_of_strangers(known, p
     """Whoever has stolen a session, and nothing else."""
     assert known.log_in() == "in"
     clock.shift(HOUR)
-    known.client.cookies.pop(browsers.COOKIE)
+    known.client.cookies.pop(device_cookie.COOKIE)
     known.client.post(reverse("two-factor-reauthenticate"), {"otp_token": wrong_code_of(phone)})
     assert len(purse_of_strangers(alice).failures) == 1
 
@@ -173,9 +173,9 @@ def test_a_session_without_the_cookie_takes_from_the_purse_of_strangers(known, p
 def test_a_reauthentication_makes_a_browser_known(known, phone, clock):
     assert known.log_in() == "in"
     clock.shift(HOUR)
-    known.client.cookies.pop(browsers.COOKIE)
+    known.client.cookies.pop(device_cookie.COOKIE)
     known.client.post(reverse("two-factor-reauthenticate"), {"otp_token": code_of(phone)})
-    assert browsers.COOKIE in known.client.cookies
+    assert device_cookie.COOKIE in known.client.cookies
     assert Browser.objects.count() == 2
 
 

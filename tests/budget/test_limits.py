@@ -8,9 +8,9 @@ import pytest
 from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
 
-from allauth_2fa.flows import limits
-from allauth_2fa.flows.limits import Limits, Window
-from allauth_2fa.flows.purse import Failure, Purse, pack, unpack
+from allauth_2fa.budget import limits
+from allauth_2fa.budget.budget import Budget, Failure, pack, unpack
+from allauth_2fa.budget.limits import Limits, Window
 from allauth_2fa.models import Browser
 
 DEFAULT = {
@@ -93,8 +93,8 @@ def test_more_than_a_hundred_failures_in_a_row_are_reported(settings, known):
 
 
 @pytest.mark.parametrize(("odds", "worth"), [(1e-6, 1), (3e-6, 1), (1e-8, 1), (5e-6, 2), (6e-6, 2), (30e-6, 10), (0.0, 1)])
-def test_a_guess_with_more_chances_is_worth_more(odds, worth):
-    assert limits.worth(odds) == worth
+def test_a_guess_with_more_chances_is_worth_more(guess_probability, weight):
+    assert limits.weight(guess_probability) == weight
 
 
 def test_failures_are_read_as_they_were_written():
@@ -106,22 +106,22 @@ def test_failures_are_read_as_they_were_written():
 
 def test_a_purse_without_windows_counts_in_a_row_alone(settings):
     settings.ALLAUTH_2FA_FAILURE_LIMITS = {"known": ["2/row"]}
-    purse = Purse(1, digest="x")
-    assert purse.failed() == {"failures": "", "in_a_row": 1}
-    assert purse.changed({"in_a_row": 2}).is_locked
-    assert purse.changed({"in_a_row": 2}).given_back(None) == {"failures": "", "in_a_row": 1}
-    assert purse.given_back(None) == {"failures": "", "in_a_row": 0}
+    budget = Budget(1, digest="x")
+    assert budget.failed() == {"failures": "", "in_a_row": 1}
+    assert budget.changed({"in_a_row": 2}).is_locked
+    assert budget.changed({"in_a_row": 2}).given_back(None) == {"failures": "", "in_a_row": 1}
+    assert budget.given_back(None) == {"failures": "", "in_a_row": 0}
 
 
 def test_a_failure_that_has_been_pushed_out_meanwhile_is_not_given_back():
-    purse = Purse(1, digest="x", in_a_row=3, failures=(Failure(1), Failure(3), Failure(3)))
-    assert purse.given_back(Failure(2)) == {"failures": "1 3 3", "in_a_row": 2}
-    assert purse.given_back(Failure(3)) == {"failures": "1 3", "in_a_row": 2}
+    budget = Budget(1, digest="x", in_a_row=3, failures=(Failure(1), Failure(3), Failure(3)))
+    assert budget.given_back(Failure(2)) == {"failures": "1 3 3", "in_a_row": 2}
+    assert budget.given_back(Failure(3)) == {"failures": "1 3", "in_a_row": 2}
 
 
 def test_a_guess_that_is_worth_more_than_the_whole_purse_takes_all_of_it(settings):
     settings.ALLAUTH_2FA_FAILURE_LIMITS = {"unknown": ["5/5m", "4/365d"]}
-    purse = Purse(1)
-    assert purse.refusal(10) is None
-    assert purse.changed(purse.failed(10)).is_locked
-    assert purse.digest == Browser.OTHERS
+    budget = Budget(1)
+    assert budget.refusal(10) is None
+    assert budget.changed(budget.failed(10)).is_locked
+    assert budget.digest == Browser.OTHERS

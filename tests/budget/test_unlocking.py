@@ -7,9 +7,10 @@ from django.utils import timezone
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from allauth_2fa.browsers import device_cookie
+from allauth_2fa.budget import charging, stored
 from allauth_2fa.exceptions import Refused
 from allauth_2fa.factors import registry
-from allauth_2fa.flows import browsers, counting, lockout
 from allauth_2fa.models import Browser
 from allauth_2fa.signals import two_factor_event
 from tests.budget.conftest import MINUTE, Person, empty, purse_of_strangers, row_of
@@ -63,7 +64,7 @@ def test_what_cannot_be_guessed_passes_a_lock_and_opens_it(
     phone.refresh_from_db()
     assert person.say(code_of(phone)) == "locked"
     assert hear(django_capture_on_commit_callbacks, lambda: person.say(answer(alice, phone))) == "in"
-    assert not lockout.locked(alice)
+    assert not charging.locked(alice)
     assert [(event, who) for event, who, _facts in heard] == [("unlocked", "alice")]
     clock.shift(MINUTE)
     assert Person(alice, phone).log_in() == "in"
@@ -76,11 +77,11 @@ def test_a_lock_is_opened_where_the_proof_was_given_and_nowhere_else(owner, stra
     clock.shift(5 * MINUTE)
     empty(alice)
     empty(alice, known=True)
-    assert len(lockout.locked(alice)) == 2
+    assert len(charging.locked(alice)) == 2
     person = owner if is_known else stranger
     person.begin()
     assert person.say(by_recovery_code(alice, phone)) == "in"
-    assert [purse.is_known for purse in lockout.locked(alice)] == [not is_known]
+    assert [budget.is_known for budget in charging.locked(alice)] == [not is_known]
 
 
 def test_a_recovery_code_while_nothing_is_locked_gives_nothing_back(stranger, alice, phone, clock):
@@ -186,12 +187,12 @@ def test_those_who_run_the_site_open_everything(
     TOTPDevice.objects.update(throttling_failure_count=30, throttling_failure_timestamp="2026-01-01T00:00:00Z")
     empty(alice)
     empty(alice, known=True)
-    assert hear(django_capture_on_commit_callbacks, lambda: lockout.open(alice, "admin", "called us", actor=staff))
-    assert lockout.locked(alice) == []
+    assert hear(django_capture_on_commit_callbacks, lambda: charging.unlock(alice, "admin", "called us", actor=staff))
+    assert charging.locked(alice) == []
     assert heard == [("unlocked", "alice", {"how": "admin", "reason": "called us"})]
     clock.shift(MINUTE)
     assert Person(alice, phone).log_in() == "in"
-    assert not lockout.open(alice, "admin")
+    assert not charging.unlock(alice, "admin")
 
 
 # The announcement
@@ -199,10 +200,10 @@ def test_those_who_run_the_site_open_everything(
 
 def test_a_lock_is_announced_once(stranger, alice, clock, heard, django_capture_on_commit_callbacks):
     empty(alice)
-    Browser.purses.update(failures=" ".join(Browser.purses.get().failures.split()[:-1]))
+    Browser.all_rows.update(failures=" ".join(Browser.all_rows.get().failures.split()[:-1]))
     assert hear(django_capture_on_commit_callbacks, lambda: stranger.guess(4)) == ["refused", *["locked"] * 3]
     ((event, _who, facts),) = heard
-    assert (event, facts["purse"]) == ("locked", "new browsers")
+    assert (event, facts["scope"]) == ("locked", "new browsers")
     assert facts["until"].startswith("2026-11-2")
 
 
@@ -212,7 +213,7 @@ def test_the_lock_of_a_known_browser_is_announced_by_its_name(owner, alice, cloc
     Browser.objects.update(in_a_row=99)
     owner.begin()
     assert hear(django_capture_on_commit_callbacks, lambda: owner.guess(2)) == ["refused", "locked"]
-    assert heard == [("locked", "alice", {"purse": "Firefox on Linux", "until": ""})]
+    assert heard == [("locked", "alice", {"budget": "Firefox on Linux", "until": ""})]
 
 
 @pytest.mark.parametrize("has_request", [True, False])
@@ -225,9 +226,9 @@ def test_a_code_that_turns_out_to_be_wrong_after_all_counts(rf, alice, is_known,
 
     request = rf.get("/")
     if is_known:
-        browsers.remember(request, alice)
-    purse = counting.purse_of(alice, request)
+        device_cookie.remember(request, alice)
+    budget = stored.budget_of(alice, request)
     with pytest.raises(Refused):
-        lockout.judge(alice, request if has_request else None, purse, lockout.Guess(judge, is_right=True))
-    after = counting.purse_of(alice, request)
+        charging.judge(alice, request if has_request else None, budget, charging.Guess(judge, is_right=True))
+    after = stored.budget_of(alice, request)
     assert (after.is_known, len(after.failures), Browser.objects.count()) == (is_known, 1, is_known)

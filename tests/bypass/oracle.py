@@ -67,7 +67,7 @@ OWES = Standing(
 )
 OWES_EACH_TIME = Standing(
     "stopped each time",
-    "The same, and the proxy logs in anew before any page is looked for, even one that there is not.",
+    "The same, and the proxy logs in again before any page is looked for, even one that there is not.",
     {**dict.fromkeys(OWES.opens, (CHALLENGE, f"403: {CHALLENGE}")), "logout": "logged out"},
     CHALLENGE,
 )
@@ -86,7 +86,7 @@ LACKS = Standing(
 )
 LACKS_EACH_TIME = Standing(
     "kept out each time",
-    "The proxy logs in anew before any page is looked for, and each of these logins waits for a device.",
+    "The proxy logs in again before any page is looked for, and each of these logins waits for a device.",
     {**dict.fromkeys(LACKS.opens, (SETUP, f"403: {SETUP}")), "logout": "logged out", "adding": "in"},
     SETUP,
 )

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from allauth_2fa.exemptions import Exemption
 from allauth_2fa.factors import registry
 from allauth_2fa.models import Browser
+from allauth_2fa.models.exemptions import Exemption
 from tests.trust.cast import trust
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def locked(client: Client, user: User) -> None:
     confirmed(client, user)
     now = timezone.now()
     old = " ".join(str(int((now - timedelta(days=days)).timestamp() * 1000)) for days in range(40, 7, -1))
-    Browser.purses.create(user=user, digest=Browser.OTHERS, failures=old)
+    Browser.all_rows.create(user=user, digest=Browser.OTHERS, failures=old)
 
 
 def exempt(client: Client, user: User) -> None:

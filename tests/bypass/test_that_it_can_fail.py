@@ -6,7 +6,8 @@ import pytest
 from allauth.account.adapter import DefaultAccountAdapter
 
 from allauth_2fa.adapter import OTPAdapter
-from allauth_2fa.flows import demand, guard
+from allauth_2fa.login import guard
+from allauth_2fa.requirement import in_session
 
 from .entrances import ENTRANCES
 from .oracle import expected
@@ -21,8 +22,8 @@ OWING = [state for state in STATES if state.name in {"confirmed", "required, but
 
 
 def without_the_guard(monkeypatch):
-    monkeypatch.setattr(guard, "owes", lambda _request, _user: False)
-    monkeypatch.setattr(demand, "lacks", lambda _request, _user: False)
+    monkeypatch.setattr(guard, "must_challenge", lambda _request, _user: False)
+    monkeypatch.setattr(in_session, "lacks", lambda _request, _user: False)
 
 
 def without_the_stages(monkeypatch):

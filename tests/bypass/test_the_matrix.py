@@ -25,7 +25,7 @@ def entrances_of(state):
 
 
 def says(name, text):
-    """Tell whether the page says so between its marks. With ``WRITE_TABLES`` in the environment it does from now on."""
+    """Return whether the page says so between its marks. With ``WRITE_TABLES`` in the environment it does from now on."""
     begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->\n"
     before, rest = PAGE.read_text().split(begin)
     if os.environ.get("WRITE_TABLES"):

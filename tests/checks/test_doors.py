@@ -22,8 +22,8 @@ from rest_framework.decorators import api_view
 from rest_framework.views import APIView
 
 from allauth_2fa.admin import secure_admin_site
-from allauth_2fa.checks import scan
-from allauth_2fa.checks.recognize import KNOWN, OUR_PERMISSION, Kind
+from allauth_2fa.checks import find
+from allauth_2fa.checks.classify import KNOWN, OUR_PERMISSION, Kind
 from allauth_2fa.contrib.rest_framework import TwoFactorRequired
 
 from . import views
@@ -37,7 +37,7 @@ OURS = "allauth_2fa.middleware.AllauthTwoFactorMiddleware"
 def doors(*patterns):
     """Return the doors of a URLconf."""
     with override_settings(ROOT_URLCONF=urls(*patterns)):
-        return [(door.route, door.view, door.kind) for door in scan.doors()]
+        return [(door.route, door.view, door.kind) for door in find.doors()]
 
 
 def kind_of(view):
@@ -254,7 +254,7 @@ def test_without_the_guard_no_door_is_covered(settings):
 
 def test_a_subclass_of_the_guard_covers_as_well(settings):
     settings.MIDDLEWARE = [entry.replace(OURS, "tests.checks.test_checks.GuardOfTheProject") for entry in settings.MIDDLEWARE]
-    assert scan.guard_is_on()
+    assert find.guard_is_on()
 
 
 def test_many_views_that_take_passwords_are_one_message_that_names_some():
@@ -274,4 +274,4 @@ def test_a_secured_admin_site_is_no_door():
 
 def test_without_a_urlconf_there_are_no_doors(settings):
     settings.ROOT_URLCONF = ""
-    assert scan.doors() == []
+    assert find.doors() == []

@@ -9,7 +9,7 @@ from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.core.checks import run_checks
 from django.utils.deprecation import MiddlewareMixin
 
-from allauth_2fa.checks.order import check_order
+from allauth_2fa.checks.middleware_order import check_order
 
 pytestmark = pytest.mark.django_db
 

@@ -36,7 +36,7 @@ class Answer:
 
     @property
     def is_error_page(self) -> bool:
-        """Tell whether the server has failed."""
+        """Return whether the server has failed."""
         return self.status >= 500
 
 
@@ -152,5 +152,5 @@ class Browser:
         return self.get(answer.location or "")
 
     def is_logged_in(self, user: User) -> bool:
-        """Tell whether the site says that it is the user who is there."""
+        """Return whether the site says that it is the user who is there."""
         return self.get(reverse("home")).text == f"user: {user.username}"

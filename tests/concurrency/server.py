@@ -45,10 +45,10 @@ class Site:
         for process in self.processes:
             self._wait_for(process)
 
-    def start_anew(self, place: int) -> None:
-        """Start a process in the place of one that has ended."""
-        self.processes[place] = self._start()
-        self._wait_for(self.processes[place])
+    def start_anew(self, store: int) -> None:
+        """Start a process instead of one that has ended."""
+        self.processes[store] = self._start()
+        self._wait_for(self.processes[store])
 
     def _wait_for(self, process: subprocess.Popen[bytes]) -> None:
         if not process.stdout or not process.stdout.readline():

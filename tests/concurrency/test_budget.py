@@ -1,4 +1,4 @@
-"""The failure budget under many answers at the same moment: no more of them are judged than a purse holds."""
+"""The failure budget under many answers at the same moment: no more of them are judged than a budget holds."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from django.test import RequestFactory
 from django.urls import reverse
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from allauth_2fa.browsers import device_cookie
+from allauth_2fa.budget import charging, stored
+from allauth_2fa.budget.budget import Budget
 from allauth_2fa.exceptions import AlreadyUsed, Locked, Refused, Throttled
 from allauth_2fa.factors import registry
-from allauth_2fa.flows import browsers, counting, lockout
-from allauth_2fa.flows.purse import Purse
 from allauth_2fa.models import Browser
 from tests.cast import code_of, wrong_code_of
 
@@ -26,7 +27,7 @@ from .test_threads import at_once
 
 THREADS = 64
 HELD = 5
-"""What both purses hold for five minutes."""
+"""What both budgets hold for five minutes."""
 
 CHALLENGE, REAUTHENTICATION = reverse("two-factor-authenticate"), reverse("two-factor-reauthenticate")
 
@@ -44,16 +45,16 @@ def kinds(outcomes):
 
 
 def counted(user, **row):
-    """Return how many failures the purse of that row has."""
-    return len(Purse.of(user.pk, Browser.purses.filter(user=user, **row).values(*counting.COLUMNS).get()).failures)
+    """Return how many failures the budget of that row has."""
+    return len(Budget.of(user.pk, Browser.all_rows.filter(user=user, **row).values(*stored.COLUMNS).get()).failures)
 
 
 def guessing(user, device, answer, request=None):
     """Return a call that answers as a request does that has just read the user's devices."""
-    devices = registry.primary_devices(user, **counting.annotation(user, request))
-    purse = counting.purse_of(user, request, devices)
+    devices = registry.primary_devices(user, **stored.annotation(user, request))
+    budget = stored.budget_of(user, request, devices)
     copy = next(read for read in devices if read == device)
-    return partial(lockout.judge_answer, user, request, lockout.Answer(purse, copy, answer, [copy]))
+    return partial(charging.judge_answer, user, request, charging.Answer(budget, copy, answer, [copy]))
 
 
 @pytest.mark.usefixtures("_no_throttling")
@@ -93,12 +94,12 @@ def test_it_is_so_where_each_request_is_one_transaction(alice, phone, there_befo
 @pytest.mark.usefixtures("_no_throttling")
 def test_of_64_wrong_codes_in_a_known_browser_five_are_judged(alice, phone):
     request = RequestFactory().get("/")
-    row = browsers.remember(request, alice)
-    request.COOKIES[browsers.COOKIE] = request._allauth_2fa.browser_cookie
+    row = device_cookie.remember(request, alice)
+    request.COOKIES[device_cookie.COOKIE] = request._allauth_2fa.browser_cookie
     outcomes = at_once(*(guessing(alice, phone, wrong_code_of(phone), request) for _ in range(THREADS)))
     assert kinds(outcomes) == {Refused: HELD, Throttled: THREADS - HELD}, [str(outcome) for outcome in outcomes]
     assert counted(alice, pk=row.pk) == HELD
-    assert not Browser.purses.filter(user=alice, digest=Browser.OTHERS).exists()
+    assert not Browser.all_rows.filter(user=alice, digest=Browser.OTHERS).exists()
 
 
 @pytest.mark.usefixtures("_no_throttling")
@@ -137,8 +138,8 @@ def test_the_right_code_has_its_turn_among_the_wrong_ones(alice, phone, there_be
 def test_a_right_code_that_was_read_before_the_purse_was_emptied_is_not_judged(alice, phone, is_known, there_before, has_request):
     request = RequestFactory().get("/")
     if is_known:
-        browsers.remember(request, alice)
-        request.COOKIES[browsers.COOKIE] = request._allauth_2fa.browser_cookie
+        device_cookie.remember(request, alice)
+        request.COOKIES[device_cookie.COOKIE] = request._allauth_2fa.browser_cookie
     asked = request if has_request else None
     if there_before:
         with pytest.raises(Refused):
@@ -159,11 +160,11 @@ def test_one_right_code_many_times_at_once_is_accepted_once_and_no_failure(alice
     outcomes = at_once(*(guessing(alice, phone, code_of(phone)) for _ in range(THREADS)))
     assert kinds(outcomes).keys() <= {type(None), AlreadyUsed, Throttled}, [str(outcome) for outcome in outcomes]
     assert outcomes.count(None) == 1
-    assert counted(alice) == 0 if Browser.purses.filter(user=alice).exists() else True
+    assert counted(alice) == 0 if Browser.all_rows.filter(user=alice).exists() else True
 
 
 def test_wrong_codes_from_all_sides_in_several_processes(site, half_finished, alice):
-    """Half-finished logins, each guessing at another device, so that no device makes anybody wait."""
+    """Pending logins, each guessing at another device, so that no device makes anybody wait."""
     devices = [TOTPDevice.objects.create(user=alice, name=f"{number}") for number in range(2 * AT_ONCE)]
     logins = half_finished(alice, 2 * AT_ONCE)
     answered = posted_at_once(
@@ -202,7 +203,7 @@ def test_login_and_reauthentication_share_the_budget(site, half_finished, alice)
     logged_in = half_finished(alice, 4)
     for (browser, page), device in zip(logged_in, devices, strict=False):
         browser.submit(CHALLENGE, page, otp_token=code_of(device), device=device.persistent_id)
-        browser.cookies.pop(browsers.COOKIE)
+        browser.cookies.pop(device_cookie.COOKIE)
     asked = [(browser, browser.get(REAUTHENTICATION), REAUTHENTICATION) for browser, _page in logged_in]
     asked += [(browser, page, CHALLENGE) for browser, page in half_finished(alice, AT_ONCE - 4)]
     answered = posted_at_once(
@@ -217,7 +218,7 @@ def test_opening_while_guesses_come_in_leaves_a_purse_that_counts(alice, phone, 
     settings.OTP_TOTP_THROTTLE_FACTOR = 0
     outcomes = at_once(
         *(guessing(alice, phone, wrong_code_of(phone)) for _ in range(THREADS // 2)),
-        *(partial(lockout.open, alice, "admin") for _ in range(3)),
+        *(partial(charging.unlock, alice, "admin") for _ in range(3)),
     )
     assert kinds(outcomes[: THREADS // 2]).keys() <= {Refused, Throttled}, [str(outcome) for outcome in outcomes]
     assert counted(alice) <= HELD

@@ -94,7 +94,7 @@ def test_one_code_confirms_a_setup_once(logged_in, no_error, alice):
     fields = fields_of(page, "otp_token") | {"otp_token": code_of(secret_on(page))}
     answers = at_once(browser.begin(SETUP, fields) for _ in range(BROWSERS))
     no_error(answers)
-    # Who comes later is led on from the setup page, at once or when it is loaded anew; or to the login, once the
+    # Who comes later is led on from the setup page, at once or when it is loaded again; or to the login, once the
     # session has another key.
     assert {answer.status for answer in answers} == {302}
     assert CODES in {answer.location for answer in answers}

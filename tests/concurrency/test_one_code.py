@@ -1,4 +1,4 @@
-"""One code, posted at the same moment into many half-finished logins: a code counts once."""
+"""One code, posted at the same moment into many pending logins: a code counts once."""
 
 from __future__ import annotations
 

@@ -9,9 +9,10 @@ import pytest
 from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from allauth_2fa.devices import enrollment, manage
 from allauth_2fa.exceptions import StillRequired
-from allauth_2fa.exemptions import Exemption, FirstMet
-from allauth_2fa.flows import devices, enrollment, policy
+from allauth_2fa.models.exemptions import Exemption, FirstMet
+from allauth_2fa.requirement import policy
 from tests.cast import code_of
 
 from .test_threads import THREADS, _restless_threads, at_once, kinds  # noqa: F401 - the fixture is for all tests here
@@ -24,7 +25,7 @@ def _required(settings):
 
 def test_of_devices_that_are_removed_at_once_one_stays(alice):
     kept = [TOTPDevice.objects.create(user=alice, name=f"Phone {number}") for number in range(THREADS)]
-    outcomes = at_once(*(lambda device=device: devices.remove(device) for device in kept))
+    outcomes = at_once(*(lambda device=device: manage.remove(device) for device in kept))
     assert kinds(outcomes) == {bool: THREADS - 1, StillRequired: 1}
     assert TOTPDevice.objects.filter(user=alice).count() == 1
 

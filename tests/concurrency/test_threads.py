@@ -13,10 +13,10 @@ from django.http import HttpRequest
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from allauth_2fa.devices import enrollment, manage
 from allauth_2fa.exceptions import AlreadyUsed, NoRoom, NothingEnrolled, RecoveryCodeRefused, RecoveryCodeUsed, Refused, Throttled
 from allauth_2fa.factors import registry
-from allauth_2fa.flows import devices, enrollment
-from allauth_2fa.models import DeviceNote, RecoveryDevice
+from allauth_2fa.models import DeviceOptions, RecoveryDevice
 from tests.cast import code_of, wrong_code_of
 
 from .conftest import FAILURES
@@ -207,7 +207,7 @@ def test_the_last_room_for_a_device_is_given_away_once(alice, phone, settings, _
 @pytest.mark.parametrize("_round", range(3))
 def test_two_devices_that_are_removed_at_once_leave_one(alice, phone, _round):
     tablet = TOTPDevice.objects.create(user=alice, confirmed=True)
-    outcomes = at_once(*(lambda device=device: devices.remove(device) for device in (phone, tablet) * 3))
+    outcomes = at_once(*(lambda device=device: manage.remove(device) for device in (phone, tablet) * 3))
     assert outcomes.count(True) >= 1
     assert [outcome for outcome in outcomes if isinstance(outcome, Exception)] == []
     assert registry.count_primary(alice.pk) == 1
@@ -215,6 +215,6 @@ def test_two_devices_that_are_removed_at_once_leave_one(alice, phone, _round):
 
 def test_one_device_is_preferred_however_many_are_at_once(alice, phone):
     held = [phone, *(TOTPDevice.objects.create(user=alice, confirmed=True) for _ in range(3))]
-    outcomes = at_once(*(lambda device=device: devices.prefer(device) for device in held * 2))
+    outcomes = at_once(*(lambda device=device: manage.prefer(device) for device in held * 2))
     assert outcomes == [None] * len(outcomes)
-    assert DeviceNote.objects.filter(user=alice, preferred=True).count() == 1
+    assert DeviceOptions.objects.filter(user=alice, preferred=True).count() == 1

@@ -18,7 +18,7 @@ from django.contrib.sessions.backends.db import SessionStore
 
 import allauth_2fa
 from allauth_2fa import compat
-from allauth_2fa.flows import proof
+from allauth_2fa.sessions import reauthentication
 from tests.contracts.processes import ROOT, run_python
 
 PACKAGE, ALLAUTH = Path(allauth_2fa.__file__).parent, Path(allauth.__file__).parent
@@ -115,7 +115,7 @@ RELIED_ON = {
 
 
 def is_module(path: str) -> bool:
-    """Tell whether the dotted name is a module. It is not imported: some demand that other parts are installed."""
+    """Return whether the dotted name is a module. It is not imported: some demand that other parts are installed."""
     file = Path(allauth.__file__).parent.parent.joinpath(*path.split("."))
     return file.is_dir() or file.with_suffix(".py").exists()
 
@@ -153,7 +153,7 @@ def test_it_is_there_and_takes_what_it_took(described, path, expected):
     assert described[path] == expected
 
 
-# What compat.py puts others in the place of, for whoever looks there when it is called.
+# What compat.py puts others instead of, for whoever looks there when it is called.
 REPLACED = {
     *("did_recently_reauthenticate", "get_reauthentication_flows"),
     *("suspend_request", "stash_and_reauthenticate", "resume_request"),
@@ -195,7 +195,7 @@ def test_whatever_asks_whether_a_reauthentication_is_recent_asks_us(rf, settings
 
 def test_allauths_reauthentication_is_joined_once():
     joined = [getattr(compat.reauthentication, name) for name in sorted(REPLACED)]
-    compat.join_reauthentication(proof.is_recent, proof.flows_of, proof.keep, proof.resume)
+    compat.join_reauthentication(reauthentication.is_recent, reauthentication.flows_of, reauthentication.keep, reauthentication.resume)
     assert [getattr(compat.reauthentication, name) for name in sorted(REPLACED)] == joined
 
 

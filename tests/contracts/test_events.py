@@ -7,7 +7,7 @@ from argparse import ArgumentParser
 
 import pytest
 
-from allauth_2fa import events, notices
+from allauth_2fa.audit import events, notices
 from allauth_2fa.management.commands import allauth_2fa_audit
 from tests.docs.pages import ROOT, rows, text_of
 

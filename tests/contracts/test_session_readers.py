@@ -15,7 +15,8 @@ import pytest
 from django.contrib.sessions.backends.db import SessionStore
 
 from allauth_2fa import compat
-from allauth_2fa.flows import guard, sessions
+from allauth_2fa.login import guard
+from allauth_2fa.sessions import ending
 from tests.checks.test_checks import ids
 
 ALLAUTH = Path(allauth.__file__).parent
@@ -117,7 +118,7 @@ def test_the_reader_shows_a_user_whom_the_session_may_show_and_nobody_else(clien
     client.force_login(alice)
     session = SessionStore(client.session.session_key)
     assert compat.sessionkit.get_session_user(session) == alice
-    sessions.end_all(alice)
+    ending.end_all(alice)
     assert compat.sessionkit.get_session_user(SessionStore(session.session_key)) is None
     assert compat.sessionkit.get_session_user(SessionStore()) is None
 

@@ -12,7 +12,7 @@ from channels.routing import URLRouter
 from django.urls import path
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from allauth_2fa.flows import sessions
+from allauth_2fa.sessions import ending
 from tests.cast import give_password, log_in
 
 # Channels closes connections that are in a transaction, as those of other tests are.
@@ -72,7 +72,7 @@ def test_a_session_that_lacks_what_is_required_is_refused(client, alice, visit, 
 
 
 def end(user, _settings):
-    sessions.end_all(user)
+    ending.end_all(user)
 
 
 def enroll_elsewhere(user, _settings):

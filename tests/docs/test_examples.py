@@ -12,11 +12,11 @@ from django.contrib import admin
 from django.core.checks import run_checks
 from django.urls import clear_url_caches, path, reverse
 
-from allauth_2fa import events
+from allauth_2fa.audit import events
 from allauth_2fa.models import Browser
+from allauth_2fa.models.audit import AuditEntry
 from allauth_2fa.signals import two_factor_event
 from allauth_2fa.testing import login_verified
-from allauth_2fa.trail import TrailRow
 from tests import urls as test_urls
 from tests.cast import PASSWORD, code_of, give_answer, give_password, is_logged_in
 from tests.docs.conftest import SHOP
@@ -137,7 +137,7 @@ def test_merchants_of_the_shop_have_no_browser_trusted(client, alice, phone, sho
     assert "Trust this browser" not in client.get(CHALLENGE).text
 
 
-# trail.md
+# audit-log.md
 
 
 @pytest.mark.django_db(transaction=True)
@@ -201,13 +201,13 @@ def test_support_finds_everybody_on_the_page_of_users(client, alice, staff, shop
     fresh("shop.admin")
     use_urls(settings, path("admin/", admin.site.urls))
     login_verified(client, staff, staff.totpdevice_set.create(name="Phone"))
-    Browser.purses.create(user=alice, digest=Browser.OTHERS, failures="1700000000000")
+    Browser.all_rows.create(user=alice, digest=Browser.OTHERS, failures="1700000000000")
     chosen = {"action": "unlock_owners", "_selected_action": [alice.pk]}
     page = client.post("/admin/auth/user/", chosen)
     assert page.context["owners"] == [alice]
     client.post("/admin/auth/user/", chosen | {"reason": "on the phone"})
-    assert not Browser.purses.get().failures
-    row = TrailRow.objects.get(event="unlocked")
+    assert not Browser.all_rows.get().failures
+    row = AuditEntry.objects.get(event="unlocked")
     assert (row.user_id, row.actor_id, row.facts["how"]) == (alice.pk, staff.pk, "admin")
 
 

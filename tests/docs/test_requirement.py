@@ -14,8 +14,8 @@ from django.template.loader import render_to_string
 from django.test import Client
 from django.urls import path
 
-from allauth_2fa.exemptions import Exemption
-from allauth_2fa.flows import policy
+from allauth_2fa.models.exemptions import Exemption
+from allauth_2fa.requirement import policy
 from tests.cast import give_password
 from tests.docs.pages import blocks, files, rows, text_of
 from tests.docs.test_examples import use_urls

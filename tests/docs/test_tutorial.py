@@ -33,7 +33,7 @@ def site(tmp_path_factory):
     for name, content in files(TUTORIAL).items():
         path = folder / name
         path.parent.mkdir(exist_ok=True)
-        # The later assignment counts, so that what follows stands in the place of what startproject wrote.
+        # The later assignment counts, so that what follows stands instead of what startproject wrote.
         before = path.read_text() if name == "mysite/settings.py" else ""
         path.write_text(before + content)
     return folder

@@ -13,8 +13,9 @@ from django.test import override_settings
 from django.urls import include, path
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from allauth_2fa import app_settings, encryption
+from allauth_2fa import app_settings
 from allauth_2fa.checks import wiring
+from allauth_2fa.encryption import cipher
 from allauth_2fa.factors import registry
 from allauth_2fa.management import doctor
 from tests.checks.test_checks import middleware, urls
@@ -48,7 +49,7 @@ def test_a_site_in_order_has_every_part_and_ends_well():
     sections = [line.removeprefix("## ") for line in printed.splitlines() if line.startswith("## ")]
     assert sections == [
         *("versions", "databases", "settings", "apps", "middleware", "login", "factors", "urls"),
-        *("sessions", "caches", "doors", "checks"),
+        *("sessions", "caches", "login_views", "checks"),
     ]
     assert doctor.UNREADABLE not in printed
     assert "django-allauth: 65." in printed
@@ -68,7 +69,7 @@ def test_the_json_says_the_same():
     }
     assert {"totp", "recovery_codes", "static"} <= {entry["factor"] for entry in found["factors"]}
     assert found["caches"] == {"default": "django.core.cache.backends.locmem.LocMemCache"}
-    assert [entry["guard"] for entry in found["doors"]] == ["covered"] * len(found["doors"])
+    assert [entry["guard"] for entry in found["login_views"]] == ["covered"] * len(found["login_views"])
 
 
 def test_an_error_ends_with_status_1(settings):
@@ -140,7 +141,7 @@ def test_a_secret_setting_is_counted_and_a_function_is_named(settings, name, val
 
 def test_encryption_keys_are_counted_and_called_by_their_ids(settings):
     settings.ALLAUTH_2FA_ENCRYPTION_KEYS = [secrets.token_urlsafe(32), secrets.token_urlsafe(32)]
-    first, second = (key.id for key in encryption.site_keys())
+    first, second = (key.id for key in cipher.site_keys())
     assert examine_as_json()["settings"] == {"ALLAUTH_2FA_ENCRYPTION_KEYS": f"(2 entries, not shown: {first}, {second})"}
     settings.ALLAUTH_2FA_ENCRYPTION_KEYS = ["weak"]
     assert examine_as_json()["settings"] == {"ALLAUTH_2FA_ENCRYPTION_KEYS": "(1 entries, not shown)"}

@@ -7,7 +7,7 @@ import logging
 import pytest
 from django.db import transaction
 
-from allauth_2fa import events
+from allauth_2fa.audit import events
 from allauth_2fa.signals import two_factor_event
 
 

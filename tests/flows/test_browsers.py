@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
-from allauth_2fa.flows import browsers
+from allauth_2fa.browsers import device_cookie
 from allauth_2fa.models import Browser
 from tests.cast import give_answer, give_password, is_logged_in, is_pending, log_in, wrong_code_of
 
@@ -33,7 +33,7 @@ def again(client, user, device):
 def test_a_verified_login_makes_the_browser_known(client, rf, alice, phone):
     client.defaults["HTTP_USER_AGENT"] = FIREFOX
     log_in(client, alice, phone)
-    browser = browsers.known(ask(rf, client), alice)
+    browser = device_cookie.known(ask(rf, client), alice)
     assert browser == Browser.objects.get(user=alice)
     assert (str(browser), browser.address, browser.trusted_until) == ("Firefox on Linux", "127.0.0.1", None)
 
@@ -44,7 +44,7 @@ def test_the_cookie_is_out_of_the_reach_of_scripts_and_other_sites(client, setti
     settings.SESSION_COOKIE_DOMAIN = "testserver"
     give_password(client, alice, secure=True)
     client.cookies["sessionid"]["path"] = "/"
-    cookie = log_in(client, alice, phone).cookies[browsers.COOKIE]
+    cookie = log_in(client, alice, phone).cookies[device_cookie.COOKIE]
     assert (cookie["httponly"], cookie["samesite"], cookie["secure"], cookie["path"], cookie["domain"]) == (
         True,
         "Lax",
@@ -56,7 +56,7 @@ def test_the_cookie_is_out_of_the_reach_of_scripts_and_other_sites(client, setti
 
 
 def test_the_row_does_not_tell_the_cookie(client, alice, phone):
-    cookie = log_in(client, alice, phone).cookies[browsers.COOKIE].value
+    cookie = log_in(client, alice, phone).cookies[device_cookie.COOKIE].value
     row = Browser.objects.values().get()
     assert not any(cookie in str(value) for value in row.values())
     assert len(cookie) == 24
@@ -67,15 +67,15 @@ def test_a_browser_in_which_nobody_has_verified_is_not_known(client, rf, alice, 
     give_password(client, alice)
     if answer:
         give_answer(client, answer(phone))
-    assert browsers.COOKIE not in client.cookies
-    assert browsers.known(ask(rf, client), alice) is None
+    assert device_cookie.COOKIE not in client.cookies
+    assert device_cookie.known(ask(rf, client), alice) is None
     assert not Browser.objects.exists()
 
 
 def test_a_login_that_owes_no_second_factor_makes_no_browser_known(client, bob):
     give_password(client, bob)
     assert is_logged_in(client)
-    assert browsers.COOKIE not in client.cookies
+    assert device_cookie.COOKIE not in client.cookies
 
 
 def test_a_known_browser_skips_nothing(client, alice, phone):
@@ -88,34 +88,34 @@ def test_a_known_browser_skips_nothing(client, alice, phone):
 
 def test_each_verified_login_replaces_the_value_and_keeps_the_row(client, rf, alice, phone):
     log_in(client, alice, phone)
-    first, row = client.cookies[browsers.COOKIE].value, Browser.objects.get()
+    first, row = client.cookies[device_cookie.COOKIE].value, Browser.objects.get()
     again(client, alice, phone)
-    assert client.cookies[browsers.COOKIE].value != first
-    assert browsers.known(ask(rf, client), alice) == row == Browser.objects.get()
+    assert client.cookies[device_cookie.COOKIE].value != first
+    assert device_cookie.known(ask(rf, client), alice) == row == Browser.objects.get()
 
 
 def test_a_copied_cookie_is_worth_nothing_once_its_owner_has_logged_in_again(client, rf, alice, phone):
     log_in(client, alice, phone)
     thief = Client()
-    thief.cookies[browsers.COOKIE] = client.cookies[browsers.COOKIE].value
-    assert browsers.known(ask(rf, thief), alice)
+    thief.cookies[device_cookie.COOKIE] = client.cookies[device_cookie.COOKIE].value
+    assert device_cookie.known(ask(rf, thief), alice)
     again(client, alice, phone)
-    assert browsers.known(ask(rf, thief), alice) is None
+    assert device_cookie.known(ask(rf, thief), alice) is None
 
 
 def test_a_cookie_that_was_planted_never_becomes_known(client, rf, alice, phone):
     planted = "x" * 24
-    client.cookies[browsers.COOKIE] = planted
+    client.cookies[device_cookie.COOKIE] = planted
     log_in(client, alice, phone)
     attacker = Client()
-    attacker.cookies[browsers.COOKIE] = planted
-    assert browsers.known(ask(rf, attacker), alice) is None
-    assert browsers.known(ask(rf, client), alice)
+    attacker.cookies[device_cookie.COOKIE] = planted
+    assert device_cookie.known(ask(rf, attacker), alice) is None
+    assert device_cookie.known(ask(rf, client), alice)
 
 
 def test_a_browser_that_one_user_has_used_is_not_known_to_another(client, rf, alice, phone, bob):
     log_in(client, alice, phone)
-    assert browsers.known(ask(rf, client), bob) is None
+    assert device_cookie.known(ask(rf, client), bob) is None
 
 
 def test_users_of_one_browser_do_not_push_each_other_out(client, rf, alice, phone, django_user_model):
@@ -123,41 +123,41 @@ def test_users_of_one_browser_do_not_push_each_other_out(client, rf, alice, phon
     others = [django_user_model.objects.create_user(f"user{number}") for number in range(5)]
     for user in others:
         request = ask(rf, client)
-        browsers.remember(request, user)
-        client.cookies[browsers.COOKIE] = request._allauth_2fa.browser_cookie
+        device_cookie.remember(request, user)
+        client.cookies[device_cookie.COOKIE] = request._allauth_2fa.browser_cookie
     request = ask(rf, client)
-    assert all(browsers.known(request, user) for user in others)
+    assert all(device_cookie.known(request, user) for user in others)
     # The sixth one took the place of the one who was there longest ago.
-    assert browsers.known(request, alice) is None
+    assert device_cookie.known(request, alice) is None
 
 
 @pytest.mark.parametrize("cookie", ["", ".", "short", "x" * 23, "x" * 25, "ä" * 24, "x" * 24 + "." * 5, "../" * 8, "x" * 100_000])
 def test_garbage_is_no_cookie(rf, alice, cookie, django_assert_num_queries):
     request = rf.get("/")
-    request.COOKIES[browsers.COOKIE] = cookie
+    request.COOKIES[device_cookie.COOKIE] = cookie
     with django_assert_num_queries(0):
-        assert browsers.known(request, alice) is None
+        assert device_cookie.known(request, alice) is None
 
 
 def test_a_revoked_browser_is_unknown_and_what_its_row_said_is_not_carried_over(client, rf, alice, phone):
     log_in(client, alice, phone)
     request = ask(rf, client)
-    stale = browsers.known(request, alice)
+    stale = device_cookie.known(request, alice)
     Browser.objects.all().delete()
-    assert browsers.known(request, alice) is None
-    assert browsers._renewed(request, stale, alice).pk != stale.pk
+    assert device_cookie.known(request, alice) is None
+    assert device_cookie._renewed(request, stale, alice).pk != stale.pk
 
 
 def test_a_second_look_in_one_request_writes_nothing(rf, alice, bob, django_assert_num_queries):
     request = rf.get("/")
-    first = browsers.remember(request, alice)
+    first = device_cookie.remember(request, alice)
     with django_assert_num_queries(0):
-        assert browsers.remember(request, alice) is first
-    assert browsers.remember(request, bob) != first
+        assert device_cookie.remember(request, alice) is first
+    assert device_cookie.remember(request, bob) != first
 
 
 def test_the_row_of_all_other_browsers_is_not_among_the_known_ones(alice):
-    Browser.purses.create(user=alice, digest=Browser.OTHERS)
+    Browser.all_rows.create(user=alice, digest=Browser.OTHERS)
     assert not Browser.objects.exists()
 
 
@@ -192,18 +192,18 @@ def test_the_row_of_all_other_browsers_is_not_among_the_known_ones(alice):
     ],
 )
 def test_a_browser_is_called_what_people_call_it(user_agent, name):
-    assert browsers.name_of(user_agent) == name
+    assert device_cookie.name_of(user_agent) == name
 
 
 @pytest.mark.parametrize("address", ["", "unknown", "not an address"])
 def test_an_address_that_cannot_be_told_is_left_out(rf, address):
-    assert browsers.address_of(rf.get("/", REMOTE_ADDR=address)) is None
+    assert device_cookie.address_of(rf.get("/", REMOTE_ADDR=address)) is None
 
 
 def test_a_known_browser_is_known_by_another_value_from_now_on(client, rf, alice, phone):
     log_in(client, alice, phone)
     before = Browser.objects.get(user=alice)
-    row = browsers.remember(ask(rf, client), alice)
+    row = device_cookie.remember(ask(rf, client), alice)
     assert row.pk == before.pk
     assert row.digest != before.digest
     assert Browser.objects.get(user=alice).digest == row.digest

@@ -17,14 +17,18 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from allauth_2fa import compat
 from allauth_2fa.admin import register
+from allauth_2fa.answers import verify
 from allauth_2fa.apps import AllauthTwoFactorConfig
+from allauth_2fa.devices import enrollment, sending
 from allauth_2fa.exceptions import EnrollmentEnded, LoginEnded, NothingEnrolled, Throttled, TooSoon
 from allauth_2fa.factors import registry
-from allauth_2fa.flows import answers, challenge, enrollment, guard, sending
 from allauth_2fa.forms import AddDeviceForm
+from allauth_2fa.login import challenge, guard, pending
 from allauth_2fa.middleware import BaseRequire2FAMiddleware
-from allauth_2fa.models import DeviceNote, RecoveryDevice, SessionsEnd
+from allauth_2fa.models import DeviceOptions, RecoveryDevice, SessionsEnd
+from allauth_2fa.sessions import checked
 from allauth_2fa.stages import EnrollmentStage, TwoFactorStage
+from allauth_2fa.state import STOPPED_SESSION_KEY, request_state
 from allauth_2fa.testing import login_verified
 from allauth_2fa.views import TwoFactorSetup
 from tests.cast import code_of, give_password
@@ -57,23 +61,23 @@ def test_a_stage_without_a_user_who_can_log_in_ends_the_login(request_of_nobody,
 
 def test_a_login_of_nobody_is_not_held(request_of_nobody):
     with pytest.raises(LoginEnded):
-        challenge.hold(request_of_nobody, Login(user=None), {})
+        pending.begin(request_of_nobody, Login(user=None), {})
 
 
 def test_a_login_of_somebody_else_has_passed_nothing(request_of_nobody, alice, bob):
     assert challenge.passed_state(request_of_nobody, alice) is None
-    challenge.notes(request_of_nobody).login = Login(user=bob)
+    request_state(request_of_nobody).login = Login(user=bob)
     assert challenge.passed_state(request_of_nobody, alice) is None
 
 
 def test_a_device_of_no_factor_judges_nothing(alice):
     with pytest.raises(NothingEnrolled):
-        answers.answer(alice, "123456", devices=[object()])
+        verify.answer(alice, "123456", devices=[object()])
 
 
 def test_without_a_device_the_login_is_over(alice):
     with pytest.raises(LoginEnded):
-        answers.answer(alice, "123456")
+        verify.answer(alice, "123456")
 
 
 def test_nothing_is_sent_for_a_device_that_sends_nothing(alice, phone):
@@ -150,15 +154,15 @@ def test_an_adapter_that_is_asked_to_log_in_past_the_stages_does_so_and_the_guar
 
 
 def test_a_session_that_was_stopped_hands_nothing_on_to_the_next_user(request_of_nobody, alice, bob, phone):
-    request_of_nobody.session.update({challenge.STOPPED_SESSION_KEY: str(alice.pk), "cart": ["hers"], "_auth_user_id": "x"})
+    request_of_nobody.session.update({STOPPED_SESSION_KEY: str(alice.pk), "cart": ["hers"], "_auth_user_id": "x"})
     guard.on_user_logged_in(request_of_nobody, bob)
     assert "cart" not in request_of_nobody.session
-    assert challenge.STOPPED_SESSION_KEY not in request_of_nobody.session
+    assert STOPPED_SESSION_KEY not in request_of_nobody.session
 
 
 def test_an_authenticator_of_allauth_mfa_that_was_just_set_up_is_remembered(request_of_nobody, bob):
     AllauthTwoFactorConfig.on_mfa_added(request_of_nobody, bob)
-    assert request_of_nobody.session[guard.MFA_SESSION_KEY] == str(bob.pk)
+    assert request_of_nobody.session[checked.MFA_SESSION_KEY] == str(bob.pk)
 
 
 def test_what_is_not_installed_is_named(settings, monkeypatch):
@@ -215,7 +219,7 @@ def test_a_setup_whose_secret_is_gone_has_ended(alice, monkeypatch):
 
 
 def test_rows_say_what_they_are(alice, phone):
-    assert str(DeviceNote(user=alice, device=phone.persistent_id)) == phone.persistent_id
+    assert str(DeviceOptions(user=alice, device=phone.persistent_id)) == phone.persistent_id
     assert str(SessionsEnd(user=alice)) == f"end of sessions {alice.pk}"
 
 

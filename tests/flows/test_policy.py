@@ -9,9 +9,9 @@ import pytest
 from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from allauth_2fa.exemptions import Exemption, FirstMet
 from allauth_2fa.factors import registry
-from allauth_2fa.flows import policy
+from allauth_2fa.models.exemptions import Exemption, FirstMet
+from allauth_2fa.requirement import policy
 
 pytestmark = pytest.mark.django_db
 

@@ -11,15 +11,15 @@ from django.contrib.auth.models import Group, User
 from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from allauth_2fa.exemptions import Exemption, FirstMet
-from allauth_2fa.flows import policy, standing
+from allauth_2fa.models.exemptions import Exemption, FirstMet
+from allauth_2fa.requirement import policy, report
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
 def _few_at_a_time(monkeypatch):
-    monkeypatch.setattr(standing, "CHUNK", 7)
+    monkeypatch.setattr(report, "CHUNK", 7)
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_the_count_agrees_with_the_policy_about_each_user(company, settings, req
         settings.ALLAUTH_2FA_REQUIRED_FACTORS, settings.ALLAUTH_2FA_GRACE_PERIOD = rows, grace
         settings.ALLAUTH_2FA_REQUIRED_FROM = None if days is None else timezone.now() + dt.timedelta(days=days)
         expected = Counter(policy.requirement_of(user, note=False).status for user in company)
-        counts = standing.count(User.objects.all())
+        counts = report.count(User.objects.all())
         assert {status: number for status, number in counts.items() if number} == expected, (rows, grace, days)
         assert list(counts) == ["free", "exempt", "satisfied", "grace", "due"]
 
@@ -65,13 +65,13 @@ def test_the_queries_do_not_grow_with_the_users_of_a_chunk(company, settings, dj
     settings.ALLAUTH_2FA_REQUIRED = "group:Accounting"
     # For each of the six chunks: the devices, exemptions, grace periods, the group; and the users once.
     with django_assert_max_num_queries(6 * 4 + 1):
-        standing.count(User.objects.all())
+        report.count(User.objects.all())
 
 
 def test_a_user_model_without_groups_is_held_to_what_is_said_of_them():
     class Bare:
         pk = 1
 
-    bare = standing._Standing([])
+    bare = report._Standing([])
     bare.keys = [1]
     assert bare._entry_means("group:Accounting", Bare())

@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from allauth_2fa.models import DeviceNote, RecoveryDevice
+from allauth_2fa.models import DeviceOptions, RecoveryDevice
 from allauth_2fa.testing import login_verified
 from tests.cast import code_of, give_answer, give_password, wrong_code_of
 
@@ -182,7 +182,7 @@ def test_the_last_room_is_given_away_once(verified, settings, alice):
 def test_replacing_the_only_device_is_one_step(verified, phone):
     link = re.search(r'href="([^"]+replaces=[^"]+)"', verified.get(OVERVIEW).text).group(1)
     page = verified.get(link)
-    assert f"It takes the place of <strong>{phone.name}</strong>" in page.text
+    assert f"It replaces <strong>{phone.name}</strong>" in page.text
     response = verified.post(link, {"otp_token": code_of(waiting()), "name": "New phone"})
     # It is not the user's first device: the recovery codes stay as they are.
     assert response.url == OVERVIEW
@@ -231,9 +231,9 @@ def test_the_preferred_device_is_asked_for_first(verified, client, alice, phone,
 def test_one_device_is_preferred_at_a_time_and_may_be_forgotten(verified, phone, tablet):
     verified.post(url("two-factor-prefer", tablet))
     verified.post(url("two-factor-prefer", phone))
-    assert [note.device for note in DeviceNote.objects.filter(preferred=True)] == [phone.persistent_id]
+    assert [note.device for note in DeviceOptions.objects.filter(preferred=True)] == [phone.persistent_id]
     verified.post(url("two-factor-prefer", phone), {"action": "forget"})
-    assert not DeviceNote.objects.filter(preferred=True).exists()
+    assert not DeviceOptions.objects.filter(preferred=True).exists()
 
 
 def test_a_preference_is_a_post(verified, phone):
@@ -246,7 +246,7 @@ def test_one_device_of_two_is_removed_and_the_other_goes_on(verified, client, al
     assert verified.post(url("two-factor-remove-device", tablet)).url == OVERVIEW
     assert "Tablet was removed." in verified.get(OVERVIEW).text
     assert [device.pk for device in TOTPDevice.objects.all()] == [phone.pk]
-    assert not DeviceNote.objects.exists()
+    assert not DeviceOptions.objects.exists()
 
 
 def test_the_session_that_removed_its_own_device_is_asked_for_the_other_one(verified, phone, tablet):
@@ -268,7 +268,7 @@ def test_the_device_of_somebody_else_is_not_found(verified, bob, name):
     assert verified.post(url(name, theirs), {"name": "mine"}).status_code == 404
     theirs.refresh_from_db()
     assert theirs.name == "theirs"
-    assert not DeviceNote.objects.exists()
+    assert not DeviceOptions.objects.exists()
 
 
 @pytest.mark.parametrize("name", ["two-factor-rename", "two-factor-remove-device", "two-factor-prefer"])
@@ -304,4 +304,4 @@ def test_anonymous_visitors_change_nothing(client, phone, name):
 def test_turning_off_forgets_the_notes(verified, phone):
     verified.post(url("two-factor-prefer", phone))
     verified.post(reverse("two-factor-remove"), {"otp_token": code_of(phone)})
-    assert not DeviceNote.objects.exists()
+    assert not DeviceOptions.objects.exists()

@@ -10,8 +10,8 @@ from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
 
-from allauth_2fa.exemptions import Exemption
-from allauth_2fa.flows import policy
+from allauth_2fa.models.exemptions import Exemption
+from allauth_2fa.requirement import policy
 from allauth_2fa.signals import two_factor_event
 from allauth_2fa.testing import login_verified
 

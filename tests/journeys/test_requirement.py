@@ -13,8 +13,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from allauth_2fa.exemptions import Exemption, FirstMet
 from allauth_2fa.models import RecoveryCode
+from allauth_2fa.models.exemptions import Exemption, FirstMet
 from allauth_2fa.testing import login_verified
 from tests.cast import PASSWORD, code_of, drop, give_answer, give_password, is_logged_in, is_pending, log_in, wrong_code_of
 

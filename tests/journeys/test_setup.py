@@ -93,7 +93,7 @@ def test_a_code_that_is_off_by_minutes_says_that_the_clock_is_off(at_setup, alic
 
 
 def test_the_issuer_is_the_host_without_its_port_where_there_are_no_sites(at_setup, alice, monkeypatch):
-    monkeypatch.setattr("allauth_2fa.views.adding.get_current_site", RequestSite)
+    monkeypatch.setattr("allauth_2fa.views.enrollment.get_current_site", RequestSite)
     context = at_setup.get(SETUP, headers={"Host": "shop.example:8000"}).context
     assert context["otpauth_url"].endswith("&issuer=shop.example")
 

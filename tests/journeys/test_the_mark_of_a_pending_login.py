@@ -12,8 +12,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from allauth_2fa.exemptions import Exemption
 from allauth_2fa.middleware import PENDING_COOKIE
+from allauth_2fa.models.exemptions import Exemption
 from tests.cast import PASSWORD, code_of, drop, give_answer, is_logged_in, is_pending
 
 pytestmark = pytest.mark.django_db

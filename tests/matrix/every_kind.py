@@ -23,10 +23,10 @@ STALE = {"challenge": text_of(bytes(32))}
 class Sent(Kind):
     """Codes that are sent. The database holds what was sent, on a site without keys."""
 
-    def right(self, client: Client, place: str = CHALLENGE) -> str:
+    def right(self, client: Client, store: str = CHALLENGE) -> str:
         # However many have been sent before.
         cache.clear()
-        client.post(place, {"action": "send", "device": self.device.persistent_id})
+        client.post(store, {"action": "send", "device": self.device.persistent_id})
         self.look_again()
         return str(self.device.token)
 
@@ -39,10 +39,10 @@ class Email(Sent):
         EmailAddress.objects.get_or_create(user=self.user, defaults=facts)
         return EmailDevice.objects.create(user=self.user, name="Mail", email=self.user.email)
 
-    def right(self, client: Client, place: str = CHALLENGE) -> str:
+    def right(self, client: Client, store: str = CHALLENGE) -> str:
         # Within the cooldown of a code that another login was sent, this one waits for its own.
         EmailDevice.objects.filter(pk=self.device.pk, token=None).update(last_generated_timestamp=None)
-        return super().right(client, place)
+        return super().right(client, store)
 
 
 class Sms(Sent):
@@ -61,16 +61,16 @@ class Passkey(Kind):
         self.authenticator = Authenticator()
         return self.authenticator.enroll(self.user, name="Laptop")
 
-    def options(self, client: Client, place: str) -> dict[str, Any]:
-        response = client.post(place, {"action": "passkey"}, headers={"Accept": "application/json"})
+    def options(self, client: Client, store: str) -> dict[str, Any]:
+        response = client.post(store, {"action": "passkey"}, headers={"Accept": "application/json"})
         return response.json() if response.status_code == 200 else STALE
 
-    def right(self, client: Client, place: str = CHALLENGE) -> str:
-        return self.authenticator.get(self.options(client, place))
+    def right(self, client: Client, store: str = CHALLENGE) -> str:
+        return self.authenticator.get(self.options(client, store))
 
-    def wrong(self, client: Client, place: str = CHALLENGE) -> str:
+    def wrong(self, client: Client, store: str = CHALLENGE) -> str:
         thief = Authenticator(id=self.authenticator.id, user_handle=self.authenticator.user_handle, counter=1000)
-        return thief.get(self.options(client, place))
+        return thief.get(self.options(client, store))
 
 
 EVERY_KIND: list[type[Kind]] = [*KINDS, Email, Sms, Passkey]

@@ -49,16 +49,16 @@ class Kind(ABC):
         """Return a confirmed device of the user's."""
 
     @abstractmethod
-    def right(self, client: Client, place: str = CHALLENGE) -> str:
+    def right(self, client: Client, store: str = CHALLENGE) -> str:
         """Return what the owner gives back where the client is asked."""
 
-    def wrong(self, client: Client, place: str = CHALLENGE) -> str:
+    def wrong(self, client: Client, store: str = CHALLENGE) -> str:
         """Return what looks like an answer and is none."""
-        right = self.right(client, place)
+        right = self.right(client, store)
         return next(code for code in ("000000", "111111") if code != right)
 
     def look_again(self) -> None:
-        """Read the device anew. One that was removed stays as it was: its owner still holds it in the hand."""
+        """Read the device again. One that was removed stays as it was: its owner still holds it in the hand."""
         with suppress(ObjectDoesNotExist):
             self.device.refresh_from_db()
 
@@ -73,10 +73,10 @@ class Totp(Kind):
     def make(self) -> TOTPDevice:
         return TOTPDevice.objects.create(user=self.user, name="Phone")
 
-    def right(self, client: Client, place: str = CHALLENGE) -> str:
+    def right(self, client: Client, store: str = CHALLENGE) -> str:
         return code_of(self.device)
 
-    def wrong(self, client: Client, place: str = CHALLENGE) -> str:
+    def wrong(self, client: Client, store: str = CHALLENGE) -> str:
         return wrong_code_of(self.device)
 
 
@@ -86,11 +86,11 @@ class Hotp(Kind):
     def make(self) -> HOTPDevice:
         return HOTPDevice.objects.create(user=self.user, name="Token")
 
-    def right(self, client: Client, place: str = CHALLENGE) -> str:
+    def right(self, client: Client, store: str = CHALLENGE) -> str:
         self.look_again()
         return f"{oath.hotp(self.device.bin_key, self.device.counter):06d}"
 
-    def wrong(self, client: Client, place: str = CHALLENGE) -> str:
+    def wrong(self, client: Client, store: str = CHALLENGE) -> str:
         self.look_again()
         shown = {f"{oath.hotp(self.device.bin_key, at):06d}" for at in range(self.device.counter + 50)}
         return next(code for code in ("000000", "111111", "222222") if code not in shown)
@@ -102,10 +102,10 @@ class Paged(Kind):
     def make(self) -> Pager:
         return Pager.objects.create(user=self.user, name="Pager")
 
-    def right(self, client: Client, place: str = CHALLENGE) -> str:
+    def right(self, client: Client, store: str = CHALLENGE) -> str:
         # Within the cooldown of a code that another login was sent, this one waits for its own.
         Pager.objects.filter(pk=self.device.pk, token=None).update(last_generated_timestamp=None)
-        client.post(place, {"action": "send", "device": self.device.persistent_id})
+        client.post(store, {"action": "send", "device": self.device.persistent_id})
         self.look_again()
         return str(self.device.token)
 
@@ -117,13 +117,13 @@ class Yubi(Kind):
     def make(self) -> YubikeyDevice:
         return YubikeyDevice.objects.create(user=self.user, name="Blue key")
 
-    def right(self, client: Client, place: str = CHALLENGE) -> str:
+    def right(self, client: Client, store: str = CHALLENGE) -> str:
         self.touches += 1
         otp = OTP(unhexlify(self.device.private_id), self.device.session + 1, 0, self.touches, 0)
         return encode_otp(otp, self.device.bin_key, self.device.public_id()).decode()
 
-    def wrong(self, client: Client, place: str = CHALLENGE) -> str:
-        right = self.right(client, place)
+    def wrong(self, client: Client, store: str = CHALLENGE) -> str:
+        right = self.right(client, store)
         return right[:-1] + ("c" if right[-1] != "c" else "b")
 
 
@@ -135,10 +135,10 @@ class Recovery(Kind):
         self.codes = RecoveryDevice.renew(self.user.pk, 5)
         return RecoveryDevice.objects.get(user=self.user)
 
-    def right(self, client: Client, place: str = CHALLENGE) -> str:
+    def right(self, client: Client, store: str = CHALLENGE) -> str:
         return self.codes[-1]
 
-    def wrong(self, client: Client, place: str = CHALLENGE) -> str:
+    def wrong(self, client: Client, store: str = CHALLENGE) -> str:
         return "0000-0000-0000-0000"
 
 
@@ -152,11 +152,11 @@ class Static(Kind):
             StaticToken.objects.create(device=device, token=f"{device.pk}{self.user.username}{number}x")
         return device
 
-    def right(self, client: Client, place: str = CHALLENGE) -> str:
+    def right(self, client: Client, store: str = CHALLENGE) -> str:
         # Whose tokens are all spent has none to give back.
         return self.device.token_set.order_by("-pk").values_list("token", flat=True).first() or "zzzzzzz9"
 
-    def wrong(self, client: Client, place: str = CHALLENGE) -> str:
+    def wrong(self, client: Client, store: str = CHALLENGE) -> str:
         return "zzzzzzzz"
 
 

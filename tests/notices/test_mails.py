@@ -17,9 +17,9 @@ from django.test import RequestFactory
 from django.urls import reverse
 from django.utils import timezone, translation
 
-from allauth_2fa import events, notices
+from allauth_2fa.audit import events, notices
 from allauth_2fa.factors import registry
-from allauth_2fa.trail import TrailRow
+from allauth_2fa.models.audit import AuditEntry
 from tests.cast import code_of, give_answer, give_password, wrong_code_of
 
 pytestmark = pytest.mark.django_db
@@ -170,7 +170,7 @@ def test_events_without_a_notice_are_not_mailed(committed, mails, client, alice,
     with committed():
         give_password(client, alice)
         give_answer(client, code_of(phone))
-    assert TrailRow.objects.get().event == "challenge_passed"
+    assert AuditEntry.objects.get().event == "challenge_passed"
     assert mails == []
 
 
@@ -224,8 +224,8 @@ def wrong(committed):
 def test_wrong_codes_are_told_once_in_six_hours_however_many_come(wrong, mails, alice, bob):
     for minutes in range(0, 15 * 60, 30):
         wrong(alice, NOON + timedelta(minutes=minutes))
-        cache.clear()  # the trail alone knows
-    told = TrailRow.objects.filter(event="owner_told").order_by("pk")
+        cache.clear()  # the audit log alone knows
+    told = AuditEntry.objects.filter(event="owner_told").order_by("pk")
     assert [row.facts for row in told] == [{"about": "challenge_refused"}] * 3
     assert [row.at - NOON for row in told] == [timedelta(0), timedelta(hours=6), timedelta(hours=12)]
     assert len(mails) == 3

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from django_otp_webauthn.models import WebAuthnCredential, WebAuthnUserHandle
 
-from allauth_2fa.models import DeviceNote
+from allauth_2fa.models import DeviceOptions
 
 ORIGIN, DOMAIN = "https://example.com", "example.com"
 
@@ -101,5 +101,5 @@ class Authenticator:
             user=user, credential_id=self.id, public_key=self.public_key, sign_count=self.counter, aaguid="", **{"name": "Key", **facts}
         )
         if passwordless:
-            DeviceNote.write(device, passwordless=True)
+            DeviceOptions.write(device, passwordless=True)
         return device

@@ -12,8 +12,8 @@ from django.test import RequestFactory
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from allauth_2fa import audit, events, notices
-from allauth_2fa.trail import TrailRow
+from allauth_2fa.audit import events, log, notices
+from allauth_2fa.models.audit import AuditEntry
 
 pytestmark = pytest.mark.django_db
 
@@ -34,7 +34,7 @@ def test_what_is_kept_of_an_event_is_short_and_on_one_line(alice, phone, data, n
     facts = data.draw(st.fixed_dictionaries({}, optional=dict.fromkeys(sorted(events.EVENTS[name].facts), values)))
     alice.username = phone.name = device
     events.announce(name, alice, request=RequestFactory().get("/", HTTP_USER_AGENT=agent), device=phone, **facts)
-    row = TrailRow.objects.latest("pk")
+    row = AuditEntry.objects.latest("pk")
     assert set(row.facts) == set(facts) <= events.EVENTS[name].facts
     kept = [row.user_label, row.actor_label, row.device, row.user_agent, *row.facts.values()]
     assert all(isinstance(text, str) and is_one_short_line(text) for text in kept)
@@ -47,7 +47,7 @@ def test_a_fact_that_the_table_does_not_name_is_refused(alice, name, fact):
         return
     with pytest.raises(TypeError):
         events.announce(name, alice, **{fact: "secret"})
-    assert not TrailRow.objects.exists()
+    assert not AuditEntry.objects.exists()
 
 
 def test_no_fact_of_the_table_is_called_like_a_secret():
@@ -56,10 +56,10 @@ def test_no_fact_of_the_table_is_called_like_a_secret():
 
 
 @settings(max_examples=150, **SHARED)
-@given(texts.map(audit.clean))
+@given(texts.map(log.clean))
 def test_a_cell_is_read_back_as_it_was_and_never_computed(text):
-    row = dict.fromkeys(audit.COLUMNS, text) | {"facts": {"was": text}}
-    _head, line = audit.as_csv(iter([row]))
+    row = dict.fromkeys(log.COLUMNS, text) | {"facts": {"was": text}}
+    _head, line = log.as_csv(iter([row]))
     (cells,) = csv.reader(io.StringIO(line, newline=""))
     for cell in cells[:-1]:
         assert cell in {text, f"'{text}"}
@@ -70,5 +70,5 @@ def test_a_cell_is_read_back_as_it_was_and_never_computed(text):
 @settings(max_examples=150, **SHARED)
 @given(texts)
 def test_no_name_makes_a_link_or_a_line(text):
-    shown = notices.harmless(audit.clean(text))
+    shown = notices.harmless(log.clean(text))
     assert not set(shown) & set('./:@<>\r\n"#?=')

@@ -11,10 +11,10 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from allauth_2fa.answers import verify as flow
 from allauth_2fa.exceptions import LoginEnded, Refused
 from allauth_2fa.factors import registry
 from allauth_2fa.factors.base import clean_answer
-from allauth_2fa.flows import answers as flow
 from allauth_2fa.models import is_recovery_code
 from tests.cast import code_of, give_password, is_logged_in, is_pending
 

@@ -11,10 +11,10 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from allauth_2fa.answers import verify
 from allauth_2fa.exceptions import Refused
 from allauth_2fa.factors import registry
 from allauth_2fa.factors.base import as_typed, clean_answer, with_leading_zeros
-from allauth_2fa.flows import answers
 from allauth_2fa.forms import AddDeviceForm, TOTPAuthenticateForm, TOTPDeviceForm, TOTPDeviceRemoveForm
 from allauth_2fa.testing import login_verified
 from tests.cast import code_of, give_answer, give_password, is_logged_in
@@ -115,30 +115,30 @@ def test_the_code_of_the_app_with_as_many_digits_is_taken_before_one_that_lacks_
     assert len(code.lstrip("0")) == 6
     # Six digits are the other app's business, while there is one.
     with pytest.raises(Refused):
-        answers.answer(alice, code.lstrip("0"))
+        verify.answer(alice, code.lstrip("0"))
     phone.refresh_from_db()
     assert phone.throttling_failure_count == 1
-    assert answers.answer(alice, code) == long
+    assert verify.answer(alice, code) == long
 
 
 def test_a_code_that_lacks_zeros_finds_its_app_among_several(alice, phone):
     long = TOTPDevice.objects.create(user=alice, name="Eight", confirmed=True, digits=8)
     let_show_zeros(phone, 0)
     code = let_show_zeros(long, 1)
-    assert answers.answer(alice, code.lstrip("0")) == long
+    assert verify.answer(alice, code.lstrip("0")) == long
 
 
 def test_a_static_token_of_digits_is_still_one_beside_an_app(alice, phone):
     let_show_zeros(phone, 0)
     StaticDevice.objects.create(user=alice, name="backup").token_set.create(token="12345")
-    assert isinstance(answers.answer(alice, "12345"), StaticDevice)
+    assert isinstance(verify.answer(alice, "12345"), StaticDevice)
 
 
 def test_a_code_without_its_zeros_counts_once(alice, phone):
     code = let_show_zeros(phone, 1)
-    answers.answer(alice, code.lstrip("0"))
+    verify.answer(alice, code.lstrip("0"))
     with pytest.raises(Refused):
-        answers.answer(alice, code)
+        verify.answer(alice, code)
 
 
 def test_three_codes_in_a_row_may_lack_the_zeros_of_the_first(alice, phone):
@@ -147,7 +147,7 @@ def test_three_codes_in_a_row_may_lack_the_zeros_of_the_first(alice, phone):
         phone.key = secrets.token_hex(20)
         code = code_of(phone, -2)
     TOTPDevice.objects.filter(pk=phone.pk).update(key=phone.key, last_t=-1)
-    assert answers.answer(alice, (code + code_of(phone, -1) + code_of(phone)).lstrip("0")) == phone
+    assert verify.answer(alice, (code + code_of(phone, -1) + code_of(phone)).lstrip("0")) == phone
 
 
 @settings(max_examples=200, **SHARED)
@@ -184,7 +184,7 @@ def test_every_code_of_every_app_is_taken_in_every_shape(alice, phone, seed, dig
     TOTPDevice.objects.filter(pk=phone.pk).update(
         key=phone.key, digits=digits, last_t=-1, drift=0, throttling_failure_count=0, throttling_failure_timestamp=None
     )
-    assert answers.answer(alice, as_typed(shape(code_of(phone)))) == phone
+    assert verify.answer(alice, as_typed(shape(code_of(phone)))) == phone
 
 
 def test_factors_whose_codes_are_no_numbers_leave_answers_alone(alice):

@@ -11,9 +11,9 @@ from django.urls import reverse
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from allauth_2fa.factors import registry
-from allauth_2fa.flows import sessions
 from allauth_2fa.middleware import BaseRequire2FAMiddleware
 from allauth_2fa.models import Browser
+from allauth_2fa.sessions import ending
 from allauth_2fa.testing import login_verified
 from tests.cast import code_of, give_answer, give_password, is_logged_in, wrong_code_of
 
@@ -82,7 +82,7 @@ def test_a_wrong_code_costs_the_same_with_one_device_as_with_ten(client, alice, 
     give_password(client, alice)
     with count:
         give_answer(client, wrong_code_of(phone))
-    assert (count.total, count.writes) == (6, 3), count.statements  # the budget, the device's count, and the trail
+    assert (count.total, count.writes) == (6, 3), count.statements  # the budget, the device's count, and the audit log
 
 
 @pytest.mark.parametrize("phones", [1, 10])
@@ -101,7 +101,7 @@ def test_a_login_by_recovery_code(client, alice, phone, count):
     with count:
         give_answer(client, codes[0])
     assert is_logged_in(client)
-    assert count.total <= 16, count.statements  # two rows of the trail: the code that was used, and the login
+    assert count.total <= 16, count.statements  # two rows of the audit log: the code that was used, and the login
 
 
 def test_the_enrollment_page(client, alice, count):
@@ -144,7 +144,7 @@ def test_a_login_elsewhere_costs_a_verified_session_one_look_more_once(client, a
 
 def test_an_ended_session_costs_one_look_and_its_deletion(client, alice, phone, count):
     login_verified(client, alice, phone)
-    sessions.end_all(alice)
+    ending.end_all(alice)
     with count:
         client.get("/")
     assert (count.total, count.writes) == (6, 1), count.statements  # the moment, and the session is looked up and deleted
@@ -312,7 +312,7 @@ def test_a_password_that_is_enough_in_a_trusted_browser(trusted, alice, count):
     with count:
         give_password(trusted, alice)
     assert is_logged_in(trusted)
-    # As without a factor, and: whether one is due, the look at the browser, its new value, and the trail.
+    # As without a factor, and: whether one is due, the look at the browser, its new value, and the audit log.
     assert count.total <= 8 + 4, count.statements
 
 
@@ -337,5 +337,5 @@ def test_a_right_code_with_the_box_ticked(client, alice, phone, settings, count)
     give_password(client, alice)
     with count:
         give_answer(client, code_of(phone), trust="on")
-    # The row of the browser, the devices, the trust, and the trail.
+    # The row of the browser, the devices, the trust, and the audit log.
     assert count.total <= 12 + 4, count.statements

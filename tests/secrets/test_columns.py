@@ -16,7 +16,7 @@ from django.forms import modelform_factory
 from django.test.utils import CaptureQueriesContext
 from django_otp.plugins.otp_totp.models import TOTPDevice, default_key
 
-from allauth_2fa import columns, kept
+from allauth_2fa.encryption import columns, values
 from allauth_2fa.utils import get_device_base32_secret
 from tests.cast import code_of
 from tests.secrets.keys import NEW, OLD, STRANGE, held, put
@@ -38,7 +38,7 @@ def phone(alice, plain):
 
 def text_of(plain, user):
     """Return what is to be in the database."""
-    return kept.sealed(plain, "otp_totp.totpdevice.key", str(user.pk)).stored
+    return values.sealed(plain, "otp_totp.totpdevice.key", str(user.pk)).stored
 
 
 def test_a_new_device_is_sealed_in_the_database_and_plain_in_memory(alice, phone, plain):
@@ -427,7 +427,7 @@ def test_connecting_again_changes_nothing(alice, plain):
     before = type(TOTPDevice._meta.get_field("key"))
     columns.connect()
     assert type(TOTPDevice._meta.get_field("key")) is before
-    assert [field.place for field in columns.columns()].count("otp_totp.totpdevice.key") == 1
+    assert [field.column_name for field in columns.columns()].count("otp_totp.totpdevice.key") == 1
     assert held(TOTPDevice.objects.create(user=alice, key=plain)) == text_of(plain, alice)
 
 

@@ -13,10 +13,9 @@ from django.db import connection
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from allauth_2fa import columns, encryption, kept
+from allauth_2fa.encryption import cipher, columns, sweep, values
+from allauth_2fa.encryption.sweep import Action, State, Tally
 from allauth_2fa.factors import registry
-from allauth_2fa.management import at_rest
-from allauth_2fa.management.at_rest import Action, State, Tally
 from allauth_2fa.management.commands.allauth_2fa_secrets import INTERRUPTED, LOST, WORK_LEFT
 from tests.cast import code_of
 from tests.factors.conftest import before_each
@@ -31,7 +30,7 @@ TABLE = "otp_totp_totpdevice"
 @pytest.fixture(autouse=True)
 def _no_pause(monkeypatch):
     """Look again at once at rows that others have changed."""
-    monkeypatch.setattr(at_rest, "PAUSE", 0)
+    monkeypatch.setattr(sweep, "PAUSE", 0)
 
 
 @pytest.fixture
@@ -70,15 +69,15 @@ def texts(phones):
 
 
 def usable(phones):
-    """Tell whether each device has the secret that it had."""
+    """Return whether each device has the secret that it had."""
     found = {device.pk: str(device.key) for device in TOTPDevice.objects.all()}
     return found == {device.pk: secret for device, secret in phones.items()}
 
 
 def newest(phones):
-    """Tell whether each column holds what the newest key makes of it."""
+    """Return whether each column holds what the newest key makes of it."""
     bound = {device.pk: (PLACE, str(device.user_id)) for device in phones}
-    return texts(phones) == [kept.at_rest(kept.sealed(secret, *bound[device.pk])) for device, secret in phones.items()]
+    return texts(phones) == [values.at_rest(values.sealed(secret, *bound[device.pk])) for device, secret in phones.items()]
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 7, 1000])
@@ -88,7 +87,7 @@ def test_a_site_turns_it_on_rotates_its_key_and_turns_it_off_and_loses_nothing(p
     assert newest(phones)
     use(NEW, OLD)
     assert usable(phones)
-    assert "now encrypted anew: 7" in run("rotate", batch_size=batch_size)
+    assert "now encrypted again: 7" in run("rotate", batch_size=batch_size)
     use(NEW)
     assert newest(phones)
     assert usable(phones)
@@ -101,9 +100,9 @@ def test_a_site_turns_it_on_rotates_its_key_and_turns_it_off_and_loses_nothing(p
 def test_each_command_leaves_alone_what_it_is_not_about_and_may_be_run_again(phones, use):
     first, second, third, *_others = phones
     use(OLD)
-    put(first, kept.sealed(phones[first], PLACE, str(first.user_id)).stored)
+    put(first, values.sealed(phones[first], PLACE, str(first.user_id)).stored)
     use(NEW, OLD)
-    put(second, kept.sealed(phones[second], PLACE, str(second.user_id)).stored)
+    put(second, values.sealed(phones[second], PLACE, str(second.user_id)).stored)
     before = texts(phones)
     run("encrypt")
     assert texts(phones)[:2] == before[:2]
@@ -111,9 +110,9 @@ def test_each_command_leaves_alone_what_it_is_not_about_and_may_be_run_again(pho
     once = texts(phones)
     assert "now encrypted: 0" in run("encrypt")
     assert texts(phones) == once
-    assert "now encrypted anew: 1" in run("rotate")
+    assert "now encrypted again: 1" in run("rotate")
     assert texts(phones)[1:] == once[1:]
-    assert "now encrypted anew: 0" in run("rotate")
+    assert "now encrypted again: 0" in run("rotate")
     assert newest(phones)
 
 
@@ -148,12 +147,12 @@ def test_status_counts_and_fails_until_everything_is_encrypted_with_the_newest_k
     first, second, third, *_others = phones
     registry.static.renew(alice, 3)
     use(OLD)
-    put(first, kept.sealed(phones[first], PLACE, str(first.user_id)).stored)
+    put(first, values.sealed(phones[first], PLACE, str(first.user_id)).stored)
     use(NEW, OLD)
-    put(second, kept.sealed(phones[second], PLACE, str(second.user_id)).stored)
+    put(second, values.sealed(phones[second], PLACE, str(second.user_id)).stored)
     put(third, "")
     said = run("status", code=WORK_LEFT)
-    new, old = encryption.site_keys()
+    new, old = cipher.site_keys()
     for line in (
         f"{PLACE}: 7 rows",
         "  1 encrypted with the newest key",
@@ -177,7 +176,7 @@ def test_status_as_json(alice, phones, use):
     StaticDevice.objects.create(user=alice).token_set.create(token="abcd2345")
     use(NEW)
     run("encrypt")
-    (key,) = encryption.site_keys()
+    (key,) = cipher.site_keys()
     found = json.loads(run("status", "--json"))
     assert found["columns"].pop(PLACE) == {
         "rows": 7,
@@ -222,10 +221,10 @@ def test_progress_is_printed_with_each_batch(phones, use):
 def test_what_cannot_be_read_is_counted_left_alone_and_fails(phones, use, action):
     first, second, third, *_others = phones
     use(STRANGE)
-    put(first, kept.sealed(phones[first], PLACE, str(first.user_id)).stored)
-    (strange,) = encryption.site_keys()
+    put(first, values.sealed(phones[first], PLACE, str(first.user_id)).stored)
+    (strange,) = cipher.site_keys()
     use(NEW, OLD)
-    put(second, kept.sealed(phones[second], PLACE, "somebody else").stored)
+    put(second, values.sealed(phones[second], PLACE, "somebody else").stored)
     put(third, "no secret")
     before = texts(phones)[:3]
     said = run(action, code=LOST, verbosity=2)
@@ -244,7 +243,7 @@ def test_what_cannot_be_read_is_counted_left_alone_and_fails(phones, use, action
 def test_a_row_that_changed_meanwhile_is_looked_at_again_and_not_overwritten(phones, use):
     use(NEW, OLD)
     device = next(iter(phones))
-    fresh = kept.sealed("ab" * 20, PLACE, str(device.user_id)).stored
+    fresh = values.sealed("ab" * 20, PLACE, str(device.user_id)).stored
     changes = iter([fresh])
 
     def act():
@@ -273,7 +272,7 @@ def test_a_row_that_goes_to_another_owner_meanwhile_is_not_sealed_for_the_former
     with before_each("UPDATE", TABLE, lambda: TOTPDevice.objects.filter(pk=device.pk).update(user=bob)):
         run("encrypt")
     assert usable(phones)
-    assert held(device) == kept.sealed(phones[device], PLACE, str(bob.pk)).stored
+    assert held(device) == values.sealed(phones[device], PLACE, str(bob.pk)).stored
 
 
 def test_a_row_that_is_deleted_meanwhile_is_let_go(phones, use):
@@ -346,9 +345,9 @@ def test_memory_does_not_grow_with_the_number_of_rows(django_user_model, use):
         TOTPDevice.objects.all().delete()
         TOTPDevice.objects.bulk_create(TOTPDevice(user=user) for _ in range(number))
         column = next(columns.columns())
-        list(at_rest.sweep(column, Action.DECRYPT, batch_size=50))
+        list(sweep.sweep(column, Action.DECRYPT, batch_size=50))
         tracemalloc.start()
-        for tally in at_rest.sweep(column, Action.ENCRYPT, batch_size=50):
+        for tally in sweep.sweep(column, Action.ENCRYPT, batch_size=50):
             assert tally.changed == tally.rows
         _now, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()
@@ -362,6 +361,6 @@ def test_memory_does_not_grow_with_the_number_of_rows(django_user_model, use):
 
 def test_a_column_of_nobody_has_an_empty_tally(use):
     use(NEW)
-    assert list(at_rest.sweep(next(columns.columns()), Action.STATUS)) == []
+    assert list(sweep.sweep(next(columns.columns()), Action.STATUS)) == []
     assert Tally().found[State.LOST] == 0
-    assert at_rest.total(next(columns.columns())) == 0
+    assert sweep.total(next(columns.columns())) == 0

@@ -9,8 +9,8 @@ from textwrap import dedent
 
 from django.core.management import load_command_class
 
-from allauth_2fa import encryption
-from allauth_2fa.management.at_rest import BATCH_SIZE, Action
+from allauth_2fa.encryption import cipher
+from allauth_2fa.encryption.sweep import BATCH_SIZE, Action
 from allauth_2fa.management.commands.allauth_2fa_secrets import INTERRUPTED, LOST, WORK_LEFT
 from tests.docs.pages import rows, text_of
 
@@ -20,7 +20,7 @@ PAGE = text_of("docs/secrets-at-rest.md")
 def test_the_command_that_makes_a_key_makes_one_that_can_be_used():
     command = re.search(r"python -c \"(import secrets.*?)\"\n", PAGE)[1]
     made = [subprocess.check_output([sys.executable, "-c", command], text=True).strip() for _ in range(2)]  # noqa: S603 - the page's own
-    assert [encryption.weakness(key) for key in made] == ["", ""]
+    assert [cipher.weakness(key) for key in made] == ["", ""]
     assert made[0] != made[1]
     assert all(command in text for text in (text_of("docs/settings.md"), text_of("src/allauth_2fa/checks/factors.py")))
 

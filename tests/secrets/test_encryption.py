@@ -15,7 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from allauth_2fa import encryption, kept
+from allauth_2fa.encryption import cipher, values
 from tests.contracts.processes import run_python
 from tests.secrets.keys import NEW, OLD, STRANGE
 
@@ -33,14 +33,14 @@ def _keyed(keyed):
     """The site has two keys."""
 
 
-def seal(secret=SECRET, place=PLACE, owner="7"):
-    return kept.sealed(secret, place, owner).stored
+def seal(secret=SECRET, column_name=PLACE, owner="7"):
+    return values.sealed(secret, column_name, owner).stored
 
 
-def reason(text, place=PLACE, owner="7"):
+def reason(text, column_name=PLACE, owner="7"):
     """Return why the text cannot be read; nothing of a secret is in it."""
-    shut = kept.opened(text, place, owner)
-    assert type(shut) is kept.Shut
+    shut = values.opened(text, column_name, owner)
+    assert type(shut) is values.Shut
     assert SECRET not in shut.reason
     return shut.reason
 
@@ -56,7 +56,7 @@ def test_every_secret_fits_the_column_and_comes_back(secret, owner):
     assert text.isascii()
     # A short one may stand there by chance.
     assert len(secret) < 6 or secret.hex() not in text
-    assert kept.opened(text, PLACE, owner) == secret.hex()
+    assert values.opened(text, PLACE, owner) == secret.hex()
 
 
 @settings(**SHARED)
@@ -68,27 +68,27 @@ def test_it_opens_for_its_owner_alone(secret, owner, other):
 
 
 def test_it_opens_in_its_column_alone():
-    assert reason(seal(), place="otp_hotp.hotpdevice.key") == "it was changed, or it belongs to another user"
+    assert reason(seal(), column_name="otp_hotp.hotpdevice.key") == "it was changed, or it belongs to another user"
 
 
 @settings(**SHARED)
 @given(first=st.tuples(texts, texts), second=st.tuples(texts, texts))
 def test_what_it_is_bound_to_cannot_be_shifted_between_place_and_owner(first, second):
     text = seal(SECRET, *first)
-    assert (kept.opened(text, *second) == SECRET) is (first == second)
+    assert (values.opened(text, *second) == SECRET) is (first == second)
 
 
 def test_no_character_can_be_changed_left_out_or_added():
     text = seal()
     for at in range(len(text)):
         for symbol in set(printable) - {text[at]}:
-            assert type(kept.opened(text[:at] + symbol + text[at + 1 :], PLACE, "7")) is kept.Shut
-        assert type(kept.opened(text[:at] + text[at + 1 :], PLACE, "7")) is kept.Shut
-        assert type(kept.opened(text[:at], PLACE, "7")) in {kept.Shut, str}
-        assert kept.opened(text[:at], PLACE, "7") == text[:at]
+            assert type(values.opened(text[:at] + symbol + text[at + 1 :], PLACE, "7")) is values.Shut
+        assert type(values.opened(text[:at] + text[at + 1 :], PLACE, "7")) is values.Shut
+        assert type(values.opened(text[:at], PLACE, "7")) in {values.Shut, str}
+        assert values.opened(text[:at], PLACE, "7") == text[:at]
     for more in ("0", " ", "\n", "\0", "=", text):
-        assert type(kept.opened(text + more, PLACE, "7")) is kept.Shut
-        assert type(kept.opened(more + text, PLACE, "7")) is kept.Shut
+        assert type(values.opened(text + more, PLACE, "7")) is values.Shut
+        assert type(values.opened(more + text, PLACE, "7")) is values.Shut
 
 
 @pytest.mark.parametrize("size", range(1, 41))
@@ -96,29 +96,29 @@ def test_there_is_one_way_to_write_it(size):
     # Base 64 has several for a number of bytes that is no multiple of three.
     text = seal("5a" * size)
     for symbol in set(printable) - {text[-1]}:
-        assert type(kept.opened(text[:-1] + symbol, PLACE, "7")) is kept.Shut
+        assert type(values.opened(text[:-1] + symbol, PLACE, "7")) is values.Shut
 
 
 def test_no_byte_can_be_changed():
-    packed = b64decode(seal().removeprefix(encryption.SEALED))
+    packed = b64decode(seal().removeprefix(cipher.SEALED))
     for at in range(len(packed)):
         for flipped in (1, 128):
             changed = bytes([*packed[:at], packed[at] ^ flipped, *packed[at + 1 :]])
-            text = encryption.SEALED + b64encode(changed).decode()
+            text = cipher.SEALED + b64encode(changed).decode()
             assert reason(text).startswith("ALLAUTH_2FA_ENCRYPTION_KEYS has no key" if at < 3 else "it was changed")
 
 
 @pytest.mark.parametrize("text", ["~", "~0", "~" + "0" * 25, "~" + "0" * 52 + "=", "~" + "~" * 79, "~\N{BLACK HEART SUIT}"])
 def test_what_is_no_sealed_text_is_damaged(text):
     assert reason(text) == "it is damaged"
-    with pytest.raises(encryption.CannotOpenError):
-        encryption.key_id(text)
+    with pytest.raises(cipher.CannotOpenError):
+        cipher.key_id(text)
 
 
 @settings(**SHARED)
 @given(text=texts)
 def test_any_text_is_readable_if_it_is_a_hexadecimal_number_and_is_shut_otherwise(text):
-    value = kept.opened(text, PLACE, "7")
+    value = values.opened(text, PLACE, "7")
     assert value == text
     assert (type(value) is str) is (len(text) % 2 == 0 and set(text) <= set("0123456789abcdefABCDEF"))
 
@@ -126,20 +126,20 @@ def test_any_text_is_readable_if_it_is_a_hexadecimal_number_and_is_shut_otherwis
 @settings(**SHARED)
 @given(secret=st.binary(min_size=40, max_size=40))
 def test_no_plain_secret_looks_like_a_sealed_one_and_none_the_other_way_round(secret):
-    assert not encryption.is_sealed(secret.hex())
-    assert not encryption.is_sealed(secret.hex().upper())
+    assert not cipher.is_sealed(secret.hex())
+    assert not cipher.is_sealed(secret.hex().upper())
     with pytest.raises(ValueError, match="non-hexadecimal"):
         bytes.fromhex(seal(secret.hex()))
 
 
 def test_what_is_no_secret_is_left_as_it_is():
     for text in ("", "abc", "no secret", "\0", "4a" * 41, seal()):
-        assert kept.sealed(text, PLACE, "7") == text
-        assert type(kept.sealed(text, PLACE, "7")) is str
+        assert values.sealed(text, PLACE, "7") == text
+        assert type(values.sealed(text, PLACE, "7")) is str
 
 
 def test_a_secret_in_capitals_is_the_same_secret():
-    assert kept.opened(seal("ABCDEF"), PLACE, "7") == "abcdef"
+    assert values.opened(seal("ABCDEF"), PLACE, "7") == "abcdef"
 
 
 def test_the_same_secret_gives_the_same_text_and_another_owner_another():
@@ -149,8 +149,8 @@ def test_the_same_secret_gives_the_same_text_and_another_owner_another():
 
 def test_what_was_written_by_this_version_is_read_by_all_later_ones(use):
     use("kept for ever: this is what the first version wrote")
-    assert kept.opened("~/SdGliYJRQRBgZhFsIqzEUCTzPgLSrZP4SaoN8XgHrolQfi/WDmL", PLACE, "7") == SECRET
-    assert kept.digested("271828", "pager.pager.token", "7").stored == ":pw5gSfG!II##AM0"
+    assert values.opened("~/SdGliYJRQRBgZhFsIqzEUCTzPgLSrZP4SaoN8XgHrolQfi/WDmL", PLACE, "7") == SECRET
+    assert values.digested("271828", "pager.pager.token", "7").stored == ":pw5gSfG!II##AM0"
 
 
 # Keys
@@ -161,37 +161,37 @@ def test_each_key_opens_what_it_has_sealed_and_the_newest_seals(use):
     older = seal()
     use(NEW, OLD)
     newer = seal()
-    assert kept.opened(older, PLACE, "7") == kept.opened(newer, PLACE, "7") == SECRET
+    assert values.opened(older, PLACE, "7") == values.opened(newer, PLACE, "7") == SECRET
     use(NEW)
-    assert kept.opened(newer, PLACE, "7") == SECRET
-    assert reason(older) == f"ALLAUTH_2FA_ENCRYPTION_KEYS has no key {encryption.key_id(older)}"
+    assert values.opened(newer, PLACE, "7") == SECRET
+    assert reason(older) == f"ALLAUTH_2FA_ENCRYPTION_KEYS has no key {cipher.key_id(older)}"
     use(STRANGE)
-    assert reason(newer) == f"ALLAUTH_2FA_ENCRYPTION_KEYS has no key {encryption.key_id(newer)}"
+    assert reason(newer) == f"ALLAUTH_2FA_ENCRYPTION_KEYS has no key {cipher.key_id(newer)}"
     use()
-    assert reason(newer) == f"ALLAUTH_2FA_ENCRYPTION_KEYS has no key {encryption.key_id(newer)}"
+    assert reason(newer) == f"ALLAUTH_2FA_ENCRYPTION_KEYS has no key {cipher.key_id(newer)}"
 
 
 def test_two_keys_of_one_name_are_both_tried(monkeypatch):
-    first, second = encryption.site_keys()
+    first, second = cipher.site_keys()
     twin = replace(second, name=first.name)
-    text = encryption.seal(b"secret", twin, PLACE, "7")
-    monkeypatch.setattr(encryption, "_derived", lambda _entries: (first, twin))
-    assert encryption.unseal(text, PLACE, "7") == b"secret"
+    text = cipher.seal(b"secret", twin, PLACE, "7")
+    monkeypatch.setattr(cipher, "_derived", lambda _entries: (first, twin))
+    assert cipher.unseal(text, PLACE, "7") == b"secret"
 
 
 def test_the_spellings_of_a_secret_are_all_that_may_be_kept_of_it(use):
-    both = kept.spellings(SECRET, PLACE, "7")
+    both = values.spellings(SECRET, PLACE, "7")
     use(NEW)
     newer = seal()
     use(OLD)
     assert both == [SECRET, newer, seal()]
     use()
-    assert kept.spellings(SECRET, PLACE, "7") == [SECRET]
-    assert kept.spellings("no secret", PLACE, "7") == ["no secret"]
+    assert values.spellings(SECRET, PLACE, "7") == [SECRET]
+    assert values.spellings("no secret", PLACE, "7") == ["no secret"]
 
 
 def test_the_name_of_a_key_and_what_is_derived_from_it_have_nothing_in_common():
-    (key, _older) = encryption.site_keys()
+    (key, _older) = cipher.site_keys()
     assert len({key.name, key.digesting[:3], NEW.encode()[:3], NEW.encode()[-3:]}) == 4
     assert NEW not in repr(key)
     assert repr(key.digesting) not in repr(key)
@@ -219,8 +219,8 @@ def test_what_cannot_be_a_key_is_named_and_seals_and_opens_nothing(settings, ent
     settings.SECRET_KEY = "only for the tests, and that it is long enough"
     settings.SECRET_KEY_FALLBACKS = ["an old one, only for the tests: long enough"]
     settings.ALLAUTH_2FA_ENCRYPTION_KEYS = entries
-    assert encryption.weaknesses(entries) == [says]
-    for use_it in (seal, lambda: kept.opened(text, PLACE, "7"), lambda: kept.digested("123456", PLACE, "7")):
+    assert cipher.weaknesses(entries) == [says]
+    for use_it in (seal, lambda: values.opened(text, PLACE, "7"), lambda: values.digested("123456", PLACE, "7")):
         with pytest.raises(ImproperlyConfigured) as raised:
             use_it()
         assert says in str(raised.value)
@@ -230,14 +230,14 @@ def test_what_cannot_be_a_key_is_named_and_seals_and_opens_nothing(settings, ent
 @pytest.mark.parametrize(("alphabet", "length"), [("0123456789", 40), ("0123456789abcdef", 32), (printable, 32)])
 def test_what_is_generated_is_never_too_weak(alphabet, length):
     for _ in range(500):
-        assert encryption.weakness("".join(secrets.choice(alphabet) for _ in range(length))) == ""
+        assert cipher.weakness("".join(secrets.choice(alphabet) for _ in range(length))) == ""
 
 
 def test_without_the_library_nothing_is_sealed_and_nothing_opened(monkeypatch, use):
     text = seal()
-    use("another key, so that it is derived anew: 123")
+    use("another key, so that it is derived again: 123")
     monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives.ciphers.aead", None)
-    for use_it in (seal, lambda: kept.opened(text, PLACE, "7")):
+    for use_it in (seal, lambda: values.opened(text, PLACE, "7")):
         with pytest.raises(ImproperlyConfigured, match=r"pip install 'django-allauth-2fa\[encryption\]'"):
             use_it()
 
@@ -264,7 +264,7 @@ def test_the_library_is_loaded_when_something_is_sealed_and_not_before(project, 
 
 
 def test_a_pickle_holds_no_secret_and_no_code():
-    secret, code = kept.sealed(SECRET, PLACE, "7"), kept.digested("271828", "pager.pager.token", "7")
+    secret, code = values.sealed(SECRET, PLACE, "7"), values.digested("271828", "pager.pager.token", "7")
     for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
         frozen = pickle.dumps([secret, code], protocol)
         assert SECRET.encode() not in frozen
@@ -280,21 +280,21 @@ def test_a_pickle_holds_no_secret_and_no_code():
 def test_a_pickle_of_what_cannot_be_read_stays_shut_until_the_key_is_back(use):
     text = seal()
     use(STRANGE)
-    frozen = pickle.dumps(kept.opened(text, PLACE, "7"))
-    assert type(pickle.loads(frozen)) is kept.Shut  # noqa: S301 - our own
+    frozen = pickle.dumps(values.opened(text, PLACE, "7"))
+    assert type(pickle.loads(frozen)) is values.Shut  # noqa: S301 - our own
     use(NEW)
     assert pickle.loads(frozen) == SECRET  # noqa: S301 - our own
 
 
 def test_a_copy_is_as_good_as_the_original():
-    secret = kept.opened(seal(), PLACE, "7")
+    secret = values.opened(seal(), PLACE, "7")
     copied = deepcopy([secret])[0]
     assert copied == secret
-    assert (type(copied), copied.stored, copied.owner) == (kept.Secret, secret.stored, "7")
+    assert (type(copied), copied.stored, copied.owner) == (values.Secret, secret.stored, "7")
 
 
 def test_a_secret_is_a_string_like_any_other():
-    secret = kept.opened(seal(), PLACE, "7")
+    secret = values.opened(seal(), PLACE, "7")
     assert secret == SECRET
     assert (f"{secret}", str(secret), secret.encode(), secret[:4]) == (SECRET, SECRET, SECRET.encode(), SECRET[:4])
     assert hash(secret) == hash(SECRET)
@@ -308,10 +308,10 @@ def test_a_secret_is_a_string_like_any_other():
 @settings(**SHARED)
 @given(code=texts, owner=owners)
 def test_the_digest_of_a_code_fits_the_column_and_equals_that_code_alone(code, owner):
-    stored = kept.digested(code, "pager.pager.token", owner).stored
+    stored = values.digested(code, "pager.pager.token", owner).stored
     assert len(stored) == 16
-    assert encryption.is_digest(stored)
-    loaded = kept.Digested(stored, stored, "pager.pager.token", owner)
+    assert cipher.is_digest(stored)
+    loaded = values.Digested(stored, stored, "pager.pager.token", owner)
     assert code == loaded
     assert loaded == code
     assert (code != loaded) is False
@@ -324,14 +324,14 @@ def test_the_digest_of_a_code_fits_the_column_and_equals_that_code_alone(code, o
 @settings(**SHARED)
 @given(code=st.from_regex("[0-9]{6}", fullmatch=True), first=st.tuples(texts, owners), second=st.tuples(texts, owners))
 def test_the_digest_of_a_code_is_bound_to_its_column_and_its_owner(code, first, second):
-    stored = kept.digested(code, *first).stored
-    assert (code == kept.Digested(stored, stored, *second)) is (first == second)
+    stored = values.digested(code, *first).stored
+    assert (code == values.Digested(stored, stored, *second)) is (first == second)
 
 
 def test_a_digest_is_equal_to_itself_and_to_what_is_being_sent_and_to_nothing_else():
-    sent = kept.digested("314159", "pager.pager.token", "7")
-    loaded = kept.Digested(sent.stored, sent.stored, "pager.pager.token", "7")
-    again = kept.Digested(sent.stored, sent.stored, "pager.pager.token", "7")
+    sent = values.digested("314159", "pager.pager.token", "7")
+    loaded = values.Digested(sent.stored, sent.stored, "pager.pager.token", "7")
+    again = values.Digested(sent.stored, sent.stored, "pager.pager.token", "7")
     assert loaded == again
     assert loaded == sent
     assert sent == loaded
@@ -344,17 +344,17 @@ def test_a_digest_is_equal_to_itself_and_to_what_is_being_sent_and_to_nothing_el
 
 
 def test_a_factor_compares_codes_in_constant_time_whether_they_are_kept_or_not():
-    sent = kept.digested("314159", "pager.pager.token", "7")
-    loaded = kept.Digested(sent.stored, sent.stored, "pager.pager.token", "7")
+    sent = values.digested("314159", "pager.pager.token", "7")
+    loaded = values.Digested(sent.stored, sent.stored, "pager.pager.token", "7")
     for value in ("314159", sent, loaded):
-        assert kept.is_code(value, "314159")
-        assert not kept.is_code(value, "314158")
-        assert not kept.is_code(value, sent.stored)
+        assert values.is_code(value, "314159")
+        assert not values.is_code(value, "314158")
+        assert not values.is_code(value, sent.stored)
 
 
 def test_the_digest_of_a_code_cannot_be_made_without_a_key(use, settings):
-    sent = kept.digested("314159", "pager.pager.token", "7")
-    loaded = kept.Digested(sent.stored, sent.stored, "pager.pager.token", "7")
+    sent = values.digested("314159", "pager.pager.token", "7")
+    loaded = values.Digested(sent.stored, sent.stored, "pager.pager.token", "7")
     use(OLD, NEW)
     assert loaded == "314159"
     use(STRANGE)

@@ -17,10 +17,10 @@ from django.core.management.base import CommandError
 from django.db import connection, transaction
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from allauth_2fa import columns, encryption, kept
+from allauth_2fa.encryption import cipher, columns, values
+from allauth_2fa.encryption.sweep import Action, State, sweep
 from allauth_2fa.exceptions import NothingEnrolled, Refused
 from allauth_2fa.factors import registry
-from allauth_2fa.management.at_rest import Action, State, sweep
 from tests.cast import code_of
 from tests.concurrency.conftest import alice, database, database_name  # noqa: F401 - fixtures
 from tests.concurrency.test_threads import at_once
@@ -131,9 +131,9 @@ def test_people_enroll_and_log_in_while_keys_are_rotated(alice, devices, use):  
     use(NEW)
     devices |= secrets
     assert {device.pk: str(device.key) for device in TOTPDevice.objects.filter(pk__in=devices)} == devices
-    (newest,) = encryption.site_keys()
+    (newest,) = cipher.site_keys()
     mine = TOTPDevice.objects.filter(pk__in=devices)
-    assert {encryption.key_id(text) for text in mine.values_list("key", flat=True)} == {newest.id}
+    assert {cipher.key_id(text) for text in mine.values_list("key", flat=True)} == {newest.id}
     User.objects.filter(pk__in=[user.pk for user in users]).delete()
 
 
@@ -181,4 +181,4 @@ def test_of_many_who_replace_and_confirm_one_setup_one_secret_is_confirmed(alice
         assert last.key == device.key
     else:
         assert last.key in {copy.key for copy in copies[2:]}
-    assert held(last) in kept.spellings(str(last.key), "otp_totp.totpdevice.key", str(alice.pk))
+    assert held(last) in values.spellings(str(last.key), "otp_totp.totpdevice.key", str(alice.pk))

@@ -13,7 +13,7 @@ from django_otp import match_token  # noqa: TID251 - what code of a host's may c
 from django_otp.admin import OTPAdminAuthenticationForm
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from allauth_2fa import columns
+from allauth_2fa.encryption import columns
 from allauth_2fa.exceptions import NothingEnrolled, NotJudged
 from allauth_2fa.factors import registry
 from tests.cast import PASSWORD, code_of, give_answer, give_password, is_logged_in, is_pending

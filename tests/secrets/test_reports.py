@@ -14,7 +14,7 @@ from django.db import DatabaseError, connection
 from django.views.debug import ExceptionReporter
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from allauth_2fa import kept
+from allauth_2fa.encryption import values
 from tests.secrets.keys import NEW
 
 pytestmark = pytest.mark.django_db
@@ -81,7 +81,7 @@ def test_the_command_shows_no_key(settings, action):
 def test_what_is_shown_of_a_secret_is_not_the_secret(alice, use):
     use(NEW)
     device = TOTPDevice.objects.create(user=alice)
-    for value in (device.key, TOTPDevice.objects.get().key, kept.digested("271828", "pager.pager.token", "7")):
+    for value in (device.key, TOTPDevice.objects.get().key, values.digested("271828", "pager.pager.token", "7")):
         assert str(value) not in repr([value])
         assert value.stored not in repr([value])
     assert repr(device.key) == "<Secret of otp_totp.totpdevice.key>"

@@ -13,8 +13,8 @@ from django.test import AsyncClient, Client
 from django.urls import reverse
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from allauth_2fa.flows.stepup import TwoFactor
 from allauth_2fa.models import RecoveryDevice
+from allauth_2fa.sessions.stepup import TwoFactor
 from allauth_2fa.testing import login_verified
 from tests.cast import PASSWORD, code_of, give_password, wrong_code_of
 

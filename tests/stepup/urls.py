@@ -16,7 +16,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from allauth_2fa.admin_site import TwoFactorAdminSite
+from allauth_2fa.admin.site import TwoFactorAdminSite
 from allauth_2fa.contrib.ninja import TwoFactorAuth
 from allauth_2fa.contrib.rest_framework import TwoFactorRequired
 from allauth_2fa.decorators import TwoFactorRequiredMixin, two_factor_action, two_factor_required

@@ -18,13 +18,13 @@ from django.urls import reverse
 from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from allauth_2fa import support
 from allauth_2fa.adapter import OTPAdapter
-from allauth_2fa.exemptions import Exemption
 from allauth_2fa.factors import registry
-from allauth_2fa.flows import support
 from allauth_2fa.models import Browser, RecoveryCode, RecoveryDevice
+from allauth_2fa.models.audit import AuditEntry
+from allauth_2fa.models.exemptions import Exemption
 from allauth_2fa.testing import login_verified
-from allauth_2fa.trail import TrailRow
 from tests.cast import PASSWORD, code_of, give_answer, give_password, is_logged_in
 
 pytestmark = pytest.mark.django_db
@@ -45,7 +45,7 @@ def run(command, *arguments, **options):
 
 
 def rows():
-    return [(row.event, row.user_label, row.actor_label, row.facts.get("reason")) for row in TrailRow.objects.order_by("pk")]
+    return [(row.event, row.user_label, row.actor_label, row.facts.get("reason")) for row in AuditEntry.objects.order_by("pk")]
 
 
 # Reset
@@ -153,7 +153,7 @@ def test_the_code_is_in_no_row_and_in_no_mail(alice, phone, django_capture_on_co
     (message,) = mail.outbox
     assert "recovery code" in message.subject.lower()
     bare = code.replace("-", "")
-    told = json.dumps(list(TrailRow.objects.values("facts", "device", "user_agent")), default=str)
+    told = json.dumps(list(AuditEntry.objects.values("facts", "device", "user_agent")), default=str)
     for text in (message.body, message.subject, told, caplog.text, *RecoveryCode.objects.values_list("digest", flat=True)):
         assert code not in text
         assert bare not in text

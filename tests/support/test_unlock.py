@@ -15,11 +15,12 @@ from django.test import Client
 from django.urls import reverse
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from allauth_2fa.flows import counting, lockout, locks, support
-from allauth_2fa.flows.purse import Failure, Purse, pack
+from allauth_2fa import support
+from allauth_2fa.budget import charging, locks, stored
+from allauth_2fa.budget.budget import Budget, Failure, pack
 from allauth_2fa.models import Browser, Lock, RecoveryDevice
+from allauth_2fa.models.audit import AuditEntry
 from allauth_2fa.testing import login_verified
-from allauth_2fa.trail import TrailRow
 from tests.cast import PASSWORD, code_of, give_answer, give_password, is_logged_in
 
 pytestmark = pytest.mark.django_db
@@ -29,14 +30,14 @@ LOCKS = "/admin/allauth_2fa/lock/"
 HOUR = 3600 * 1000
 
 
-def failures(number, worth=1):
+def failures(number, weight=1):
     """Wrong codes of the last weeks, the last of them two days ago: the short windows have room."""
     now = int(time.time() * 1000)
-    return pack(Failure(now - (48 + 6 * before) * HOUR, worth) for before in range(number - 1, -1, -1))
+    return pack(Failure(now - (48 + 6 * before) * HOUR, weight) for before in range(number - 1, -1, -1))
 
 
-def lock_new(user, number=33, worth=1):
-    Browser.purses.update_or_create(user=user, digest=Browser.OTHERS, defaults={"failures": failures(number, worth)})
+def lock_new(user, number=33, weight=1):
+    Browser.all_rows.update_or_create(user=user, digest=Browser.OTHERS, defaults={"failures": failures(number, weight)})
 
 
 def lock_known(user, name="Firefox on Linux"):
@@ -50,7 +51,7 @@ def run(command, *arguments, **options):
 
 
 def unlocked():
-    rows = TrailRow.objects.filter(event="unlocked").order_by("pk")
+    rows = AuditEntry.objects.filter(event="unlocked").order_by("pk")
     return [(row.user_label, row.actor_label, row.facts["how"], row.facts["reason"]) for row in rows]
 
 
@@ -77,7 +78,7 @@ def test_the_right_code_enters_behind_a_lock_that_support_opened(alice, phone, d
     assert "new browsers" in said
     assert "Firefox on Linux" in said
     assert unlocked() == [("alice", "console", "command", "on the phone")]
-    assert not lockout.locked(alice)
+    assert not charging.locked(alice)
     # The login that was stopped goes on.
     give_answer(client, code_of(phone))
     assert is_logged_in(client)
@@ -113,7 +114,7 @@ def test_where_nothing_is_locked_or_counted_nobody_is_told_anything(alice, phone
     with django_capture_on_commit_callbacks(execute=True):
         said = run("allauth_2fa_unlock", "alice", reason="on the phone")
     assert "Nothing was changed." in said
-    assert not TrailRow.objects.exists()
+    assert not AuditEntry.objects.exists()
     assert not mail.outbox
 
 
@@ -122,7 +123,7 @@ def test_what_is_counted_without_a_lock_is_forgotten_and_said_to_be_no_lock(alic
     assert "Nothing was locked for 'alice'. The wrong codes that were counted are forgotten." in run(
         "allauth_2fa_unlock", "alice", reason="on the phone"
     )
-    assert not Browser.purses.get().failures
+    assert not Browser.all_rows.get().failures
     assert len(unlocked()) == 1
 
 
@@ -138,7 +139,7 @@ def test_somebody_else_keeps_their_locks(alice, bob):
     lock_new(alice)
     lock_new(bob)
     run("allauth_2fa_unlock", "alice", reason="on the phone")
-    assert lockout.locked(bob)
+    assert charging.locked(bob)
 
 
 def test_the_command_wants_a_user_and_a_reason(alice):
@@ -146,7 +147,7 @@ def test_the_command_wants_a_user_and_a_reason(alice):
     for arguments, reason, says in ((["carol"], "why not", "no user 'carol'"), (["alice"], " ", "must say something")):
         with pytest.raises(CommandError, match=says):
             run("allauth_2fa_unlock", *arguments, reason=reason)
-    assert lockout.locked(alice)
+    assert charging.locked(alice)
 
 
 def test_nobody_but_a_superuser_opens_the_lock_of_a_superuser():
@@ -156,8 +157,8 @@ def test_nobody_but_a_superuser_opens_the_lock_of_a_superuser():
         run("allauth_2fa_unlock", "boss", "--by", "helper", reason="a whim")
     with pytest.raises(PermissionDenied):
         support.unlock(boss, helper, "a whim", "admin")
-    assert lockout.locked(boss)
-    assert not TrailRow.objects.exists()
+    assert charging.locked(boss)
+    assert not AuditEntry.objects.exists()
 
 
 # A lock by answers that are worth more than one guess
@@ -165,16 +166,16 @@ def test_nobody_but_a_superuser_opens_the_lock_of_a_superuser():
 
 def test_a_purse_with_too_little_left_for_a_token_is_locked_and_can_be_opened(alice, phone):
     """A token that looks ahead is worth two guesses: the 33rd is never judged, and its owner has to get out all the same."""
-    lock_new(alice, 16, worth=2)
-    (purse,) = lockout.locked(alice)
-    assert (purse.refusal(1), purse.place) == (None, "new browsers")
+    lock_new(alice, 16, weight=2)
+    (budget,) = charging.locked(alice)
+    assert (budget.refusal(1), budget.scope) == (None, "new browsers")
     (code,) = RecoveryDevice.renew(alice.pk, 1)
     client = Client()
     give_password(client, alice)
     give_answer(client, code)
     assert is_logged_in(client)
-    assert not lockout.locked(alice)
-    assert TrailRow.objects.filter(event="unlocked").exists()
+    assert not charging.locked(alice)
+    assert AuditEntry.objects.filter(event="unlocked").exists()
 
 
 # Who is locked
@@ -206,17 +207,17 @@ def test_nobody_is_locked(alice):
     [{}, {"unknown": ["4/2d", "9/30d"], "known": ["3/row"]}, {"unknown": ["5/5m"], "known": ["6/60d"]}, {"unknown": [], "known": []}],
 )
 @pytest.mark.parametrize("worth", [1, 2, 11])
-def test_the_list_finds_exactly_what_is_locked(alice, bob, settings, limits, worth):
+def test_the_list_finds_exactly_what_is_locked(alice, bob, settings, limits, weight):
     """The database is asked for those that may be locked alone, and must not leave one out."""
     settings.ALLAUTH_2FA_FAILURE_LIMITS = limits
     for user in (alice, bob):
         for number in range(40):
             digest = f"{number:064}" if number or user == bob else Browser.OTHERS
-            Browser.purses.create(user=user, digest=digest, failures=failures(number, worth), in_a_row=number * 3)
-    lock_new(alice, 34, worth)
-    rows = Browser.purses.values("user_id", *counting.COLUMNS)
-    expected = {row["pk"] for row in rows if Purse.of(row.pop("user_id"), row).is_locked}
-    assert {row.pk for row, _purse in locks.standing()} == expected
+            Browser.all_rows.create(user=user, digest=digest, failures=failures(number, weight), in_a_row=number * 3)
+    lock_new(alice, 34, weight)
+    rows = Browser.all_rows.values("user_id", *stored.COLUMNS)
+    expected = {row["pk"] for row in rows if Budget.of(row.pop("user_id"), row).is_locked}
+    assert {row.pk for row, _budget in locks.all_locks()} == expected
     assert bool(expected) == bool(limits != {"unknown": [], "known": []})
 
 
@@ -274,7 +275,7 @@ def test_locks_are_opened_for_a_reason_by_whoever_may(helper, alice, phone, djan
     page = act(helper, LOCKS, rows)
     assert page.context["owners"] == [alice]
     assert act(helper, LOCKS, rows, reason="").context["form"].errors
-    assert len(lockout.locked(alice)) == 2
+    assert len(charging.locked(alice)) == 2
     with django_capture_on_commit_callbacks(execute=True):
         response = act(helper, LOCKS, rows, reason="on the phone")
     assert "Codes of alice are judged again" in helper.get(response.url).text
@@ -288,13 +289,13 @@ def test_locks_are_opened_on_the_pages_of_devices_and_browsers_as_well(helper, a
     for user, page, row in ((alice, "/admin/otp_totp/totpdevice/", phone), (bob, "/admin/allauth_2fa/browser/", lock_known(bob))):
         lock_new(user)
         assert act(helper, page, [row], reason="on the phone").status_code == 302
-        assert not lockout.locked(user)
+        assert not charging.locked(user)
 
 
 def test_a_lock_that_is_gone_by_then_is_said_to_be(helper, alice):
     lock_new(alice)
     (row,) = Lock._default_manager.all()
-    lockout.open(alice, "admin")
+    charging.unlock(alice, "admin")
     response = act(helper, LOCKS, [row], reason="on the phone")
     assert "Nothing is locked there any more." in helper.get(response.url).text
     response = act(helper, "/admin/otp_totp/totpdevice/", [TOTPDevice.objects.create(user=alice)], reason="on the phone")
@@ -307,7 +308,7 @@ def test_in_the_admin_the_lock_of_a_superuser_stays(helper):
     lock_new(boss)
     response = act(helper, LOCKS, Lock._default_manager.all(), reason="a whim")
     assert "Only a superuser may do this to boss." in helper.get(response.url).text
-    assert lockout.locked(boss)
+    assert charging.locked(boss)
     assert not unlocked()
 
 
@@ -316,7 +317,7 @@ def test_who_may_look_alone_opens_nothing(helper, alice):
     lock_new(alice)
     assert "unlock_owners" not in helper.get(LOCKS).text
     act(helper, LOCKS, Lock._default_manager.all(), reason="a whim")
-    assert lockout.locked(alice)
+    assert charging.locked(alice)
 
 
 def test_who_may_open_locks_may_do_nothing_else(helper, alice, phone):
@@ -334,7 +335,7 @@ def test_whoever_opens_locks_proves_themselves_anew(helper, alice):
     session.save()
     response = act(helper, LOCKS, Lock._default_manager.all(), reason="on the phone")
     assert response.url.startswith(reverse("two-factor-reauthenticate"))
-    assert lockout.locked(alice)
+    assert charging.locked(alice)
     helper.post(response.url, {"otp_token": code_of(TOTPDevice.objects.get(user__username="staff"))})
     assert unlocked() == [("alice", "staff", "admin", "on the phone")]
 

@@ -1,4 +1,4 @@
-"""The command: the trail handed over, and pruned."""
+"""The command: the audit log handed over, and pruned."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from allauth_2fa import audit, events
-from allauth_2fa.trail import TrailRow
+from allauth_2fa.audit import events, log
+from allauth_2fa.models.audit import AuditEntry
 
 pytestmark = pytest.mark.django_db
 
@@ -32,17 +32,17 @@ def lines(*arguments: str):
 
 def add(number: int, *, days: int = 0, event: str = "two_factor_off", **columns: object) -> None:
     at = timezone.now() - timedelta(days=days)
-    TrailRow.objects.bulk_create([TrailRow(event=event, at=at, **columns) for _ in range(number)])
+    AuditEntry.objects.bulk_create([AuditEntry(event=event, at=at, **columns) for _ in range(number)])
 
 
 def test_a_row_is_a_line_of_json(alice, staff, phone, rf):
     request = rf.get("/", headers={"user-agent": "Zoë's browser"}, REMOTE_ADDR="203.0.113.7")
     events.announce("device_renamed", alice, request=request, actor=staff, device=phone, factor="totp", was="Old")
     (row,) = lines()
-    assert list(row) == list(audit.COLUMNS)
+    assert list(row) == list(log.COLUMNS)
     assert row == {
-        "id": TrailRow.objects.get().pk,
-        "at": TrailRow.objects.get().at.isoformat(),
+        "id": AuditEntry.objects.get().pk,
+        "at": AuditEntry.objects.get().at.isoformat(),
         "event": "device_renamed",
         "user_id": alice.pk,
         "user_label": "alice",
@@ -57,14 +57,14 @@ def test_a_row_is_a_line_of_json(alice, staff, phone, rf):
 
 
 def test_a_key_that_is_no_number_is_a_text():
-    assert audit._plain("0b9f") == "0b9f"
-    assert audit._plain(None) is None
+    assert log._plain("0b9f") == "0b9f"
+    assert log._plain(None) is None
 
 
 def test_csv_has_a_head_and_the_same_columns(alice):
     events.announce("recovery_code_used", alice, left=2)
     (row,) = csv.DictReader(io.StringIO(run("export", "--format", "csv")))
-    assert list(row) == list(audit.COLUMNS)
+    assert list(row) == list(log.COLUMNS)
     assert (row["user_label"], json.loads(row["facts"])) == ("alice", {"left": "2"})
 
 
@@ -99,7 +99,7 @@ def test_what_is_no_moment_is_refused(text):
 
 def test_rows_that_come_while_it_exports_are_left_for_the_next_time():
     add(7)
-    exported = audit.rows(batch_size=3)
+    exported = log.rows(batch_size=3)
     seen = [next(exported)["id"]]
     for row in exported:
         seen.append(row["id"])
@@ -111,9 +111,9 @@ def test_rows_that_come_while_it_exports_are_left_for_the_next_time():
 def test_rows_that_are_pruned_while_it_exports_are_missed_and_the_others_are_not():
     add(4, days=10)
     add(4)
-    exported = audit.rows(batch_size=2)
+    exported = log.rows(batch_size=2)
     seen = [next(exported)["id"]]
-    assert sum(audit.prune(timezone.now() - timedelta(days=5))) == 4
+    assert sum(log.prune(timezone.now() - timedelta(days=5))) == 4
     seen += [row["id"] for row in exported]
     assert len(seen) == len(set(seen)) == 2 + 4
 
@@ -121,9 +121,9 @@ def test_rows_that_are_pruned_while_it_exports_are_missed_and_the_others_are_not
 def test_an_export_of_many_rows_needs_no_more_memory_than_one_of_few():
     def peak() -> int:
         tracemalloc.start()
-        number = sum(1 for _line in audit.as_csv(audit.rows()))
+        number = sum(1 for _line in log.as_csv(log.rows()))
         (_now, most), _ = tracemalloc.get_traced_memory(), tracemalloc.stop()
-        assert number == TrailRow.objects.count() + 1
+        assert number == AuditEntry.objects.count() + 1
         return most
 
     add(3000, user_agent="x" * 200)
@@ -147,16 +147,16 @@ def test_pruning_takes_old_rows_in_batches_and_nothing_else():
     add(25, days=100)
     add(3, days=10)
     assert run("prune", "--older-than", "90d", "--dry-run").startswith("Would delete 25 rows from before ")
-    assert TrailRow.objects.count() == 28
+    assert AuditEntry.objects.count() == 28
     assert run("prune", "--older-than", "90d", "--batch-size", "10").startswith("Deleted 25 rows from before ")
-    assert TrailRow.objects.count() == 3
+    assert AuditEntry.objects.count() == 3
 
 
 def test_pruning_can_have_a_time_of_its_own_for_an_event():
     add(2, days=100, event="challenge_passed")
     add(2, days=100, event="device_added")
     run("prune", "--older-than", "90d", "--event", "challenge_passed")
-    assert set(TrailRow.objects.values_list("event", flat=True)) == {"device_added"}
+    assert set(AuditEntry.objects.values_list("event", flat=True)) == {"device_added"}
 
 
 def test_pruning_asks_for_a_moment_in_the_past_and_a_batch():
@@ -167,4 +167,4 @@ def test_pruning_asks_for_a_moment_in_the_past_and_a_batch():
         run("prune", "--older-than", "0d", "--batch-size", "0")
     with pytest.raises(CommandError, match="--older-than"):
         run("prune")
-    assert TrailRow.objects.count() == 1
+    assert AuditEntry.objects.count() == 1

@@ -1,4 +1,4 @@
-"""What is done on the pages and in the admin is in the trail, with who did it, to what, and from where."""
+"""What is done on the pages and in the admin is in the audit log, with who did it, to what, and from where."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from django.utils import timezone
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from allauth_2fa import events
 from allauth_2fa.admin import DeviceAdmin
+from allauth_2fa.audit import events
 from allauth_2fa.factors import registry
+from allauth_2fa.models.audit import AuditEntry
 from allauth_2fa.testing import login_verified
-from allauth_2fa.trail import TrailRow
 from tests.cast import code_of, give_answer, give_password, is_logged_in, wrong_code_of
 
 pytestmark = pytest.mark.django_db
@@ -26,7 +26,7 @@ FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.
 
 def only():
     """Return the one row."""
-    return TrailRow.objects.get()
+    return AuditEntry.objects.get()
 
 
 def test_a_login_is_noted_with_its_place(client, alice, phone):
@@ -70,7 +70,7 @@ def test_a_login_by_recovery_code_is_noted_twice_as_a_login_and_as_a_code_that_i
     give_answer(client, codes[0])
     assert is_logged_in(client)
     assert noted() == [("recovery_code_used", "alice"), ("challenge_passed", "alice")]
-    assert TrailRow.objects.get(event="recovery_code_used").facts == {"left": "2"}
+    assert AuditEntry.objects.get(event="recovery_code_used").facts == {"left": "2"}
 
 
 def test_setting_up_and_the_first_codes_are_noted_with_the_name_that_was_typed(client, alice, noted):
@@ -81,7 +81,7 @@ def test_setting_up_and_the_first_codes_are_noted_with_the_name_that_was_typed(c
     assert noted() == []
     client.post(reverse("two-factor-setup"), {"otp_token": code_of(device), "name": "Phone"}, follow=True)
     assert noted() == [("device_added", "alice"), ("sessions_ended", "alice"), ("recovery_codes_made", "alice")]
-    added, _ended, made = TrailRow.objects.order_by("pk")
+    added, _ended, made = AuditEntry.objects.order_by("pk")
     assert (added.device, added.facts, made.facts) == ("Phone", {"factor": "totp"}, {"number": "3"})
 
 
@@ -98,7 +98,7 @@ def test_adding_a_device_in_the_place_of_another_notes_both(client, alice, phone
     client.get(add)
     client.post(add, {"otp_token": code_of(TOTPDevice.objects.get(confirmed=False)), "name": "Tablet"})
     assert noted() == [("device_added", "alice"), ("device_removed", "alice")]
-    assert list(TrailRow.objects.order_by("pk").values_list("device", flat=True)) == ["Tablet", "Work phone"]
+    assert list(AuditEntry.objects.order_by("pk").values_list("device", flat=True)) == ["Tablet", "Work phone"]
 
 
 def test_a_device_that_is_renamed_is_noted_with_its_old_name(client, alice, phone):
@@ -128,7 +128,7 @@ def test_what_the_flow_notes_costs_one_insert(client, alice, phone):
     give_password(client, alice)
     with CaptureQueriesContext(connection) as queries:
         give_answer(client, code_of(phone))
-    of_the_trail = [query["sql"] for query in queries if TrailRow._meta.db_table in query["sql"]]
+    of_the_trail = [query["sql"] for query in queries if AuditEntry._meta.db_table in query["sql"]]
     assert [sql.split()[0] for sql in of_the_trail] == ["INSERT"]
 
 
@@ -175,7 +175,7 @@ def test_a_page_of_the_projects_own_writes_what_was_changed_and_no_more(rf, alic
 def test_staff_who_delete_the_last_device_turn_everything_off(support, alice, phone, noted, staff):
     support.post(f"/admin/otp_totp/totpdevice/{phone.pk}/delete/", {"post": "yes"})
     assert noted() == [("device_removed", "alice"), ("two_factor_off", "alice"), ("sessions_ended", "alice")]
-    assert {row.actor for row in TrailRow.objects.all()} == {staff}
+    assert {row.actor for row in AuditEntry.objects.all()} == {staff}
 
 
 def test_staff_who_delete_several_devices_are_noted_for_each(support, alice, phone, noted):

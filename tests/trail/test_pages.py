@@ -1,4 +1,4 @@
-"""Where the trail is read: the user's own page, the overview, and the admin."""
+"""Where the audit log is read: the user's own page, the overview, and the admin."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from django.test import RequestFactory
 from django.urls import reverse
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from allauth_2fa import events
+from allauth_2fa.audit import events
+from allauth_2fa.models.audit import AuditEntry
 from allauth_2fa.testing import login_verified
-from allauth_2fa.trail import TrailRow
 from tests.cast import PASSWORD
 
 pytestmark = pytest.mark.django_db
@@ -71,7 +71,7 @@ def test_any_place_to_go_on_from_is_a_page(verified, alice, before):
 def test_nobody_reads_what_happened_to_another(verified, alice, bob):
     events.announce("two_factor_off", bob)
     events.announce("two_factor_off", bob, actor=alice)
-    row = TrailRow.objects.latest("pk")
+    row = AuditEntry.objects.latest("pk")
     assert verified.get(EVENTS).context["events"] == []
     assert verified.get(EVENTS, {"before": row.pk + 1}).context["events"] == []
     assert verified.get(OVERVIEW).context["events"] == []
@@ -87,7 +87,7 @@ def test_of_staff_the_page_says_neither_name_nor_place(verified, alice, staff):
 
 
 def test_an_event_of_another_version_is_shown_by_its_name(verified, alice):
-    TrailRow.objects.create(event="from_the_future", user=alice, actor=alice)
+    AuditEntry.objects.create(event="from_the_future", user=alice, actor=alice)
     assert "from_the_future" in verified.get(EVENTS).text
 
 
@@ -118,7 +118,7 @@ def support(client, staff):
 
 
 def test_no_markup_gets_through_to_staff(support, hostile):
-    row = TrailRow.objects.get()
+    row = AuditEntry.objects.get()
     for url in (TRAIL, f"{TRAIL}{row.pk}/change/"):
         page = support.get(url).text
         assert XSS not in page
@@ -143,25 +143,25 @@ def test_staff_search_and_filter(support, alice, bob, phone):
 
 def test_staff_add_change_and_delete_nothing(support, alice):
     events.announce("two_factor_off", alice)
-    row = TrailRow.objects.get()
+    row = AuditEntry.objects.get()
     assert support.get(f"{TRAIL}add/").status_code == 403
     assert support.post(f"{TRAIL}add/", {"event": "x"}).status_code == 403
     assert support.post(f"{TRAIL}{row.pk}/change/", {"event": "x"}).status_code == 403
     assert support.post(f"{TRAIL}{row.pk}/delete/", {"post": "yes"}).status_code == 403
     support.post(TRAIL, {"action": "delete_selected", "_selected_action": [row.pk], "post": "yes"})
-    assert list(TrailRow.objects.values_list("event", flat=True)) == ["two_factor_off"]
+    assert list(AuditEntry.objects.values_list("event", flat=True)) == ["two_factor_off"]
     assert 'name="_save"' not in support.get(f"{TRAIL}{row.pk}/change/").text
 
 
 def test_staff_delete_an_account_and_its_trail_stays(support, alice):
     events.announce("two_factor_off", alice)
     support.post(f"/admin/auth/user/{alice.pk}/delete/", {"post": "yes"})
-    assert TrailRow.objects.get().user_label == "alice"
+    assert AuditEntry.objects.get().user_label == "alice"
 
 
 def test_staff_without_the_permission_see_no_trail(client, django_user_model):
     clerk = django_user_model.objects.create_user("clerk", "clerk@example.com", PASSWORD, is_staff=True)
     login_verified(client, clerk)
     assert client.get(TRAIL).status_code == 403
-    clerk.user_permissions.add(Permission.objects.get(codename="view_trailrow"))
+    clerk.user_permissions.add(Permission.objects.get(codename="view_auditentry"))
     assert client.get(TRAIL).status_code == 200

@@ -6,9 +6,9 @@ import pytest
 from django.db import models, transaction
 from django.test import RequestFactory
 
-from allauth_2fa import audit, events
+from allauth_2fa.audit import events, log
 from allauth_2fa.exceptions import AppendOnly
-from allauth_2fa.trail import TrailRow
+from allauth_2fa.models.audit import AuditEntry
 
 pytestmark = pytest.mark.django_db
 
@@ -16,12 +16,12 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def row(alice, phone):
     events.announce("device_added", alice, device=phone, factor="totp")
-    return TrailRow.objects.get()
+    return AuditEntry.objects.get()
 
 
 def test_a_row_is_neither_changed_nor_deleted(row):
     row.event = "nothing"
-    everything = TrailRow.objects.all()
+    everything = AuditEntry.objects.all()
     for change in (
         row.save,
         row.delete,
@@ -29,47 +29,47 @@ def test_a_row_is_neither_changed_nor_deleted(row):
         lambda: row.save(update_fields=["event"]),
         everything.delete,
         lambda: everything.update(event="nothing"),
-        lambda: TrailRow.objects.update(event="nothing"),
-        lambda: TrailRow.objects.bulk_update([row], ["event"]),
-        lambda: TrailRow.objects.update_or_create(pk=row.pk, defaults={"event": "nothing"}),
-        lambda: TrailRow.objects.bulk_create([row], update_conflicts=True, update_fields=["event"], unique_fields=["id"]),
+        lambda: AuditEntry.objects.update(event="nothing"),
+        lambda: AuditEntry.objects.bulk_update([row], ["event"]),
+        lambda: AuditEntry.objects.update_or_create(pk=row.pk, defaults={"event": "nothing"}),
+        lambda: AuditEntry.objects.bulk_create([row], update_conflicts=True, update_fields=["event"], unique_fields=["id"]),
     ):
         with pytest.raises(AppendOnly), transaction.atomic():
             change()
-    assert TrailRow.objects.get().event == "device_added"
+    assert AuditEntry.objects.get().event == "device_added"
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_row_is_not_written_over_by_one_of_the_same_key(row):
     with pytest.raises(Exception, match=r"(?i)unique|duplicate"):
-        TrailRow(pk=row.pk, event="nothing").save()
-    assert TrailRow.objects.get().event == "device_added"
+        AuditEntry(pk=row.pk, event="nothing").save()
+    assert AuditEntry.objects.get().event == "device_added"
 
 
 def test_rows_can_be_added_in_bulk_as_a_restore_does(row):
-    TrailRow.objects.bulk_create([TrailRow(event="device_added"), TrailRow(event="device_removed")])
-    assert TrailRow.objects.count() == 3
+    AuditEntry.objects.bulk_create([AuditEntry(event="device_added"), AuditEntry(event="device_removed")])
+    assert AuditEntry.objects.count() == 3
 
 
 def test_a_row_outlives_the_account_and_tells_whose_it_was(row, alice, staff):
     events.announce("two_factor_off", alice, actor=staff)
     staff.delete()
     alice.delete()
-    added, off = TrailRow.objects.order_by("pk")
+    added, off = AuditEntry.objects.order_by("pk")
     assert (added.user, added.actor, added.user_label, added.actor_label) == (None, None, "alice", "alice")
     assert (off.user, off.actor, off.user_label, off.actor_label) == (None, None, "alice", "staff")
 
 
 def test_an_account_of_the_same_name_inherits_nothing(row, alice, django_user_model):
     alice.delete()
-    assert audit.recent(django_user_model.objects.create_user("alice"), 10) == []
+    assert log.recent(django_user_model.objects.create_user("alice"), 10) == []
 
 
 @pytest.mark.django_db(transaction=True)
 def test_an_account_that_goes_in_the_middle_breaks_nothing(alice, phone, django_user_model):
     django_user_model.objects.get(pk=alice.pk).delete()
     events.announce("challenge_refused", alice, factor="totp", reason="refused")
-    row = TrailRow.objects.get(event="challenge_refused")
+    row = AuditEntry.objects.get(event="challenge_refused")
     assert row.user_label == "alice"
     assert row.user_id == alice.pk
 
@@ -91,13 +91,13 @@ def test_an_account_that_goes_in_the_middle_breaks_nothing(alice, phone, django_
     ],
 )
 def test_text_is_kept_on_one_line_and_cut(given, kept):
-    assert audit.clean(given) == kept
+    assert log.clean(given) == kept
 
 
 def test_a_user_agent_forges_no_line(alice):
     request = RequestFactory().get("/", headers={"user-agent": "Mozilla\r\nFrom: root\x00" + "x" * 500})
     events.announce("two_factor_off", alice, request=request)
-    row = TrailRow.objects.get()
+    row = AuditEntry.objects.get()
     assert row.user_agent.startswith("Mozilla From: root x")
     assert len(row.user_agent) == 200
 
@@ -110,13 +110,13 @@ def test_a_request_without_an_address_is_noted_without_one(alice, settings, sett
     for name, value in setting.items():
         setattr(settings, name, value)
     events.announce("two_factor_off", alice, request=RequestFactory().get("/", **meta))
-    assert TrailRow.objects.get().address == ""
+    assert AuditEntry.objects.get().address == ""
 
 
 def test_the_address_is_the_one_that_the_adapter_finds_behind_a_proxy(alice, settings):
     settings.ALLAUTH_TRUSTED_PROXY_COUNT = 1
     events.announce("two_factor_off", alice, request=RequestFactory().get("/", HTTP_X_FORWARDED_FOR="198.51.100.9, 203.0.113.7"))
-    assert TrailRow.objects.get().address == "203.0.113.7"
+    assert AuditEntry.objects.get().address == "203.0.113.7"
 
 
 @pytest.mark.parametrize(
@@ -142,9 +142,9 @@ def test_the_address_is_the_one_that_the_adapter_finds_behind_a_proxy(alice, set
     ],
 )
 def test_a_browser_is_told_by_known_names_alone(user_agent, name):
-    assert audit.browser(user_agent) == name
+    assert log.browser(user_agent) == name
 
 
 def test_the_keys_of_users_are_no_constraints_of_the_database():
-    keys = [field for field in TrailRow._meta.get_fields() if isinstance(field, models.ForeignKey)]
+    keys = [field for field in AuditEntry._meta.get_fields() if isinstance(field, models.ForeignKey)]
     assert [field.db_constraint for field in keys] == [False, False]

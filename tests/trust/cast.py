@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from django.test import Client
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from allauth_2fa.flows import browsers
+from allauth_2fa.browsers import device_cookie
 from tests.cast import code_of, give_answer, give_password
 
 if TYPE_CHECKING:
@@ -43,11 +43,11 @@ def come_back(client: Client, user: User) -> HttpResponse:
 
 def cookie_of(client: Client) -> str:
     """Return what the browser is known by."""
-    return client.cookies[browsers.COOKIE].value
+    return client.cookies[device_cookie.COOKIE].value
 
 
 def with_cookie(value: str) -> Client:
     """Return another browser that has this cookie."""
     client = Client()
-    client.cookies[browsers.COOKIE] = value
+    client.cookies[device_cookie.COOKIE] = value
     return client

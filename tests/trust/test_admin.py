@@ -1,4 +1,4 @@
-"""Trusted browsers in the admin: support ends trust, and the trail says who did."""
+"""Trusted browsers in the admin: support ends trust, and the audit log says who did."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from allauth_2fa.admin import secure_admin_site
-from allauth_2fa.flows import trust as trusts
+from allauth_2fa.browsers import trust as trusts
 from allauth_2fa.models import Browser
+from allauth_2fa.models.audit import AuditEntry
 from allauth_2fa.testing import login_verified
-from allauth_2fa.trail import TrailRow
 from tests.cast import PASSWORD
 
 from .cast import come_back, trust
@@ -38,7 +38,7 @@ def browser(alice, phone):
 
 
 def revoked():
-    return [(row.user_label, row.actor_label) for row in TrailRow.objects.filter(event="browser_revoked")]
+    return [(row.user_label, row.actor_label) for row in AuditEntry.objects.filter(event="browser_revoked")]
 
 
 def test_the_list_says_which_browsers_are_trusted(helper, browser):

@@ -14,8 +14,8 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from allauth_2fa.adapter import OTPAdapter
 from allauth_2fa.models import Browser
+from allauth_2fa.models.audit import AuditEntry
 from allauth_2fa.testing import login_verified
-from allauth_2fa.trail import TrailRow
 from tests.attacks.test_doors import who
 from tests.cast import give_answer, give_password, is_logged_in, is_pending, wrong_code_of
 from tests.trust.cast import FIREFOX, come_back, cookie_of, leave, next_code_of, trust
@@ -108,12 +108,12 @@ def test_the_trail_and_a_mail_tell_of_it(client, alice, phone, django_capture_on
     with django_capture_on_commit_callbacks(execute=True):
         client.defaults["HTTP_USER_AGENT"] = FIREFOX
         trust(client, alice, phone)
-    row = TrailRow.objects.get(event="browser_trusted")
+    row = AuditEntry.objects.get(event="browser_trusted")
     assert (row.user_id, row.facts) == (alice.pk, {"browser": "Firefox on Linux", "until": "2025-07-15"})
     assert any("A browser was trusted" in message.subject for message in mail.outbox)
     come_back(client, alice)
-    assert TrailRow.objects.get(event="browser_let_in").facts == {"browser": "Firefox on Linux"}
-    assert cookie_of(client) not in str(list(TrailRow.objects.values()))
+    assert AuditEntry.objects.get(event="browser_let_in").facts == {"browser": "Firefox on Linux"}
+    assert cookie_of(client) not in str(list(AuditEntry.objects.values()))
 
 
 @pytest.mark.parametrize(("days", "label"), [(1, "Trust this browser for 1 day"), (90, "Trust this browser for 90 days")])
@@ -188,7 +188,7 @@ def test_one_browser_is_revoked_and_the_other_stays(alice, phone, django_capture
     assert is_pending(laptop)
     come_back(tablet, alice)
     assert is_logged_in(tablet)
-    assert TrailRow.objects.get(event="browser_revoked").facts["how"] == "owner"
+    assert AuditEntry.objects.get(event="browser_revoked").facts["how"] == "owner"
 
 
 def test_all_are_revoked(alice, phone):

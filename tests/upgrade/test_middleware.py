@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from allauth_2fa.exemptions import Exemption, FirstMet
+from allauth_2fa.models.exemptions import Exemption, FirstMet
 from tests.cast import code_of, give_password, log_in
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from django.test import Client
 from django.urls import include, path, reverse
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from allauth_2fa.models.audit import AuditEntry
 from allauth_2fa.testing import login_verified
-from allauth_2fa.trail import TrailRow
 from allauth_2fa.utils import get_device_base32_secret
 from allauth_2fa.views import TwoFactorSetup
 from tests.cast import PASSWORD, code_of, give_answer, give_password, is_logged_in, wrong_code_of
@@ -127,7 +127,7 @@ def test_the_audit_log_names_who_did_it_and_whose_device_it_is_and_the_owner_is_
     desk.get(OFFICE)
     with django_capture_on_commit_callbacks(execute=True):
         desk.post(OFFICE, {"otp_token": code_of(waiting(alice))})
-    rows = TrailRow.objects.filter(user_id=alice.pk)
+    rows = AuditEntry.objects.filter(user_id=alice.pk)
     assert {(row.event, row.actor_id) for row in rows} == {("device_added", boss.pk), ("sessions_ended", boss.pk)}
     assert [message.to for message in mail.outbox] == [["alice@example.com"]]
     # Where the office sits is not the owner's business.

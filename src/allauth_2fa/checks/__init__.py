@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from . import budget, doors, factors, order, overrides, requirement, tokens, urls, wiring
+from . import budget, factors, login_views, middleware_order, overrides, requirement, tokens, urls, wiring
 
-__all__ = ["budget", "doors", "factors", "order", "overrides", "requirement", "tokens", "urls", "wiring"]
+__all__ = ["budget", "factors", "login_views", "middleware_order", "overrides", "requirement", "tokens", "urls", "wiring"]

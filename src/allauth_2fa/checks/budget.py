@@ -8,7 +8,7 @@ from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 
 from allauth_2fa import app_settings
-from allauth_2fa.flows import limits
+from allauth_2fa.budget import limits
 
 BOUND = 1e-4
 """The chance that one of the codes that are judged in a year is right: 1 in 10,000 at most."""

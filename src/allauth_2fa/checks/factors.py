@@ -12,7 +12,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, router
 from django.db.models import Q
 
-from allauth_2fa import app_settings, encryption
+from allauth_2fa import app_settings
+from allauth_2fa.encryption import cipher
 from allauth_2fa.factors import registry
 
 if TYPE_CHECKING:
@@ -109,11 +110,11 @@ def check_encryption(**_kwargs: Any) -> Messages:
     if not keys or not isinstance(keys, list):
         return []
     hint = "Make each with: python -c 'import secrets; print(secrets.token_urlsafe(32))'"
-    wrong = encryption.weaknesses(keys)
+    wrong = cipher.weaknesses(keys)
     if wrong:
         return [checks.Error(f"ALLAUTH_2FA_ENCRYPTION_KEYS: {weak}.", hint=hint, id="allauth_2fa.E012") for weak in wrong]
     try:
-        encryption.site_keys()
+        cipher.site_keys()
     except ImproperlyConfigured as error:
         hint = "Without it, nobody with an authenticator app logs in."
         return [checks.Error(str(error), hint=hint, id="allauth_2fa.E013")]

@@ -17,9 +17,9 @@ from allauth_2fa import app_settings
 from allauth_2fa.middleware import AllauthTwoFactorMiddleware
 from allauth_2fa.views import TwoFactorSetup
 
-from . import scan
-from .peel import layers
-from .recognize import name_of
+from . import find
+from .classify import name_of
+from .unwrap import layers
 from .wiring import OLD_HOOKS
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ CHALLENGE_WORDS = frozenset({"two-factor-authenticate", "get_2fa_authenticate_ur
 """What leads to the challenge."""
 
 OLD_SESSION_KEYS = frozenset({"allauth_2fa_user_id", "allauth_2fa_login"})
-"""Session keys by which 0.x remembered a half-finished login."""
+"""Session keys by which 0.x remembered a pending login."""
 
 
 @checks.register(checks.Tags.security)
@@ -88,7 +88,7 @@ def _words(code: CodeType) -> Iterator[str]:
 @checks.register(checks.Tags.urls)
 def check_setup_overrides(**_kwargs: Any) -> Messages:
     """E016: a subclass of the setup makes its devices in a way of 0.x's that is not asked any more."""
-    views = (layer for _route, pattern in scan.patterns() for layer in layers(pattern.callback))
+    views = (layer for _route, pattern in find.patterns() for layer in layers(pattern.callback))
     setups = {layer for layer in views if isinstance(layer, type) and issubclass(layer, TwoFactorSetup)}
     hint = "Take the method away. To set up a device for another user, override get_device_owner() and may_set_up_for()."
     return [

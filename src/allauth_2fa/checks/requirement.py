@@ -10,7 +10,7 @@ from django.core import checks
 from allauth_2fa import app_settings
 from allauth_2fa.adapter import ENROLLMENT_STAGE, STAGE
 from allauth_2fa.factors import registry
-from allauth_2fa.flows import policy
+from allauth_2fa.requirement import policy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,9 +11,9 @@ from django.urls import NoReverseMatch, Resolver404, get_resolver, get_script_pr
 
 from allauth_2fa import routes
 
-from . import scan
-from .peel import layers
-from .recognize import name_of
+from . import find
+from .classify import name_of
+from .unwrap import layers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -63,7 +63,7 @@ def check_places(**_kwargs: Any) -> Messages:
 
 def _watched() -> Iterator[tuple[str, Callable[..., Any]]]:
     """Give the name and the view of each page of ours and of allauth's that the URLconf has."""
-    named = {pattern.name: pattern.callback for _route, pattern in scan.patterns() if pattern.name}
+    named = {pattern.name: pattern.callback for _route, pattern in find.patterns() if pattern.name}
     for name, view in named.items():
         if name.startswith((OURS, *OF_ALLAUTH)) and _is_named(name):
             yield name, view
@@ -81,7 +81,7 @@ def _served_wrongly(name: str, view: Callable[..., Any]) -> checks.CheckMessage 
         return None
     is_ours = name.startswith(OURS) or _is_our_view(view)
     if not (is_ours or name == NEEDED_OF_ALLAUTH or _is_our_view(match.func)):
-        # What a site puts in the place of allauth's pages is its own business.
+        # What a site puts instead of allauth's pages is its own business.
         return None
     message = f"'{place}' is the page '{name}', and another view answers there: {name_of(_class_of(match.func))}."
     hint = "Include allauth_2fa.urls at a prefix of its own, and put the view that answers at another path or after the page."

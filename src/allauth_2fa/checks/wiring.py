@@ -15,8 +15,8 @@ from django.utils.module_loading import import_string
 
 from allauth_2fa import app_settings, compat
 from allauth_2fa.adapter import LATER_STAGES, STAGE, OTPAdapter, TwoFactorAdapterMixin
+from allauth_2fa.audit.notices import NOTICES
 from allauth_2fa.middleware import AllauthTwoFactorMiddleware
-from allauth_2fa.notices import NOTICES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +48,7 @@ def check_adapter(**_kwargs: Any) -> Messages:
     return [
         checks.Warning(
             f"{adapter.__qualname__}.{name} is never called.",
-            hint="allauth keeps half-finished logins itself now. Take the method away.",
+            hint="allauth keeps pending logins itself now. Take the method away.",
             id="allauth_2fa.W001",
         )
         for name in OLD_HOOKS

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ninja.errors import HttpError
 from ninja.security import SessionAuth
 
-from allauth_2fa.flows import stepup
+from allauth_2fa.sessions import stepup
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from rest_framework.permissions import BasePermission
 
 from allauth_2fa.decorators import FLOWS
-from allauth_2fa.flows import stepup
+from allauth_2fa.sessions import stepup
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -27,7 +27,7 @@ class TwoFactorRequired(BasePermission):
     """Ids of the factors that count; None for all."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        """Tell whether the session has answered, and leave word of what is missing."""
+        """Return whether the session has answered, and leave word of what is missing."""
         # Whoever another authenticator than the session's has found is bound to no device, and has proved nothing.
         missing = stepup.lacks(request._request, self.max_age, self.factors)  # noqa: SLF001 - REST framework's own way to Django's request
         self.message = {"missing": missing, "flows": [{"id": FLOWS[missing]}]} if missing else None

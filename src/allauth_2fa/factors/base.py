@@ -98,7 +98,7 @@ class Factor(ABC):
     """Whether a device is added by scanning its secret."""
     address_field: str = ""
     """The model's field of an e-mail address that has to be one of the user's with allauth, empty where devices have none. A
-    device goes, or moves, with its address (:mod:`allauth_2fa.flows.addresses`)."""
+    device goes, or moves, with its address (:mod:`allauth_2fa.devices.addresses`)."""
 
     @property
     @abstractmethod
@@ -125,7 +125,7 @@ class Factor(ABC):
         return mine.order_by(F("last_used_at").desc(nulls_last=True), "pk")
 
     def recognizes(self, device: Device, answer: str) -> bool:
-        """Tell whether the answer, right or wrong, has the shape of this device's codes."""
+        """Return whether the answer, right or wrong, has the shape of this device's codes."""
         return True
 
     def filled(self, device: Device, answer: str) -> str:
@@ -133,23 +133,23 @@ class Factor(ABC):
         return answer
 
     def accepts(self, device: Device, answer: str) -> bool:
-        """Tell whether the device would take the answer now, as far as that can be known without writing anything."""
+        """Return whether the device would take the answer now, as far as that can be known without writing anything."""
         return False
 
     def is_guess(self, answer: str) -> bool:
-        """Tell whether such an answer could be right by chance. Wrong ones are counted then, over all factors together."""
+        """Return whether such an answer could be right by chance. Wrong ones are counted then, over all factors together."""
         return True
 
-    def odds(self, device: Device) -> float:
+    def guess_probability(self, device: Device) -> float:
         """Return the chance that an answer made at random is accepted. Where nothing is known: one code of six digits."""
         return 1e-6
 
-    def is_row(self, device: Device, answer: str) -> bool:
-        """Tell whether the answer has the shape of three codes in a row: nobody guesses those, so no budget limits them."""
+    def is_sequence(self, device: Device, answer: str) -> bool:
+        """Return whether the answer has the shape of three codes in a row: nobody guesses those, so no budget limits them."""
         return False
 
     def is_interactive(self, device: Device) -> bool:
-        """Tell whether a code has to be sent before the device can be answered for."""
+        """Return whether a code has to be sent before the device can be answered for."""
         return False
 
     @property
@@ -190,7 +190,7 @@ class Factor(ABC):
         return None
 
     def is_addable(self) -> bool:
-        """Tell whether users can add devices on :attr:`enroll_page` now. What that needs may be in the database."""
+        """Return whether users can add devices on :attr:`enroll_page` now. What that needs may be in the database."""
         return bool(self.enroll_page)
 
     def begin(self, user: AbstractBaseUser, **facts: Any) -> Device:

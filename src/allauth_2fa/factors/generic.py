@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from django.db import Error, router, transaction
 from django.views.decorators.debug import sensitive_variables
 
-from allauth_2fa import columns
+from allauth_2fa.encryption import columns
 from allauth_2fa.exceptions import DeviceRefused, NothingEnrolled, NotJudged, Throttled, Unreadable
-from allauth_2fa.sent_codes import asked
+from allauth_2fa.models.sent_codes import asked
 
 from .base import Factor
 
@@ -41,7 +41,7 @@ class GenericFactor(Factor):
         return self._model
 
     def is_interactive(self, device: Device) -> bool:
-        """Tell whether the model sends something before it can be answered."""
+        """Return whether the model sends something before it can be answered."""
         return bool(device.is_interactive())
 
     @sensitive_variables("answer")
@@ -122,7 +122,7 @@ def alone(device: Device) -> Iterator[Any]:
 
 
 def _hold(device: Device, database: str) -> bool:
-    """Lock the row until the end of the transaction, and tell whether it is there.
+    """Lock the row until the end of the transaction, and return whether it is there.
 
     A write that changes nothing is the lock that every database has: SQLite knows no other, and refuses a transaction
     that reads before it writes. It goes to the table that has the column, which may be that of a parent model.

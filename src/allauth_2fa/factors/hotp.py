@@ -9,7 +9,7 @@ from django.views.decorators.debug import sensitive_variables
 from django_otp import oath
 from django_otp.plugins.otp_hotp.models import HOTPDevice
 
-from allauth_2fa import columns
+from allauth_2fa.encryption import columns
 from allauth_2fa.exceptions import CounterOff, DeviceRefused
 
 from .base import Factor, with_leading_zeros
@@ -44,7 +44,7 @@ class HotpFactor(Factor):
         return HOTPDevice
 
     def recognizes(self, device: Device, answer: str) -> bool:
-        """Tell whether the answer has the shape of one code, or of two or three in a row. A token whose secret cannot be read has none."""
+        """Return whether the answer has the shape of one code, or of two or three in sequence. An unreadable secret has none."""
         digits = cast("HOTPDevice", device).digits
         return answer.isascii() and answer.isdigit() and len(answer) in {digits, 2 * digits, ROW * digits} and not columns.is_shut(device)
 
@@ -52,18 +52,18 @@ class HotpFactor(Factor):
         """Return the answer with the leading zeros that a number has lost."""
         return with_leading_zeros(answer, cast("HOTPDevice", device).digits)
 
-    def odds(self, device: Device) -> float:
+    def guess_probability(self, device: Device) -> float:
         """Return the chance of a guess: the codes that the device looks ahead at, among all of that length."""
         row = cast("HOTPDevice", device)
         return (row.tolerance + 1) / 10.0**row.digits
 
-    def is_row(self, device: Device, answer: str) -> bool:
-        """Tell whether the answer has the shape of three codes in a row."""
+    def is_sequence(self, device: Device, answer: str) -> bool:
+        """Return whether the answer has the shape of three codes in a row."""
         return self.recognizes(device, answer) and len(answer) == ROW * cast("HOTPDevice", device).digits
 
     @sensitive_variables("answer")
     def accepts(self, device: Device, answer: str) -> bool:
-        """Tell whether the answer is one of the next codes of the device, or several in a row. Nothing is written."""
+        """Return whether the answer is one of the next codes of the device, or several in a row. Nothing is written."""
         row = cast("HOTPDevice", device)
         if not self.recognizes(row, answer):
             return False
@@ -76,11 +76,11 @@ class HotpFactor(Factor):
     def judge(self, device: Device, answer: str) -> None:
         """Accept the next code, or several in a row from further ahead. See :meth:`Factor.judge`."""
         row = cast("HOTPDevice", device)
-        is_row = self.is_row(row, answer)
+        is_sequence = self.is_sequence(row, answer)
         # While the device is throttled it compares nothing at all, pairs neither. Nobody guesses three in a row.
-        may_jump = is_row or (len(answer) == 2 * row.digits and row.verify_is_allowed()[0])
+        may_jump = is_sequence or (len(answer) == 2 * row.digits and row.verify_is_allowed()[0])
         at = _resynchronized(row, answer) if may_jump else None
-        if at is None and is_row:
+        if at is None and is_sequence:
             # It costs the device nothing, or strangers could make its owner wait.
             raise CounterOff
         if at is not None:
@@ -94,7 +94,7 @@ class HotpFactor(Factor):
     def _jump(self, row: HOTPDevice, at: int, answer: str) -> str:
         """Skip over all but the last of the codes, and return that one: it is judged like any other, once, under the lock."""
         changes: dict[str, Any] = {"counter": at + len(answer) // row.digits - 1}
-        if self.is_row(row, answer):
+        if self.is_sequence(row, answer):
             changes |= {"throttling_failure_count": 0, "throttling_failure_timestamp": None}
         HOTPDevice.objects.filter(pk=row.pk, user_id=row.user_id, counter=row.counter).update(**changes)
         return answer[-row.digits :]

@@ -41,7 +41,7 @@ class RecoveryFactor(Factor):
         return False
 
     def recognizes_text(self, answer: str) -> bool:
-        """Tell whether the answer has the shape of a recovery code."""
+        """Return whether the answer has the shape of a recovery code."""
         return is_recovery_code(answer)
 
     @sensitive_variables("answer", "digest")

@@ -21,7 +21,7 @@ from django.utils.module_loading import import_string
 
 from allauth_2fa import app_settings
 from allauth_2fa.exceptions import NothingEnrolled
-from allauth_2fa.models import DeviceNote
+from allauth_2fa.models import DeviceOptions
 
 from .base import Factor
 from .generic import GenericFactor
@@ -141,7 +141,7 @@ def confirmed_primaries(user_id: object) -> list[tuple[str, QuerySet[Device]]]:
 
 
 def has_primary(user: AbstractBaseUser) -> bool:
-    """Tell whether the user holds a device that a login has to wait for (one query)."""
+    """Return whether the user holds a device that a login has to wait for (one query)."""
     first, *others = [_confirmed(factor, user.pk).values_list("user_id") for factor in primaries()]
     return bool(first.union(*others)[:1]) if others else first.exists()
 
@@ -183,11 +183,11 @@ def primary_devices(user: AbstractBaseUser, **annotations: Any) -> list[Any]:
 
 
 def _preference(factor: Factor) -> dict[str, Any]:
-    return {"is_preferred": DeviceNote.says(factor.model, preferred=True)}
+    return {"is_preferred": DeviceOptions.says(factor.model, preferred=True)}
 
 
 def may_send() -> bool:
-    """Tell whether there is a kind of device that sends codes."""
+    """Return whether there is a kind of device that sends codes."""
     return any(factor.sends_codes for factor in primaries())
 
 

@@ -1,7 +1,7 @@
 """Codes that a device is sent: what e-mail, SMS and a project's own side channels have in common.
 
 The devices derive from django-otp's ``SideChannelDevice``, which keeps the code that was sent last, and until when it
-holds. Which login was sent which code is in :class:`~allauth_2fa.sent_codes.SentCode`: that one is what its answer is
+holds. Which login was sent which code is in :class:`~allauth_2fa.models.sent_codes.SentCode`: that one is what its answer is
 compared with, whatever was sent to others meanwhile.
 """
 
@@ -13,9 +13,9 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
-from allauth_2fa import kept
+from allauth_2fa.encryption import values
 from allauth_2fa.exceptions import DeviceRefused, NotSent, Refused
-from allauth_2fa.sent_codes import asked, is_bound
+from allauth_2fa.models.sent_codes import asked, is_bound
 
 from .base import Factor, with_leading_zeros
 from .generic import charge, complete_alone, judge_alone
@@ -54,7 +54,7 @@ class SentCodeFactor(Factor):
         return True
 
     def recognizes(self, device: Device, answer: str) -> bool:
-        """Tell whether the answer is made of digits."""
+        """Return whether the answer is made of digits."""
         return answer.isascii() and answer.isdigit() and len(answer) <= LONGEST_CODE
 
     @sensitive_variables("answer", "filled")
@@ -102,4 +102,4 @@ def _is_code(device: Any, answer: str) -> bool:
     if is_bound(device):
         sent = asked(device)
         return sent is not None and sent.is_code(answer)
-    return bool(device.token) and kept.is_code(device.token, answer)
+    return bool(device.token) and values.is_code(device.token, answer)

@@ -12,7 +12,7 @@ from django.views.decorators.debug import sensitive_variables
 from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
 
 from allauth_2fa.exceptions import NothingEnrolled, RecoveryCodeRefused, RecoveryCodeUsed, Throttled
-from allauth_2fa.models import take_turn
+from allauth_2fa.models import lock_user
 
 from .base import Factor, clean_answer
 
@@ -55,7 +55,7 @@ class StaticFactor(Factor):
 
     @sensitive_variables("answer")
     def is_guess(self, answer: str) -> bool:
-        """Tell whether the answer is made of digits: whoever tries it is guessing at an app too.
+        """Return whether the answer is made of digits: whoever tries it is guessing at an app too.
 
         Those of django-otp have letters and 40 bits. Their own throttling is enough, and no budget limits them.
         """
@@ -141,7 +141,7 @@ class StaticFactor(Factor):
     def renew(self, user: AbstractBaseUser, number: int) -> list[StaticToken]:
         """Void the user's tokens and make ``number`` new ones, readable in the database as in 0.x."""
         with transaction.atomic():
-            take_turn(user.pk)
+            lock_user(user.pk)
             device = StaticDevice.objects.filter(user_id=user.pk).order_by("pk").first()
             device = device or StaticDevice.objects.create(user_id=user.pk, name=DEVICE_NAME)
             # First the device, then its tokens, in the order in which an answer takes them: nobody waits in a circle.

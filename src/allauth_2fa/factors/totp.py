@@ -13,7 +13,7 @@ from django.views.decorators.debug import sensitive_variables
 from django_otp import oath
 from django_otp.plugins.otp_totp.models import TOTPDevice, default_key
 
-from allauth_2fa import columns
+from allauth_2fa.encryption import columns
 from allauth_2fa.exceptions import AlreadyUsed, ClockWrong, LateCode, NothingEnrolled, Refused, Throttled, Unreadable
 
 from .base import Factor, with_leading_zeros
@@ -61,7 +61,7 @@ class TotpFactor(Factor):
         return TOTPDevice
 
     def recognizes(self, device: Device, answer: str) -> bool:
-        """Tell whether the answer has the shape of this device's codes, of one or of several in a row.
+        """Return whether the answer has the shape of this device's codes, of one or of several in a row.
 
         One whose secret cannot be read has none.
         """
@@ -71,24 +71,24 @@ class TotpFactor(Factor):
         """Return the answer with the leading zeros that a number has lost."""
         return with_leading_zeros(answer, cast("TOTPDevice", device).digits)
 
-    def odds(self, device: Device) -> float:
+    def guess_probability(self, device: Device) -> float:
         """Return the chance of a guess: the codes of the steps around now, among all of that length."""
         row = cast("TOTPDevice", device)
         return (2 * row.tolerance + 1) / 10.0**row.digits
 
-    def is_row(self, device: Device, answer: str) -> bool:
-        """Tell whether the answer has the shape of three codes in a row."""
+    def is_sequence(self, device: Device, answer: str) -> bool:
+        """Return whether the answer has the shape of three codes in a row."""
         return self.recognizes(device, answer) and len(answer) == ROW * cast("TOTPDevice", device).digits
 
     def accepts(self, device: Device, answer: str) -> bool:
-        """Tell whether the device would take the answer now. Nothing is written."""
+        """Return whether the device would take the answer now. Nothing is written."""
         return self._read(cast("TOTPDevice", device), answer) is not None
 
     @sensitive_variables("answer")
     def judge(self, device: Device, answer: str) -> None:
         """Accept the answer, once, or raise what it is instead. See :meth:`Factor.judge`."""
         row = cast("TOTPDevice", device)
-        if self.is_row(row, answer):
+        if self.is_sequence(row, answer):
             self._judge_row(row, answer)
             return
         for _round in range(ROUNDS):
@@ -121,7 +121,7 @@ class TotpFactor(Factor):
 
     @sensitive_variables("answer")
     def _read(self, row: TOTPDevice, answer: str) -> Reading | None:
-        if self.is_row(row, answer):
+        if self.is_sequence(row, answer):
             return read_row(row, answer)
         return read(row, answer, row.tolerance, row.last_t + 1) if self.recognizes(row, answer) else None
 

@@ -28,7 +28,7 @@ from allauth_2fa.exceptions import (
     PasskeyTaken,
     Refused,
 )
-from allauth_2fa.models import DeviceNote
+from allauth_2fa.models import DeviceOptions
 
 from . import ceremony
 from .base import Factor
@@ -69,7 +69,7 @@ class WebAuthnFactor(Factor):
         return get_credential_model()
 
     def recognizes(self, device: Device, answer: str) -> bool:
-        """Tell whether the answer looks like one of the device's codes: it has none."""
+        """Return whether the answer looks like one of the device's codes: it has none."""
         return False
 
     def judge(self, device: Device, answer: str) -> None:
@@ -78,7 +78,7 @@ class WebAuthnFactor(Factor):
 
     def devices(self, user: AbstractBaseUser) -> QuerySet[Device]:
         """Return the user's confirmed passkeys, the last used one first, with ``is_passwordless``."""
-        return super().devices(user).annotate(is_passwordless=DeviceNote.says(self.model, passwordless=True))
+        return super().devices(user).annotate(is_passwordless=DeviceOptions.says(self.model, passwordless=True))
 
     def detail(self, device: Device) -> str:
         """Return whether it works without a password, of a passkey that :meth:`devices` gave."""
@@ -114,7 +114,7 @@ class WebAuthnFactor(Factor):
 
     def find(self, assertion: Assertion) -> Any:
         """Return the confirmed passkey of that id, whoever has it, with ``is_passwordless``; None if there is none."""
-        enrolled = self.model.objects.annotate(is_passwordless=DeviceNote.says(self.model, passwordless=True)).select_related("user")
+        enrolled = self.model.objects.annotate(is_passwordless=DeviceOptions.says(self.model, passwordless=True)).select_related("user")
         return enrolled.filter(credential_id_sha256=self.fingerprint(assertion), confirmed=True).first()
 
     def fingerprint(self, assertion: Assertion) -> str:
@@ -123,7 +123,7 @@ class WebAuthnFactor(Factor):
         return model.get_credential_id_sha256(assertion.credential_id)
 
     def is_known(self, assertion: Assertion) -> bool:
-        """Tell whether there is a passkey of that id in whatever state, whoever has it."""
+        """Return whether there is a passkey of that id in whatever state, whoever has it."""
         return self.model.objects.filter(credential_id_sha256=self.fingerprint(assertion)).exists()
 
     def judge_assertion(self, helper: Any, device: Device, assertion: Assertion, question: Question) -> None:
@@ -259,7 +259,7 @@ def _refusal(helper: Any, row: Any, assertion: Assertion, question: Question) ->
 
 
 def _has_signed(helper: Any, row: Any, assertion: Assertion, question: Question) -> bool:
-    """Tell whether the answer is right but for its counter. Nobody else's word is told to the owner."""
+    """Return whether the answer is right but for its counter. Nobody else's word is told to the owner."""
     try:
         verify_authentication_response(
             credential=assertion.data,

@@ -40,15 +40,15 @@ class YubikeyFactor(Factor):
         return RemoteYubikeyDevice
 
     def is_addable(self) -> bool:
-        """Tell whether there is a service to check keys (one query)."""
+        """Return whether there is a service to check keys (one query)."""
         return ValidationService.objects.exists()
 
     def recognizes(self, device: Device, answer: str) -> bool:
-        """Tell whether the answer is what a key types; capital letters are what the keyboard makes of it."""
+        """Return whether the answer is what a key types; capital letters are what the keyboard makes of it."""
         return TOUCH.fullmatch(answer.lower()) is not None
 
     def is_guess(self, answer: str) -> bool:
-        """Tell whether the answer is no touch of a key: those have 128 bits, and are not guessed."""
+        """Return whether the answer is no touch of a key: those have 128 bits, and are not guessed."""
         return TOUCH.fullmatch(answer.lower()) is None
 
     @sensitive_variables("answer")

@@ -18,8 +18,9 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 from django.urls import NoReverseMatch, reverse
 
-from allauth_2fa import app_settings, encryption, urls
-from allauth_2fa.checks import scan
+from allauth_2fa import app_settings, urls
+from allauth_2fa.checks import find
+from allauth_2fa.encryption import cipher
 from allauth_2fa.factors import registry
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def report(*, counts: bool = False) -> dict[str, Part]:
         "urls": url_names,
         "sessions": sessions,
         "caches": lambda: {alias: config.get("BACKEND", "") for alias, config in settings.CACHES.items()},
-        "doors": doors,
+        "login_views": doors,
         **({"users": users} if counts else {}),
         "checks": findings,
     }
@@ -139,7 +140,7 @@ def shown(setting: app_settings.Setting) -> str:
 def _ids_of(keys: Any) -> str:
     """Return the ids of our encryption keys, by which logs and the command call them; an empty text for anything else."""
     try:
-        return ": " + ", ".join(key.id for key in encryption.site_keys()) if keys is app_settings.ENCRYPTION_KEYS else ""
+        return ": " + ", ".join(key.id for key in cipher.site_keys()) if keys is app_settings.ENCRYPTION_KEYS else ""
     except ImproperlyConfigured:
         return ""
 
@@ -197,7 +198,7 @@ def doors() -> Part:
     """Return the views that let somebody in and are not allauth's, and whether the guard covers them."""
     return [
         {"route": door.route, "view": door.view, "does": door.kind.value, "guard": "covered" if door.is_covered else "NOT covered"}
-        for door in scan.doors()
+        for door in find.doors()
     ]
 
 

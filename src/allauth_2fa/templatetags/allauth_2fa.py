@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from django import template
 
+from allauth_2fa.devices import passkeys
 from allauth_2fa.factors import registry
-from allauth_2fa.flows import demand, passkeys, passwordless
-from allauth_2fa.refusals import enrollment_url
+from allauth_2fa.login import passwordless
+from allauth_2fa.requirement import in_session
+from allauth_2fa.responses import enrollment_url
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -50,7 +52,7 @@ def two_factor_requirement(context: Context) -> dict[str, Any]:
     user: Any = getattr(request, "user", None)
     if request is None or user is None or not user.is_authenticated:
         return {"requirement": None}
-    requirement = demand.shown(request, user)
+    requirement = in_session.shown(request, user)
     is_limited = len(requirement.factors) < len(registry.primaries())
     url = enrollment_url(requirement)
     return {

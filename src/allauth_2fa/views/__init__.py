@@ -5,8 +5,8 @@ from .authenticate import TwoFactorAuthenticate
 from .backup_tokens import TwoFactorBackupTokens
 from .browsers import TwoFactorBrowsers
 from .devices import TwoFactorOverview, TwoFactorPrefer, TwoFactorRemoveDevice, TwoFactorRename
-from .entering import TwoFactorEnroll
 from .events import TwoFactorEvents
+from .first_device import TwoFactorEnroll
 from .passkeys import RelatedOrigins, TwoFactorAddPasskey, TwoFactorPasskeyLogin
 from .reauthenticate import TwoFactorReauthenticate
 from .remove import TwoFactorRemove

@@ -8,13 +8,13 @@ from django.forms import ValidationError
 from django.http import Http404, HttpResponseRedirect
 from django.urls import reverse
 
+from allauth_2fa.devices import enrollment, manage, sending
 from allauth_2fa.exceptions import Refused
 from allauth_2fa.factors import registry
-from allauth_2fa.flows import devices, enrollment, sending
 from allauth_2fa.forms import AddDeviceForm, DeviceFactsForm
 
-from .adding import AddingAnother, AddingPage
-from .asking import described, resend, sent_notice
+from .challenge import described, resend, sent_notice
+from .enrollment import AddingAnother, AddingPage
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -36,7 +36,7 @@ class TwoFactorAdd(AddingAnother, AddingPage):
     def find_factor(self) -> Factor:
         """Return the factor in the address, if the user can add such devices on this page."""
         factor = registry.by_id(self.kwargs["factor"])
-        if factor is None or factor.enroll_page != PAGE or factor not in devices.addable(self.get_form_user()):
+        if factor is None or factor.enroll_page != PAGE or factor not in manage.addable(self.get_form_user()):
             raise Http404
         return factor
 
@@ -49,7 +49,7 @@ class TwoFactorAdd(AddingAnother, AddingPage):
         return super().get(request, *args, **kwargs)
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Take what was filled in, send a code, begin anew, or confirm the device by its first code."""
+        """Take what was filled in, send a code, begin again, or confirm the device by its first code."""
         self.device = enrollment.another(request, self.get_form_user(), self.factor)
         action = request.POST.get("action", "")
         if action == "begin" and self.factor.asks:
@@ -58,7 +58,7 @@ class TwoFactorAdd(AddingAnother, AddingPage):
             enrollment.forget_another(request)
             return HttpResponseRedirect(request.get_full_path())
         if self.device is None:
-            # A second click on a button that has done its work, or a setup that another session has begun anew.
+            # A second click on a button that has done its work, or a setup that another session has begun again.
             return HttpResponseRedirect(request.get_full_path() if self.stage else reverse("two-factor-overview"))
         if action == "send":
             return self.send()
@@ -96,12 +96,12 @@ class TwoFactorAdd(AddingAnother, AddingPage):
 
     def get_form_kwargs(self) -> dict[str, Any]:
         """Return Django's keyword arguments, the user, and the device that waits for its first code."""
-        return {**super().get_form_kwargs(), "adding": self.device, "place": self.request.session}
+        return {**super().get_form_kwargs(), "adding": self.device, "store": self.request.session}
 
     def get_empty_form(self) -> Any:
         """Return the form with nothing in it, whatever was posted."""
         form_class: Any = self.get_form_class()
-        return form_class(user=self.get_form_user(), adding=self.device, place=self.request.session)
+        return form_class(user=self.get_form_user(), adding=self.device, store=self.request.session)
 
     def get_facts_form(self) -> DeviceFactsForm:
         """Return the form for what has to be filled in, with what was."""

@@ -10,12 +10,13 @@ from django.utils.translation import ngettext
 
 from allauth_2fa import app_settings, compat
 from allauth_2fa.adapter import end_login
+from allauth_2fa.browsers import trust
 from allauth_2fa.exceptions import LoginEnded
-from allauth_2fa.flows import challenge, trust
 from allauth_2fa.forms import TOTPAuthenticateForm
+from allauth_2fa.login import challenge, pending
 
-from . import telling
-from .asking import AskingPage
+from . import announcements
+from .challenge import AskingPage
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -37,17 +38,17 @@ class TwoFactorAuthenticate(AskingPage):
         """Serve the page while the login is sound, else end it."""
         self.stage: compat.LoginStage = request._login_stage  # type: ignore[attr-defined]  # noqa: SLF001 - the decorator's
         try:
-            self.user = challenge.ensure_sound(self.stage)
+            self.user = pending.ensure_sound(self.stage)
         except LoginEnded:
             return self.end()
         return super().dispatch(request, *args, **kwargs)
 
-    def get_place(self) -> MutableMapping[str, Any]:
+    def get_store(self) -> MutableMapping[str, Any]:
         """Return the state of our stage: a code that was sent counts for this login alone."""
         return self.stage.state
 
     def keep_place(self) -> None:
-        """Keep the login anew, with what its state now holds."""
+        """Keep the login again, with what its state now holds."""
         compat.stash(self.request, self.stage.login)
 
     def get_form(self, form_class: Any = None) -> Any:
@@ -88,7 +89,7 @@ class TwoFactorAuthenticate(AskingPage):
         self.stage.state["trust"] = bool(is_ticked and trust.is_strong(device))
         response = challenge.complete(self.stage, self.user, device)
         if self.request.user.is_authenticated:
-            telling.tell_at_login(self.request, self.user, device)
+            announcements.tell_at_login(self.request, self.user, device)
         return response
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:

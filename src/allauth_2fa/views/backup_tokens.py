@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.views.generic import TemplateView
 
 from allauth_2fa import app_settings
-from allauth_2fa.flows import recovery
+from allauth_2fa.devices import recovery_codes
 
 from .base import FactorRequiredMixin, Page, ProofRequiredMixin
 
@@ -31,21 +31,21 @@ class TwoFactorBackupTokens(ProofRequiredMixin, FactorRequiredMixin, Page, Templ
     page = "backup_tokens"
     reveal_tokens: bool | None = None
     """Whether readable codes are shown on every visit; None: as ``ALLAUTH_2FA_ALWAYS_REVEAL_BACKUP_TOKENS`` says."""
-    made: Sequence[recovery.ShownCode] | None = None
+    made: Sequence[recovery_codes.ShownCode] | None = None
 
     def admit(self, request: HttpRequest) -> HttpResponseBase | None:
-        """Ask for the second factor anew before codes are seen or made."""
+        """Ask for the second factor again before codes are seen or made."""
         return self.ask_for_proof(request, has_factor=True)
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Show the page; behind the first enrollment, with the first codes."""
-        if request.method == "GET" and recovery.are_due(request):
+        if request.method == "GET" and recovery_codes.codes_pending(request):
             return self.post(request, *args, **kwargs)
         return super().get(request, *args, **kwargs)
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Make new codes in the place of all old ones, and show them."""
-        self.made = recovery.renew(request, request.user)  # type: ignore[arg-type]
+        """Make new codes instead of all old ones, and show them."""
+        self.made = recovery_codes.renew(request, request.user)  # type: ignore[arg-type]
         return super().get(request, *args, **kwargs)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
@@ -63,9 +63,9 @@ class TwoFactorBackupTokens(ProofRequiredMixin, FactorRequiredMixin, Page, Templ
         if self.made is not None:
             shown = {"backup_tokens": self.made, "codes_left": len(self.made), "few_codes": False, "reveal_tokens": True}
             return {**shown, "shown_once": not app_settings.ALWAYS_REVEAL_BACKUP_TOKENS}
-        readable = recovery.readable(self.request.user)  # type: ignore[arg-type]
-        left = recovery.left(self.request.user)  # type: ignore[arg-type]
+        readable = recovery_codes.readable(self.request.user)  # type: ignore[arg-type]
+        left = recovery_codes.left(self.request.user)  # type: ignore[arg-type]
         # Templates of 0.x tell by these whether there are any, and look at reveal_tokens before they show them.
-        items = readable or [recovery.ShownCode(HIDDEN)] * left
-        shown = {"backup_tokens": items, "codes_left": left, "few_codes": recovery.are_few(left)}
+        items = readable or [recovery_codes.ShownCode(HIDDEN)] * left
+        shown = {"backup_tokens": items, "codes_left": left, "few_codes": recovery_codes.are_few(left)}
         return {**shown, "reveal_tokens": always and bool(readable), "shown_once": False}

@@ -19,8 +19,8 @@ from django.views.generic import FormView
 
 from allauth_2fa import app_settings, compat
 from allauth_2fa.factors import registry
-from allauth_2fa.flows import proof
 from allauth_2fa.mixins import ValidTOTPDeviceRequiredMixin
+from allauth_2fa.sessions import reauthentication
 from allauth_2fa.utils import user_has_valid_totp_device, with_target
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class FactorRequiredMixin(ValidTOTPDeviceRequiredMixin):
     """Serves a page of ours to users who have a second factor, of whichever kind."""
 
     def has_valid_device(self, user: Any) -> bool:
-        """Tell whether the user has a second factor (one query, none if it has just verified the session)."""
+        """Return whether the user has a second factor (one query, none if it has just verified the session)."""
         return user_has_valid_totp_device(user) or (len(registry.primaries()) > 1 and registry.has_primary(user))
 
 
@@ -90,14 +90,14 @@ class ProofRequiredMixin(AccessMixin):
     """Lets nobody change a second factor on the strength of a session alone.
 
     An anonymous visitor goes to the login, one whose proof is too old confirms it: by the second factor where there is
-    one, else by the password, else by a login anew.
+    one, else by the password, else by a login again.
     """
 
     def ask_for_proof(self, request: HttpRequest, *, has_factor: bool) -> HttpResponseBase | None:
         """Return where a proof can be given, None if it is fresh."""
         user: AbstractBaseUser = request.user  # type: ignore[assignment]
         has_mfa = not has_factor and compat.mfa_enabled_for(user)
-        if proof.is_fresh(request, user, has_factor=has_factor or has_mfa):
+        if reauthentication.is_fresh(request, user, has_factor=has_factor or has_mfa):
             return None
         return self.lead_to_proof(request, has_factor=has_factor, has_mfa=has_mfa)
 

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.views.generic import TemplateView
 
 from allauth_2fa import app_settings
-from allauth_2fa.flows import trust
+from allauth_2fa.browsers import trust
 
 from .base import Page
 

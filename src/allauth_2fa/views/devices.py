@@ -11,11 +11,13 @@ from django.http import Http404, HttpResponseRedirect
 from django.urls import reverse, reverse_lazy
 from django.views.generic import TemplateView, View
 
-from allauth_2fa import app_settings, audit
+from allauth_2fa import app_settings
+from allauth_2fa.audit import log
+from allauth_2fa.devices import manage, passkeys, recovery_codes
 from allauth_2fa.exceptions import NothingEnrolled, StillRequired
 from allauth_2fa.factors import registry
-from allauth_2fa.flows import devices, passkeys, policy, recovery
 from allauth_2fa.forms import RenameForm
+from allauth_2fa.requirement import policy
 
 from . import browsers
 from .base import FormPage, Page, ProofRequiredMixin
@@ -44,16 +46,16 @@ class TwoFactorOverview(LoginRequiredMixin, Page, TemplateView):
         """
         user: AbstractBaseUser = self.request.user  # type: ignore[assignment]
         held = [_listed(device) for device in registry.primary_devices(user)]
-        left = recovery.left(user) if held else 0
+        left = recovery_codes.left(user) if held else 0
         return {
             **super().get_context_data(**kwargs),
             "devices": held,
-            "addable": [offered(factor) for factor in devices.addable(user)] if len(held) < app_settings.MAX_DEVICES else [],
+            "addable": [offered(factor) for factor in manage.addable(user)] if len(held) < app_settings.MAX_DEVICES else [],
             "most_devices": app_settings.MAX_DEVICES,
             "codes_left": left,
-            "few_codes": bool(held) and recovery.are_few(left),
+            "few_codes": bool(held) and recovery_codes.are_few(left),
             **browsers.listed(self.request),
-            "events": list(described_events(audit.recent(user, LAST_EVENTS))),
+            "events": list(described_events(log.recent(user, LAST_EVENTS))),
             "must_keep": policy.is_held(user),
         }
 
@@ -62,7 +64,7 @@ def _listed(device: Any) -> dict[str, Any]:
     """Return what the overview says of a device, and where it can be replaced by another one of its kind."""
     factor = registry.factor_of(device)
     url = add_url(factor) if factor and factor.enroll_page else ""
-    return {**devices.described(device), "replace_url": f"{url}?replaces={device.persistent_id}" if url else ""}
+    return {**manage.described(device), "replace_url": f"{url}?replaces={device.persistent_id}" if url else ""}
 
 
 def offered(factor: Factor) -> dict[str, Any]:
@@ -83,14 +85,14 @@ class DevicePage(ProofRequiredMixin):
         if not request.user.is_authenticated:
             return self.handle_no_permission()
         try:
-            self.device = devices.find(request.user, kwargs["device"])
+            self.device = manage.find(request.user, kwargs["device"])
         except NothingEnrolled:
             raise Http404 from None
         return self.ask_for_proof(request, has_factor=True) or super().dispatch(request, *args, **kwargs)  # type: ignore[misc]
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Return what the page says of the device."""
-        return {**super().get_context_data(**kwargs), "device": devices.described(self.device)}  # type: ignore[misc]
+        return {**super().get_context_data(**kwargs), "device": manage.described(self.device)}  # type: ignore[misc]
 
 
 class TwoFactorRename(DevicePage, FormPage):
@@ -106,7 +108,7 @@ class TwoFactorRename(DevicePage, FormPage):
 
     def form_valid(self, form: Any) -> HttpResponse:
         """Name the device."""
-        devices.rename(self.device, form.cleaned_data["name"])
+        manage.rename(self.device, form.cleaned_data["name"])
         return super().form_valid(form)
 
 
@@ -119,13 +121,13 @@ class TwoFactorPrefer(LoginRequiredMixin, View):
         """Prefer the device, or prefer none if it was preferred."""
         user: AbstractBaseUser = request.user  # type: ignore[assignment]
         try:
-            chosen = devices.find(user, device)
+            chosen = manage.find(user, device)
         except NothingEnrolled:
             raise Http404 from None
         if request.POST.get("action") == "forget":
-            devices.forget_preference(user)
+            manage.forget_preference(user)
         else:
-            devices.prefer(chosen)
+            manage.prefer(chosen)
         return HttpResponseRedirect(reverse("two-factor-overview"))
 
 
@@ -136,9 +138,9 @@ class TwoFactorRemoveDevice(DevicePage, Page, TemplateView):
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Remove the device, or lead to the page that turns the second factor off."""
-        context = {"device": devices.described(self.device)}
+        context = {"device": manage.described(self.device)}
         try:
-            is_gone = devices.remove(self.device)
+            is_gone = manage.remove(self.device)
         except StillRequired as refusal:
             messages.error(request, refusal.message)
             return HttpResponseRedirect(reverse("two-factor-overview"))

@@ -1,4 +1,4 @@
-"""What happened: the user's own part of the trail."""
+"""What happened: the user's own part of the audit log."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from django.contrib.auth.mixins import LoginRequiredMixin
 from django.urls import reverse
 from django.views.generic import TemplateView
 
-from allauth_2fa import audit
-from allauth_2fa.events import EVENTS
+from allauth_2fa.audit import log
+from allauth_2fa.audit.events import EVENTS
 
 from .base import Page
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from django.contrib.auth.base_user import AbstractBaseUser
 
-    from allauth_2fa.trail import TrailRow
+    from allauth_2fa.models.audit import AuditEntry
 
 PAGE_SIZE = 30
 """Events on one page."""
@@ -35,7 +35,7 @@ class TwoFactorEvents(LoginRequiredMixin, Page, TemplateView):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Return the events, and where older ones are (one query)."""
         user: AbstractBaseUser = self.request.user  # type: ignore[assignment]
-        rows = audit.recent(user, PAGE_SIZE + 1, _key(self.request.GET.get("before", "")))
+        rows = log.recent(user, PAGE_SIZE + 1, _key(self.request.GET.get("before", "")))
         shown, more = rows[:PAGE_SIZE], rows[PAGE_SIZE:]
         older = f"{reverse('two-factor-events')}?before={shown[-1].pk}" if more else ""
         return {**super().get_context_data(**kwargs), "events": list(described(shown)), "older_url": older}
@@ -51,7 +51,7 @@ def described(rows: Any) -> Iterator[dict[str, Any]]:
     return map(_described, rows)
 
 
-def _described(row: TrailRow) -> dict[str, Any]:
+def _described(row: AuditEntry) -> dict[str, Any]:
     by_owner = row.actor_id == row.user_id
     return {
         "name": row.event,
@@ -60,5 +60,5 @@ def _described(row: TrailRow) -> dict[str, Any]:
         "at": row.at,
         "by_owner": by_owner,
         "address": row.address if by_owner else "",
-        "browser": audit.browser(row.user_agent) if by_owner else "",
+        "browser": log.browser(row.user_agent) if by_owner else "",
     }

@@ -19,12 +19,13 @@ from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic import View
 
+from allauth_2fa.devices import manage, passkeys
 from allauth_2fa.exceptions import Refused
-from allauth_2fa.flows import devices, passkeys, passwordless
 from allauth_2fa.forms import PasskeyForm
+from allauth_2fa.login import passwordless
 
-from .adding import AddingAnother
 from .base import FormPage, with_next
+from .enrollment import AddingAnother
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -50,7 +51,7 @@ class TwoFactorAddPasskey(AddingAnother, FormPage):
     def find_factor(self) -> Factor:
         """Return the factor of passkeys, if the user may answer by it."""
         factor = found()
-        if not devices.is_allowed(self.get_form_user(), factor):
+        if not manage.is_allowed(self.get_form_user(), factor):
             raise Http404
         return factor
 

@@ -8,11 +8,13 @@ import django_otp
 from django.contrib.auth.mixins import LoginRequiredMixin
 
 from allauth_2fa import compat
-from allauth_2fa.flows import challenge, lockout, recovery
+from allauth_2fa.budget import charging
+from allauth_2fa.devices import recovery_codes
 from allauth_2fa.forms import TOTPAuthenticateForm
+from allauth_2fa.sessions import verified
 
-from . import telling
-from .asking import AskingPage
+from . import announcements
+from .challenge import AskingPage
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
@@ -29,10 +31,10 @@ class TwoFactorReauthenticate(LoginRequiredMixin, AskingPage, compat.BaseReauthe
         user, device = self.get_form_user(), getattr(form, "device", None)
         if device is None or device.user_id != user.pk or not device.confirmed:
             return self.form_invalid(form)
-        challenge.note_proof(self.request, user, device, reauthenticated=True)
-        lockout.verified(self.request, user, device)
+        verified.record_answer(self.request, user, device, reauthenticated=True)
+        charging.note_verified(self.request, user, device)
         django_otp.login(self.request, device)
         self.request.session.cycle_key()
-        if recovery.is_recovery(device):
-            telling.tell_code_used(self.request, user, device)
+        if recovery_codes.is_recovery(device):
+            announcements.tell_code_used(self.request, user, device)
         return super().form_valid(form)

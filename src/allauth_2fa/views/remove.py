@@ -10,12 +10,13 @@ from django.http import HttpResponseRedirect
 from django.urls import reverse
 
 from allauth_2fa import app_settings
+from allauth_2fa.devices import enrollment, passkeys
 from allauth_2fa.exceptions import StillRequired
-from allauth_2fa.flows import enrollment, passkeys, policy
 from allauth_2fa.forms import TOTPDeviceRemoveForm
+from allauth_2fa.requirement import policy
 
-from .asking import AskingPage
 from .base import FactorRequiredMixin, ProofRequiredMixin, name_or_path
+from .challenge import AskingPage
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -42,7 +43,7 @@ class TwoFactorRemove(ProofRequiredMixin, FactorRequiredMixin, AskingPage):
         if getattr(form, "device", None) is None and (ask := self.ask_for_proof(self.request, has_factor=True)):
             return cast("HttpResponse", ask)
         form.save()
-        enrollment.part(self.request, self.get_form_user())
+        enrollment.keep_session(self.request, self.get_form_user())
         passkeys.note_change(self.request)
         get_adapter().add_message(self.request, messages.SUCCESS, "allauth_2fa/messages/removed.txt")
         return super().form_valid(form)

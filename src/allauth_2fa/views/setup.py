@@ -11,14 +11,16 @@ from django.http import HttpResponseRedirect
 from django.urls import reverse
 
 from allauth_2fa import app_settings, compat, utils
+from allauth_2fa.devices import enrollment, manage, staff
 from allauth_2fa.exceptions import EnrollmentEnded, Refused
 from allauth_2fa.factors import registry
-from allauth_2fa.flows import challenge, devices, enrollment, sessions, support
 from allauth_2fa.forms import TOTPDeviceForm
+from allauth_2fa.sessions import ending
+from allauth_2fa.state import ENROLLMENT_PAGE
 
-from .adding import AddingPage
 from .base import name_or_path, with_next
 from .devices import offered
+from .enrollment import AddingPage
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
@@ -55,7 +57,7 @@ class SetupForAnotherMixin:
         if getattr(owner, "pk", None) == visitor.pk:
             return
         is_somebody = bool(getattr(owner, "pk", None) and owner.is_active)
-        if not (is_somebody and support.may(visitor, owner) and self.may_set_up_for(owner)):
+        if not (is_somebody and staff.may(visitor, owner) and self.may_set_up_for(owner)):
             raise PermissionDenied
         self.owner = owner
 
@@ -98,15 +100,15 @@ class TwoFactorSetup(SetupForAnotherMixin, AddingPage):
         try:
             return self.ask_for_proof(request, has_factor=self.has_to_answer()) or super().dispatch(request, *args, **kwargs)
         except EnrollmentEnded:
-            # Another request was faster, as with a double click: the page is loaded anew, and finds out where it stands.
+            # Another request was faster, as with a double click: the page is loaded again, and finds out where it stands.
             return HttpResponseRedirect(request.get_full_path())
 
     def lead_on(self) -> HttpResponseBase | None:
         """Return where to go instead if there is nothing to set up here, None to serve the page."""
         user = self.get_form_user()
-        is_allowed = registry.by_id(registry.totp.id) is not None and devices.is_allowed(user, registry.totp)
+        is_allowed = registry.by_id(registry.totp.id) is not None and manage.is_allowed(user, registry.totp)
         if self.stage is not None and not (is_allowed and self.is_wanted(registry.totp)):
-            return HttpResponseRedirect(reverse(challenge.ENROLLMENT_PAGE))
+            return HttpResponseRedirect(reverse(ENROLLMENT_PAGE))
         # For somebody else the first factor alone is set up: a further one would be a way past those that the owner has.
         if utils.user_has_valid_totp_device(user) or (self.owner is not None and registry.has_primary(user)):
             return HttpResponseRedirect(self.get_success_url())
@@ -145,7 +147,7 @@ class TwoFactorSetup(SetupForAnotherMixin, AddingPage):
         return super().post(request, *args, **kwargs)
 
     def begin(self, *, anew: bool = False) -> bool:
-        """Take up the waiting device, and tell whether its secret is one that the visitor has not seen yet."""
+        """Take up the waiting device, and return whether its secret is one that the visitor has not seen yet."""
         self.device, is_new = enrollment.begin(self.request, self.get_form_user(), anew=anew)
         return is_new
 
@@ -163,13 +165,13 @@ class TwoFactorSetup(SetupForAnotherMixin, AddingPage):
         get_adapter().add_message(self.request, messages.SUCCESS, "allauth_2fa/messages/set_up.txt")
         if self.stage is not None:
             return self.go_on(device, self.get_success_url())
-        enrollment.welcome(self.request, self.get_form_user(), device)
+        enrollment.verify_session(self.request, self.get_form_user(), device)
         return super().form_valid(form)
 
     def hand_over(self, owner: AbstractBaseUser) -> HttpResponse:
         """Leave the device to its owner. It verifies nothing here: the session is the visitor's."""
         enrollment.forget_shown(self.request)
-        sessions.end_all(owner, "enrollment", request=self.request, actor=cast("AbstractBaseUser", self.request.user))
+        ending.end_all(owner, "enrollment", request=self.request, actor=cast("AbstractBaseUser", self.request.user))
         context = {"account": compat.user_display(owner)}
         get_adapter().add_message(self.request, messages.SUCCESS, "allauth_2fa/messages/set_up_for.txt", context)
         return HttpResponseRedirect(self.get_success_url())
@@ -190,6 +192,6 @@ class TwoFactorSetup(SetupForAnotherMixin, AddingPage):
         """Return the secret in each shape, the forms, and which other devices can be set up instead."""
         # A login that waits here comes from a page that shows the choice, and the other pages add devices of the visitor's own.
         has_choice = self.stage is None and self.owner is None
-        others = [factor for factor in devices.addable(self.get_form_user()) if factor is not registry.totp] if has_choice else []
+        others = [factor for factor in manage.addable(self.get_form_user()) if factor is not registry.totp] if has_choice else []
         shown = {"others": [offered(factor) for factor in others], "is_for_another": self.owner is not None}
         return {**super().get_context_data(**kwargs), **self.get_secret_context(), **shown}

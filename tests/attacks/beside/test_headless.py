@@ -12,7 +12,7 @@ from django.urls import reverse
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from allauth_2fa.factors import registry
-from allauth_2fa.flows import sessions
+from allauth_2fa.sessions import ending
 from allauth_2fa.testing import login_verified
 from tests.attacks.test_doors import NOBODY, who
 from tests.cast import PASSWORD, code_of, give_answer, give_password, is_logged_in, log_in
@@ -32,7 +32,7 @@ def log_in_by_api(client, root, **headers):
 
 
 def is_inside(client, root, **headers):
-    """Tell whether the API takes the visitor for somebody."""
+    """Return whether the API takes the visitor for somebody."""
     response = client.get(root + "session", headers={"Sec-Fetch-Dest": "empty", **headers})
     return response.status_code == 200 and response.json()["meta"]["is_authenticated"]
 
@@ -121,7 +121,7 @@ def test_an_apps_session_is_ended_by_the_first_factor(client, alice, headers):
 def test_a_cookie_of_an_ended_session_does_not_end_that_of_a_token(client, alice):
     browser = Client()
     give_password(browser, alice)
-    sessions.end_all(alice)
+    ending.end_all(alice)
     token = log_in_by_api(client, APP).json()["meta"]["session_token"]
     assert is_inside(browser, APP, **{"X-Session-Token": token, **EARLY})
     assert is_inside(Client(), APP, **{"X-Session-Token": token})

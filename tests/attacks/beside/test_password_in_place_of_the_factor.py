@@ -14,7 +14,7 @@ from django.test import Client
 from django.urls import reverse
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from allauth_2fa.flows.guard import MFA_SESSION_KEY
+from allauth_2fa.sessions.checked import MFA_SESSION_KEY
 from tests.attacks.beside.test_mfa_beside_us import activate, give_mfa_answer, mfa_code
 from tests.attacks.test_doors import who
 from tests.attacks.urls import DONE

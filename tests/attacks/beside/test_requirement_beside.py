@@ -7,7 +7,7 @@ from django.apps import apps
 from django.urls import reverse
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from allauth_2fa.flows import standing
+from allauth_2fa.requirement import report
 from tests.attacks.beside.test_headless import APP, BROWSER, is_inside, log_in_by_api
 from tests.attacks.test_doors import NOBODY, who
 from tests.cast import code_of, give_password, is_logged_in, is_pending
@@ -66,7 +66,7 @@ def test_an_authenticator_of_allauth_mfa_satisfies_a_site_that_asks_for_any_fact
 @with_mfa
 def test_it_is_counted_as_what_it_is(alice, bob):
     activate(alice)
-    counts = standing.count(type(alice).objects.all())
+    counts = report.count(type(alice).objects.all())
     assert (counts["satisfied"], counts["due"]) == (1, 1)
 
 

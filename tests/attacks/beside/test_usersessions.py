@@ -1,4 +1,4 @@
-"""Attack: find a half-finished login in the list of one's sessions, break that list, or outlive an end of them all."""
+"""Attack: find a pending login in the list of one's sessions, break that list, or outlive an end of them all."""
 
 from __future__ import annotations
 

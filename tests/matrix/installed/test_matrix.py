@@ -130,7 +130,7 @@ def test_an_answer_that_came_too_late_does_not(client, kind, enter, clock):
     late = alice.right(client)
     clock.shift(alice.lives or 60 * 60 * 24)
     if alice.lives is None:
-        # Such an answer does not age, but the half-finished login does.
+        # Such an answer does not age, but the pending login does.
         assert answer(client, alice, late).status_code == 302
     else:
         answer(client, alice, late)
@@ -140,11 +140,11 @@ def test_an_answer_that_came_too_late_does_not(client, kind, enter, clock):
 PLACES = {"two-factor-reauthenticate": "reauthentication", "two-factor-remove": "removal"}
 
 
-@pytest.mark.parametrize("place", PLACES, ids=PLACES.get)
-def test_in_the_middle_of_a_session_the_same_holds(client, kind, place):
+@pytest.mark.parametrize("store", PLACES, ids=PLACES.get)
+def test_in_the_middle_of_a_session_the_same_holds(client, kind, store):
     alice, bob = kind(person("alice")), kind(person("bob"))
     login_verified(client, alice.user, alice.phone or alice.device)
-    address = reverse(place)
+    address = reverse(store)
 
     def give(holder, text):
         chosen = {} if holder.stands_in else {"device": holder.device.persistent_id}
@@ -162,5 +162,5 @@ def test_in_the_middle_of_a_session_the_same_holds(client, kind, place):
     assert (proofs(), registry.has_primary(alice.user)) == (before, True)
     forgive(alice)
     assert give(alice, alice.right(client, address)).status_code == 302
-    assert (proofs() > before) is (place == "two-factor-reauthenticate")
-    assert registry.has_primary(alice.user) is (place == "two-factor-reauthenticate")
+    assert (proofs() > before) is (store == "two-factor-reauthenticate")
+    assert registry.has_primary(alice.user) is (store == "two-factor-reauthenticate")

@@ -51,7 +51,7 @@ class Touched(Kind):
         self.key = server.make_key()
         return RemoteYubikeyDevice.objects.create(user=self.user, service=service, public_id=self.key.public_id.decode())
 
-    def right(self, client, place=CHALLENGE):
+    def right(self, client, store=CHALLENGE):
         return self.key.touch()
 
 

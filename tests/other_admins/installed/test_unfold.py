@@ -1,4 +1,4 @@
-"""Unfold's admin: it puts a site of its own in the place of Django's, and our pages are shown in its templates."""
+"""Unfold's admin: it puts a site of its own instead of Django's, and our pages are shown in its templates."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from django_otp import device_classes
 from unfold.sites import UnfoldAdminSite
 
 from allauth_2fa.admin import secure_admin_site
-from allauth_2fa.admin_site import TwoFactorAdminSite
-from allauth_2fa.checks import scan
-from allauth_2fa.checks.recognize import Kind
-from allauth_2fa.events import EVENTS
-from allauth_2fa.exemptions import Exemption
+from allauth_2fa.admin.site import TwoFactorAdminSite
+from allauth_2fa.audit.events import EVENTS
+from allauth_2fa.checks import find
+from allauth_2fa.checks.classify import Kind
 from allauth_2fa.factors import registry
+from allauth_2fa.models.audit import AuditEntry
+from allauth_2fa.models.exemptions import Exemption
 from allauth_2fa.testing import login_verified
-from allauth_2fa.trail import TrailRow
 from tests.cast import PASSWORD, code_of, give_answer, give_password, is_logged_in, log_in
 
 pytestmark = pytest.mark.django_db
@@ -54,7 +54,7 @@ def _secured(request):
 def test_unfold_replaces_djangos_site_and_our_pages_are_on_it():
     assert type(admin.site) is UnfoldAdminSite
     registered = {model.__name__ for model in admin.site._registry}
-    assert registered >= {"TOTPDevice", "HOTPDevice", "EmailDevice", "StaticDevice", "RecoveryDevice", "TrailRow", "Exemption"}
+    assert registered >= {"TOTPDevice", "HOTPDevice", "EmailDevice", "StaticDevice", "RecoveryDevice", "AuditEntry", "Exemption"}
 
 
 def test_a_login_at_unfolds_form_waits_for_the_second_factor(client, staff, staff_phone):
@@ -70,14 +70,14 @@ def test_a_login_at_unfolds_form_waits_for_the_second_factor(client, staff, staf
 
 
 def test_unfolds_own_form_is_named_by_the_checks_and_a_secured_site_is_not():
-    found = [door for door in scan.doors() if door.kind is Kind.ADMIN]
+    found = [door for door in find.doors() if door.kind is Kind.ADMIN]
     assert [(door.route, door.view, door.is_covered) for door in found] == [("admin/login/", "admin", True)]
     assert "allauth_2fa.W005" in {message.id for message in run_checks()}
 
 
 @pytest.mark.usefixtures("_secured")
 def test_the_checks_have_nothing_to_say_of_a_secured_site():
-    assert not [door for door in scan.doors() if door.kind is Kind.ADMIN]
+    assert not [door for door in find.doors() if door.kind is Kind.ADMIN]
 
 
 @pytest.mark.usefixtures("_secured")
@@ -139,12 +139,12 @@ def test_each_device_page_is_shown_in_unfolds_templates_without_a_secret(client,
 def test_the_other_pages_of_ours_are_shown_in_unfolds_templates(client, staff, staff_phone, alice, phone):
     log_in(client, staff, staff_phone)
     ours = [model for model in admin.site._registry if model._meta.app_label == "allauth_2fa"]
-    assert {TrailRow, Exemption} <= set(ours)
+    assert {AuditEntry, Exemption} <= set(ours)
     for model in ours:
         response = client.get(f"/admin/allauth_2fa/{model._meta.model_name}/")
         assert response.status_code == 200, model
         assert "unfold/" in response.text, model
-    row = TrailRow.objects.first()
+    row = AuditEntry.objects.first()
     assert str(EVENTS[row.event].label) in client.get("/admin/allauth_2fa/trailrow/").text
     assert client.get(f"/admin/allauth_2fa/trailrow/{row.pk}/change/").status_code == 200
     response = client.get("/admin/allauth_2fa/exemption/add/")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from django.core.checks import run_checks
 
-from allauth_2fa.checks import scan
-from allauth_2fa.checks.recognize import Kind
+from allauth_2fa.checks import find
+from allauth_2fa.checks.classify import Kind
 from allauth_2fa.testing import login_verified
 from tests.cast import PASSWORD, code_of, give_answer, give_password, is_logged_in, is_pending
 
@@ -90,7 +90,7 @@ def test_wagtails_logout_gives_up_a_half_finished_login(client, editor, editor_p
 
 
 def test_both_login_forms_of_wagtails_are_named_by_the_checks():
-    found = {door.view: door for door in scan.doors() if door.kind is Kind.SESSION}
+    found = {door.view: door for door in find.doors() if door.kind is Kind.SESSION}
     assert found["wagtail.admin.views.account.LoginView"].route == "cms/login/"
     assert found["django.contrib.auth.views.LoginView"].route == "_util/login/"
     assert all(door.is_covered for door in found.values())

@@ -10,8 +10,8 @@ from django.db import connection
 from django.http import HttpRequest
 from django_otp_webauthn.models import WebAuthnCredential
 
+from allauth_2fa.devices import passkeys
 from allauth_2fa.exceptions import PasskeyCopied, PasskeyExpired, PasskeyNotAdded, PasskeyTaken
-from allauth_2fa.flows import passkeys
 from tests.concurrency.conftest import as_default
 from tests.concurrency.test_threads import ACCEPTED, at_once, kinds
 from tests.passkeys.authenticator import Authenticator

@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 from django_otp_webauthn.models import WebAuthnCredential, WebAuthnUserHandle
 
-from allauth_2fa.models import DeviceNote
+from allauth_2fa.models import DeviceOptions
 from allauth_2fa.testing import login_verified
 from tests.cast import give_answer, give_password, is_logged_in
 from tests.passkeys.authenticator import PRESENT, VERIFIED, Authenticator, text_of
@@ -390,7 +390,7 @@ def test_a_note_is_deleted_with_its_passkey_so_that_no_later_one_inherits_it(cli
     login_verified(client, alice, phone)
     client.post(reverse("two-factor-remove-device", args=[passwordless.persistent_id]))
     assert not WebAuthnCredential.objects.exists()
-    assert not DeviceNote.objects.exists()
+    assert not DeviceOptions.objects.exists()
 
 
 # Other sites

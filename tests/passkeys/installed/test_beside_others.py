@@ -1,4 +1,4 @@
-"""Passkeys beside what else there is: the requirement at the login, the budget of wrong codes, the trail."""
+"""Passkeys beside what else there is: the requirement at the login, the budget of wrong codes, the audit log."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 from django_otp_webauthn.models import WebAuthnCredential
 
-from allauth_2fa.trail import TrailRow
+from allauth_2fa.models.audit import AuditEntry
 from tests.cast import give_answer, give_password, is_logged_in, wrong_code_of
 from tests.passkeys.authenticator import Authenticator
 
@@ -82,7 +82,7 @@ def test_wrong_answers_of_passkeys_empty_no_purse(client, alice, phone, passkey)
 
 
 def events():
-    return [(row.event, row.device, dict(row.facts)) for row in TrailRow.objects.order_by("pk")]
+    return [(row.event, row.device, dict(row.facts)) for row in AuditEntry.objects.order_by("pk")]
 
 
 def test_the_trail_says_what_was_added_and_by_what_somebody_came_in(client, alice, authenticator):

@@ -8,9 +8,9 @@ from django.urls import reverse
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from django_otp_webauthn.models import WebAuthnAttestation, WebAuthnCredential, WebAuthnUserHandle
 
+from allauth_2fa.devices import passkeys
 from allauth_2fa.exceptions import NoRoom, PasskeyNotAdded
-from allauth_2fa.flows import passkeys
-from allauth_2fa.models import DeviceNote
+from allauth_2fa.models import DeviceOptions
 from allauth_2fa.testing import login_verified
 from tests.cast import drop, give_password
 from tests.contracts.test_documents import OF_OTHERS, documented_context
@@ -110,7 +110,7 @@ def test_a_further_passkey_leads_to_the_overview_which_names_it(verified, authen
 def test_it_takes_the_place_of_another_device_and_the_browser_is_told_which_are_left(client, alice, passkey, authenticator):
     login_verified(client, alice, passkey)
     address = f"{reverse(ADD)}?replaces={passkey.persistent_id}"
-    assert "It takes the place of <strong>Laptop</strong>" in client.get(address).text
+    assert "It replaces <strong>Laptop</strong>" in client.get(address).text
     spare = Authenticator()
     credential = spare.create(options_from(client, ADD))
     client.post(address, {"credential": credential, "name": "New laptop"})
@@ -212,8 +212,8 @@ def test_a_challenge_is_long_and_another_one_each_time(logged_in):
 
 def test_who_ticks_the_box_can_sign_in_without_a_password(logged_in, authenticator):
     add(logged_in, authenticator, passwordless=True)
-    assert DeviceNote.objects.get().device == the_only().persistent_id
-    assert DeviceNote.objects.get().passwordless
+    assert DeviceOptions.objects.get().device == the_only().persistent_id
+    assert DeviceOptions.objects.get().passwordless
 
 
 def test_the_overview_says_which_ones_do(logged_in, authenticator):
@@ -227,23 +227,23 @@ def test_the_overview_says_which_ones_do(logged_in, authenticator):
 
 def test_who_does_not_cannot(logged_in, authenticator):
     add(logged_in, authenticator)
-    assert not DeviceNote.objects.filter(passwordless=True).exists()
+    assert not DeviceOptions.objects.filter(passwordless=True).exists()
 
 
 def test_a_note_that_an_earlier_one_has_left_behind_gives_it_nothing(logged_in, alice):
     earlier = Authenticator().enroll(alice, passwordless=True)
     drop(WebAuthnCredential.objects.all())
-    DeviceNote.objects.update(device=f"django_otp_webauthn.webauthncredential/{earlier.pk + 1}")
+    DeviceOptions.objects.update(device=f"django_otp_webauthn.webauthncredential/{earlier.pk + 1}")
     add(logged_in, Authenticator())
-    assert DeviceNote.objects.get().device == the_only().persistent_id
-    assert not DeviceNote.objects.get().passwordless
+    assert DeviceOptions.objects.get().device == the_only().persistent_id
+    assert not DeviceOptions.objects.get().passwordless
 
 
 def test_the_box_counts_when_the_question_is_put_and_not_later(logged_in, authenticator):
     options = options_from(logged_in, ADD)
     logged_in.post(reverse(ADD), {"credential": authenticator.create(options), "passwordless": "on"})
     assert the_only()
-    assert not DeviceNote.objects.filter(passwordless=True).exists()
+    assert not DeviceOptions.objects.filter(passwordless=True).exists()
 
 
 def test_an_authenticator_that_does_not_check_who_is_there_is_refused_for_it(logged_in, authenticator):
@@ -262,7 +262,7 @@ def test_where_the_setting_was_turned_off_meanwhile_it_serves_behind_the_passwor
     settings.ALLAUTH_2FA_PASSKEY_LOGIN = False
     logged_in.post(reverse(ADD), {"credential": authenticator.create(options)})
     assert the_only()
-    assert not DeviceNote.objects.filter(passwordless=True).exists()
+    assert not DeviceOptions.objects.filter(passwordless=True).exists()
     assert options_from(logged_in, ADD, passwordless="on")["authenticatorSelection"]["userVerification"] == "preferred"
 
 

@@ -9,9 +9,9 @@ from django.urls import reverse
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from allauth_2fa.devices import passkeys
 from allauth_2fa.exceptions import PasskeyNotAdded, Refused
 from allauth_2fa.factors import registry
-from allauth_2fa.flows import passkeys
 from tests.cast import give_password, is_logged_in, is_pending
 from tests.passkeys.authenticator import bytes_of, text_of
 

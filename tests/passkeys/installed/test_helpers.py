@@ -7,10 +7,10 @@ from django.db import DatabaseError
 from django.urls import reverse
 from django_otp_webauthn.models import WebAuthnCredential
 
+from allauth_2fa.devices import passkeys
 from allauth_2fa.exceptions import NothingEnrolled
 from allauth_2fa.factors import registry
 from allauth_2fa.factors.ceremony import Assertion
-from allauth_2fa.flows import passkeys
 from tests.cast import give_answer, give_password, is_logged_in
 from tests.passkeys.authenticator import Authenticator
 from tests.passkeys.helpers import RacingHelper

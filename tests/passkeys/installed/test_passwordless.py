@@ -12,7 +12,7 @@ from django.urls import reverse
 from django_otp_webauthn.models import WebAuthnCredential, WebAuthnUserHandle
 
 from allauth_2fa import compat
-from allauth_2fa.models import DeviceNote
+from allauth_2fa.models import DeviceOptions
 from tests.cast import PASSWORD, give_password, is_logged_in
 from tests.passkeys.authenticator import PRESENT, Authenticator, text_of
 
@@ -284,7 +284,7 @@ def test_one_whose_owner_has_no_handle_any_more_is_refused(client, passwordless,
 def test_a_note_on_another_passkey_does_not_serve(client, alice, passkey, authenticator):
     Authenticator().enroll(alice, passwordless=True)
     assert refused(client, authenticator).startswith("This passkey works behind your password only.")
-    assert DeviceNote.objects.count() == 1
+    assert DeviceOptions.objects.count() == 1
 
 
 def test_an_answer_without_a_question_is_refused(client, passwordless, authenticator):

@@ -9,9 +9,9 @@ from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from django_otp_webauthn.models import WebAuthnCredential
 
+from allauth_2fa.answers import verify
 from allauth_2fa.exceptions import PasskeyExpired, PasskeyRefused
 from allauth_2fa.factors import registry
-from allauth_2fa.flows import answers
 from allauth_2fa.testing import login_verified
 from tests.cast import code_of, give_answer, give_password, is_logged_in, is_pending, wrong_code_of
 from tests.passkeys.authenticator import Authenticator, text_of
@@ -186,7 +186,7 @@ def test_the_judge_of_typed_answers_refuses_whatever_it_is_given(passkey):
 
 def test_an_answer_that_is_kept_nowhere_is_refused(alice, passkey, authenticator):
     with pytest.raises(PasskeyExpired):
-        answers.answer(alice, authenticator.get({"challenge": "AAAA"}))
+        verify.answer(alice, authenticator.get({"challenge": "AAAA"}))
 
 
 # The guard

@@ -15,8 +15,8 @@ from django_otp.plugins.otp_email.models import EmailDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from allauth_2fa.factors import registry
+from allauth_2fa.models.audit import AuditEntry
 from allauth_2fa.testing import login_verified
-from allauth_2fa.trail import TrailRow
 from tests.cast import PASSWORD, code_of, give_answer, give_password, is_logged_in, is_pending
 from tests.plugins_of_django_otp.installed.conftest import code_in
 
@@ -62,7 +62,7 @@ def told():
 
 
 def happened(*names):
-    return list(TrailRow.objects.filter(event__in=names).order_by("pk").values_list("event", flat=True))
+    return list(AuditEntry.objects.filter(event__in=names).order_by("pk").values_list("event", flat=True))
 
 
 # Proof first
@@ -123,7 +123,7 @@ def test_a_device_goes_with_its_address_where_another_factor_is_left_and_the_own
     assert not EmailDevice.objects.exists()
     assert happened("device_removed", "two_factor_off", "device_unreachable") == ["device_removed"]
     assert any("A device was removed" in subject for subject in told())
-    row = TrailRow.objects.get(event="device_removed")
+    row = AuditEntry.objects.get(event="device_removed")
     assert (row.user_id, row.actor_id, row.device) == (alice.pk, alice.pk, "Mail")
 
 
@@ -165,7 +165,7 @@ def test_allauths_own_reason_stands_in_allauths_words(proved, other):
     assert "You cannot remove your primary email address" in proved.get(PAGE).text
 
 
-# An address takes the place of another one
+# An address replaces another one
 
 
 @pytest.fixture
@@ -306,14 +306,14 @@ def test_a_login_by_a_code_to_a_new_address_moves_no_device_and_the_owner_is_tol
     assert where_codes_go() == "alice@example.com"
     assert not is_logged_in(client)
     assert is_pending(client)
-    row = TrailRow.objects.get(event="device_unreachable")
+    row = AuditEntry.objects.get(event="device_unreachable")
     assert (row.user_id, row.actor_id) == (alice.pk, alice.pk)
 
 
 def test_a_staff_member_who_deletes_an_address_in_the_admin_is_named(client, staff, alice, mailbox):
     login_verified(client, staff)
     client.post(reverse("admin:account_emailaddress_delete", args=[EmailAddress.objects.get(user=alice).pk]), {"post": "yes"})
-    assert TrailRow.objects.get(event="device_unreachable").actor_id == staff.pk
+    assert AuditEntry.objects.get(event="device_unreachable").actor_id == staff.pk
 
 
 def test_nothing_is_told_of_a_user_who_goes_with_the_address(alice, phone, mailbox):

@@ -14,10 +14,11 @@ from django_otp.plugins.otp_hotp.models import HOTPDevice
 from django_otp.plugins.otp_static.models import StaticDevice
 from otp_yubikey.models import RemoteYubikeyDevice, ValidationService, YubikeyDevice
 
+from allauth_2fa.answers import verify
+from allauth_2fa.devices import sending
 from allauth_2fa.exceptions import DeviceRefused, NothingEnrolled, NotJudged, NotSent, Refused, Throttled
 from allauth_2fa.factors import generic, registry
 from allauth_2fa.factors.sent import SentCodeFactor
-from allauth_2fa.flows import answers, sending
 from allauth_2fa.testing import login_verified
 from tests.cast import PASSWORD, code_of, give_answer, give_password, is_logged_in, is_pending, wrong_code_of
 from tests.pager.models import Beeper, LoudPager, Pager
@@ -56,9 +57,9 @@ def failures(device):
     return type(device).objects.get(pk=device.pk).throttling_failure_count
 
 
-def outcome(user, text, device=None, place=None):
+def outcome(user, text, device=None, store=None):
     try:
-        return answers.answer(user, text, device and device.persistent_id, place=place).persistent_id
+        return verify.answer(user, text, device and device.persistent_id, store=store).persistent_id
     except Refused as refusal:
         return refusal.code
 
@@ -70,7 +71,7 @@ def outcome(user, text, device=None, place=None):
 def test_an_app_is_not_guessed_for_free_beside_a_device_that_does_not_pay(alice, phone, beside, request, settings):
     other = request.getfixturevalue(beside)
     settings.ALLAUTH_2FA_FACTORS = [other.model_label(), "totp", "static"]
-    assert answers.offers(alice)[0] == other
+    assert verify.offers(alice)[0] == other
     assert outcome(alice, wrong_code_of(phone)) == "refused"
     assert failures(phone) == 1
     assert outcome(alice, code_of(phone)) == "throttled"
@@ -145,27 +146,27 @@ def test_of_guesses_at_tokens_that_come_at_once_one_is_tried_and_counts(tokens):
 
 def test_a_throttled_pager_is_not_guessed_on_by_leaving_the_choice_out(alice, phone, pager, settings):
     settings.ALLAUTH_2FA_FACTORS = ["pager.pager", "totp"]
-    place = {}
-    sending.send(alice, pager.persistent_id, place)
+    store = {}
+    sending.send(alice, pager.persistent_id, store)
     wrong = next(code for code in ("000000", "111111") if code not in {Pager.sent[-1], code_of(phone)})
-    assert outcome(alice, wrong, place=place) == "refused"
+    assert outcome(alice, wrong, store=store) == "refused"
     assert failures(pager) == 1
     assert failures(phone) == 0
-    assert outcome(alice, Pager.sent[-1], place=place) == "throttled"
-    assert outcome(alice, code_of(phone), place=place) == "throttled"
+    assert outcome(alice, Pager.sent[-1], store=store) == "throttled"
+    assert outcome(alice, code_of(phone), store=store) == "throttled"
 
 
 @pytest.mark.parametrize("device_id", ["pager.pager/999", "otp_email.emaildevice/1", "nonsense", "/", "pager.pager/1/1"])
 def test_a_choice_that_is_no_device_is_not_tried(alice, phone, device_id):
     with pytest.raises(NothingEnrolled):
-        answers.answer(alice, code_of(phone), device_id)
+        verify.answer(alice, code_of(phone), device_id)
 
 
 def test_a_chosen_device_alone_judges(alice, phone, pager, key):
-    place = {}
-    sending.send(alice, pager.persistent_id, place)
-    assert outcome(alice, code_of(phone), pager, place) == "refused"
-    assert outcome(alice, code_of(phone), key, place) == "refused"
+    store = {}
+    sending.send(alice, pager.persistent_id, store)
+    assert outcome(alice, code_of(phone), pager, store) == "refused"
+    assert outcome(alice, code_of(phone), key, store) == "refused"
     assert failures(phone) == 0
 
 
@@ -196,10 +197,10 @@ def test_a_login_that_is_replayed_behind_its_code_opens_nothing(client, alice, p
 
 @pytest.mark.parametrize("garbage", [[], 7, "text", None, {"pager.pager/1": 7}, [["pager.pager/1", "x"]]])
 def test_garbage_where_the_sent_codes_are_noted_breaks_nothing(alice, pager, garbage):
-    place = {sending.SENT: garbage}
-    assert outcome(alice, "123456", pager, place) == "expired"
-    sending.send(alice, pager.persistent_id, place)
-    assert outcome(alice, Pager.sent[-1], pager, place) == pager.persistent_id
+    store = {sending.SENT: garbage}
+    assert outcome(alice, "123456", pager, store) == "expired"
+    sending.send(alice, pager.persistent_id, store)
+    assert outcome(alice, Pager.sent[-1], pager, store) == pager.persistent_id
 
 
 def test_getting_the_pages_sends_nothing(client, alice, pager):
@@ -443,7 +444,7 @@ def test_a_proxy_and_a_child_offer_no_device_twice(alice, phone):
     assert "pager.pager" in kinds
     assert not {"pager.quietpager", "pager.loudpager"} & set(kinds)
     LoudPager.objects.create(user=alice, name="Loud")
-    assert len(answers.offers(alice)) == 2
+    assert len(verify.offers(alice)) == 2
 
 
 def test_a_child_that_stands_for_its_parent_is_judged_and_sent_to(client, alice, settings):

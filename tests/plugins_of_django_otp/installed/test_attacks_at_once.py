@@ -21,9 +21,11 @@ from django_otp.plugins.otp_static.models import StaticDevice
 from otp_twilio.models import TwilioSMSDevice
 from otp_yubikey.models import YubikeyDevice
 
+from allauth_2fa.answers import verify
+from allauth_2fa.browsers import device_cookie
+from allauth_2fa.devices import enrollment, sending
 from allauth_2fa.exceptions import CounterOff, DeviceRefused, EnrollmentEnded, NothingEnrolled, NotSent, Throttled, TooSoon
 from allauth_2fa.factors import registry
-from allauth_2fa.flows import answers, browsers, enrollment, sending
 from allauth_2fa.models import Browser, SentCode
 from tests.concurrency.conftest import FAILURES, as_default, fail_before
 from tests.concurrency.test_threads import ACCEPTED, at_once, judging, kinds
@@ -169,12 +171,12 @@ def test_one_of_many_completions_confirms_the_device(alice, kind, request):
     device = request.getfixturevalue(kind)
     type(device).objects.update(confirmed=False)
     device.refresh_from_db()
-    place = {}
-    sending.send_waiting(device, place)
+    store = {}
+    sending.send_waiting(device, store)
 
     def completing():
         mine = type(device).objects.get(pk=device.pk)
-        return lambda: enrollment.complete(mine, mine.token, place)
+        return lambda: enrollment.complete(mine, mine.token, store)
 
     assert kinds(at_once(*(completing() for _ in range(THREADS)))) == {ACCEPTED: 1, EnrollmentEnded: THREADS - 1}
 
@@ -184,17 +186,17 @@ def test_one_of_many_completions_confirms_the_device(alice, kind, request):
 
 def asked_for(alice, device):
     """Have a code sent for a login; return its place, and the code."""
-    place = {}
+    store = {}
     Pager.objects.update(last_generated_timestamp=None)
-    sending.send(alice, device.persistent_id, place)
-    return place, Pager.sent[-1]
+    sending.send(alice, device.persistent_id, store)
+    return store, Pager.sent[-1]
 
 
-def answering(user, device, place, code):
+def answering(user, device, store, code):
     """Return a call that answers for a login, as an own request."""
 
     def answer():
-        return answers.answer(user, code, device.persistent_id, place=copy.deepcopy(place))
+        return verify.answer(user, code, device.persistent_id, store=copy.deepcopy(store))
 
     return answer
 
@@ -203,16 +205,16 @@ def test_the_codes_of_several_logins_are_all_taken_each_by_its_own(alice):
     Pager.sent.clear()
     device = Pager.objects.create(user=alice, name="Pager")
     logins = [asked_for(alice, device) for _ in range(THREADS)]
-    assert kinds(at_once(*(answering(alice, device, place, code) for place, code in logins))) == {Pager: THREADS}
+    assert kinds(at_once(*(answering(alice, device, store, code) for store, code in logins))) == {Pager: THREADS}
     assert SentCode.objects.filter(used_at=None).count() == 0
 
 
 def test_the_code_of_one_login_is_taken_once(alice):
     Pager.sent.clear()
     device = Pager.objects.create(user=alice, name="Pager")
-    place, code = asked_for(alice, device)
+    store, code = asked_for(alice, device)
     other, unused = asked_for(alice, device)
-    outcomes = kinds(at_once(*(answering(alice, device, place, code) for _ in range(THREADS))))
+    outcomes = kinds(at_once(*(answering(alice, device, store, code) for _ in range(THREADS))))
     assert outcomes[Pager] == 1
     assert outcomes.keys() <= {Pager, DeviceRefused, NotSent, Throttled}
     assert SentCode.objects.filter(used_at=None).count() == 1
@@ -223,9 +225,9 @@ def test_the_code_of_one_login_is_taken_once(alice):
 def test_a_wrong_code_of_one_login_is_judged_once_and_voids_no_others(alice):
     Pager.sent.clear()
     device = Pager.objects.create(user=alice, name="Pager", throttling_failure_count=5)
-    place, _code = asked_for(alice, device)
+    store, _code = asked_for(alice, device)
     other, unused = asked_for(alice, device)
-    assert kinds(at_once(*(answering(alice, device, place, "nothing") for _ in range(THREADS)))) == {
+    assert kinds(at_once(*(answering(alice, device, store, "nothing") for _ in range(THREADS)))) == {
         DeviceRefused: 1,
         Throttled: THREADS - 1,
     }
@@ -237,11 +239,11 @@ def test_a_known_browser_and_new_ones_are_sent_one_code_each(alice):
     Pager.sent.clear()
     device = Pager.objects.create(user=alice, name="Pager")
     value = "v" * 24
-    Browser.objects.create(user=alice, digest=browsers.digest(value))
+    Browser.objects.create(user=alice, digest=device_cookie.digest(value))
 
     def from_home():
         request = HttpRequest()
-        request.COOKIES[browsers.COOKIE] = value
+        request.COOKIES[device_cookie.COOKIE] = value
         with context.request_context(request):
             return sending.send(alice, device.persistent_id, {})
 

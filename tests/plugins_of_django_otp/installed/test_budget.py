@@ -9,11 +9,12 @@ from django_otp import oath
 from django_otp.plugins.otp_hotp.models import HOTPDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from allauth_2fa.budget import charging, stored
+from allauth_2fa.budget.budget import Budget
+from allauth_2fa.devices import enrollment, sending
 from allauth_2fa.exceptions import CounterOff, Refused
 from allauth_2fa.factors import registry
 from allauth_2fa.factors.generic import GenericFactor, complete_alone
-from allauth_2fa.flows import counting, enrollment, lockout, sending
-from allauth_2fa.flows.purse import Purse
 from allauth_2fa.models import Browser
 from tests.cast import give_answer, give_password, is_logged_in, wrong_code_of
 from tests.pager.models import Pager
@@ -54,12 +55,12 @@ def say(client, answer, **fields):
 
 
 def purse_of(user, **row):
-    return Purse.of(user.pk, Browser.purses.filter(user=user, **row).values(*counting.COLUMNS).first())
+    return Budget.of(user.pk, Browser.all_rows.filter(user=user, **row).values(*stored.COLUMNS).first())
 
 
 def lock(user):
-    counting.write(purse_of(user, digest=""), lambda found: found.failed(33))
-    assert lockout.locked(user)
+    stored.write(purse_of(user, digest=""), lambda found: found.failed(33))
+    assert charging.locked(user)
 
 
 def test_devices_of_all_kinds_share_one_purse(client, alice, phone, token, pager):
@@ -81,7 +82,7 @@ def test_devices_of_all_kinds_share_one_purse(client, alice, phone, token, pager
 def test_a_token_that_looks_ahead_counts_by_its_chance(client, alice, token):
     give_password(client, alice)
     assert say(client, "000000") == "refused"
-    assert [failure.worth for failure in purse_of(alice, digest="").failures] == [2]
+    assert [failure.weight for failure in purse_of(alice, digest="").failures] == [2]
 
 
 def test_wrong_codes_that_were_sent_are_counted_and_right_ones_given_back(client, alice, pager):
@@ -135,7 +136,7 @@ def test_three_codes_in_a_row_of_a_token_open_a_lock(client, alice, token, count
     give_password(client, alice)
     assert say(client, shown_at(token, 0)) == "locked"
     assert say(client, row_at(token, counter)) == "in"
-    assert not lockout.locked(alice)
+    assert not charging.locked(alice)
     token.refresh_from_db()
     assert token.counter == counter + 3
     other = Client()
@@ -190,19 +191,19 @@ def _addable(settings):
 def test_guessing_at_a_device_that_is_being_added_takes_from_the_purse(alice, bob):
     """The number that was typed may be somebody else's."""
     device = Pager.objects.create(user=bob, confirmed=False)
-    place = {}
-    sending.send_waiting(device, place)
+    store = {}
+    sending.send_waiting(device, store)
     wrong = "111111" if Pager.sent[-1] == "000000" else "000000"
     codes = []
     for _ in range(6):
         with pytest.raises(Refused) as refusal:
-            enrollment.complete(Pager.objects.get(pk=device.pk), wrong, place)
+            enrollment.complete(Pager.objects.get(pk=device.pk), wrong, store)
         codes.append(refusal.value.code)
     assert codes == ["refused"] * 5 + ["throttled"]
     with pytest.raises(Refused):
-        enrollment.complete(Pager.objects.get(pk=device.pk), Pager.sent[-1], place)
-    Browser.purses.update(failures="")
-    enrollment.complete(Pager.objects.get(pk=device.pk), Pager.sent[-1], place)
+        enrollment.complete(Pager.objects.get(pk=device.pk), Pager.sent[-1], store)
+    Browser.all_rows.update(failures="")
+    enrollment.complete(Pager.objects.get(pk=device.pk), Pager.sent[-1], store)
     assert Pager.objects.get().confirmed
     assert not purse_of(bob, digest="").failures
 
@@ -220,4 +221,4 @@ def test_a_wrong_code_at_the_setup_of_an_app_takes_nothing(client, bob):
     give_password(client, bob)
     client.get(reverse("two-factor-setup"))
     client.post(reverse("two-factor-setup"), {"otp_token": wrong_code_of(TOTPDevice.objects.get(user=bob))})
-    assert not Browser.purses.exists()
+    assert not Browser.all_rows.exists()

@@ -14,10 +14,11 @@ from django.urls import reverse
 from django.utils import timezone
 from django_otp.plugins.otp_email.models import EmailDevice
 
+from allauth_2fa.answers import verify
+from allauth_2fa.devices import enrollment, sending
 from allauth_2fa.exceptions import AddressRefused, DeviceRefused, NotDelivered, NotSent, TooSoon
 from allauth_2fa.factors import registry
 from allauth_2fa.factors.email import LEAST_WAIT, VALIDITY, masked
-from allauth_2fa.flows import answers, enrollment, sending
 from allauth_2fa.testing import login_verified
 from tests.cast import PASSWORD, code_of, give_answer, give_password, is_logged_in, is_pending, shows
 from tests.concurrency.conftest import FAILURES, fail_before
@@ -294,11 +295,11 @@ def test_an_address_that_is_no_longer_the_users_gets_nothing_and_answers_for_nob
 
 
 def test_the_refusal_of_an_address_costs_what_a_wrong_code_costs(alice, mailbox):
-    place = {}
-    sending.send(alice, mailbox.persistent_id, place)
+    store = {}
+    sending.send(alice, mailbox.persistent_id, store)
     EmailAddress.objects.all().delete()
     with pytest.raises(AddressRefused):
-        answers.answer(alice, "123456", mailbox.persistent_id, place=place)
+        verify.answer(alice, "123456", mailbox.persistent_id, store=store)
     mailbox.refresh_from_db()
     assert mailbox.throttling_failure_count == 1
 

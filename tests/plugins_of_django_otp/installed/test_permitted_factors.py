@@ -9,9 +9,10 @@ from django_otp.plugins.otp_email.models import EmailDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from allauth_2fa.adapter import OTPAdapter
+from allauth_2fa.answers import verify
+from allauth_2fa.devices import enrollment, manage, sending
 from allauth_2fa.exceptions import NotAllowed, NothingEnrolled
 from allauth_2fa.factors import registry
-from allauth_2fa.flows import answers, devices, enrollment, sending
 from allauth_2fa.testing import login_verified
 from tests.cast import code_of, give_answer, give_password, is_logged_in, is_pending
 from tests.plugins_of_django_otp.installed.conftest import code_in
@@ -59,23 +60,23 @@ def test_who_has_nothing_else_is_not_let_in_and_reads_why(client, staff, staff_m
 
 
 def test_a_right_code_from_before_opens_nothing_and_is_used_up(staff, staff_mailbox, settings):
-    place = {}
+    store = {}
     settings.ACCOUNT_ADAPTER = "allauth_2fa.adapter.OTPAdapter"
-    sending.send(staff, staff_mailbox.persistent_id, place)
+    sending.send(staff, staff_mailbox.persistent_id, store)
     settings.ACCOUNT_ADAPTER = f"{__name__}.StrictAdapter"
     with pytest.raises(NotAllowed):
-        answers.answer(staff, code_in(mail.outbox[0]), staff_mailbox.persistent_id, place=place)
+        verify.answer(staff, code_in(mail.outbox[0]), staff_mailbox.persistent_id, store=store)
     staff_mailbox.refresh_from_db()
     assert staff_mailbox.token is None
 
 
 def test_who_has_something_better_is_asked_for_that_alone(client, staff, staff_mailbox):
     phone = TOTPDevice.objects.create(user=staff, name="Phone")
-    devices.prefer(staff_mailbox)
+    manage.prefer(staff_mailbox)
     give_password(client, staff)
     assert [device["name"] for device in client.get(CHALLENGE).context["devices"]] == ["Phone"]
     with pytest.raises(NothingEnrolled):
-        answers.answer(staff, code_of(phone), staff_mailbox.persistent_id)
+        verify.answer(staff, code_of(phone), staff_mailbox.persistent_id)
     assert give_answer(client, code_of(phone)).status_code == 302
 
 
@@ -97,7 +98,7 @@ def test_everybody_else_goes_on_as_before(client, alice, mailbox):
 
 def test_an_adapter_without_the_hook_permits_everything(alice, mailbox, settings):
     settings.ACCOUNT_ADAPTER = "allauth.account.adapter.DefaultAccountAdapter"
-    assert devices.is_allowed(alice, registry.by_id("email"))
+    assert manage.is_allowed(alice, registry.by_id("email"))
 
 
 class AppsForNobody(OTPAdapter):

@@ -15,10 +15,11 @@ from django.db.migrations.loader import MigrationLoader
 from django.utils import timezone
 from django_otp.plugins.otp_email.models import EmailDevice
 
+from allauth_2fa.answers import verify
 from allauth_2fa.checks.factors import check_addresses
+from allauth_2fa.devices import sending
 from allauth_2fa.exceptions import AddressRefused, NoAddress
 from allauth_2fa.factors import registry
-from allauth_2fa.flows import answers, sending
 from allauth_2fa.models import RecoveryCode
 from tests.cast import give_answer, give_password, is_logged_in, is_pending
 from tests.plugins_of_django_otp.installed.conftest import code_in
@@ -61,10 +62,10 @@ def test_it_refuses_by_the_code_that_scripts_know(alice, blank):
         sending.send(alice, blank.persistent_id, {})
     assert refusal.value.code == AddressRefused.code
     EmailDevice.objects.update(token="123456", valid_until=timezone.now() + timedelta(minutes=5))
-    place = {}
-    place[sending.SENT] = {blank.persistent_id: sending._fingerprint(EmailDevice.objects.get())}
+    store = {}
+    store[sending.SENT] = {blank.persistent_id: sending._fingerprint(EmailDevice.objects.get())}
     with pytest.raises(NoAddress):
-        answers.answer(alice, "123456", place=place)
+        verify.answer(alice, "123456", store=store)
 
 
 def test_a_thief_who_moves_the_primary_address_gets_no_code(client, alice, blank):

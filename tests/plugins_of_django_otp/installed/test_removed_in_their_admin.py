@@ -9,8 +9,8 @@ from django.test import Client
 from otp_twilio.models import TwilioSMSDevice
 from otp_yubikey.models import RemoteYubikeyDevice, ValidationService
 
+from allauth_2fa.models.audit import AuditEntry
 from allauth_2fa.testing import login_verified
-from allauth_2fa.trail import TrailRow
 from tests.cast import PASSWORD
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -36,7 +36,7 @@ def mobile(user):
 
 
 def told():
-    return [(row.event, row.user_label, row.actor_label) for row in TrailRow.objects.order_by("pk")]
+    return [(row.event, row.user_label, row.actor_label) for row in AuditEntry.objects.order_by("pk")]
 
 
 def by_one(client, device):

@@ -12,9 +12,9 @@ from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
+from allauth_2fa.devices import sending
 from allauth_2fa.exceptions import NotDelivered, NotSent, TooSoon
 from allauth_2fa.factors import registry
-from allauth_2fa.flows import sending
 from allauth_2fa.models import Browser, SentCode
 from tests.cast import give_answer, give_password, is_logged_in
 from tests.pager.models import Beeper, Pager
@@ -166,14 +166,14 @@ def test_when_there_is_room_again_is_told(alice, pager, clock):
 
 def test_what_could_not_be_sent_counts_too(alice, telephone, gateway, clock):
     gateway.is_broken = True
-    place = {}
+    store = {}
     for _try in range(25):
         with pytest.raises((NotDelivered, TooSoon)):
-            sending.send(alice, telephone.persistent_id, place)
+            sending.send(alice, telephone.persistent_id, store)
         cache.clear()
         clock.shift(31)
     assert gateway.asked == 20
-    assert place == {}
+    assert store == {}
     assert not SentCode.objects.filter(used_at=None).exists()
 
 
@@ -185,9 +185,9 @@ def test_what_is_older_than_a_day_is_deleted(alice, pager, clock):
 
 
 def test_a_code_answers_for_no_other_device_and_no_other_user(alice, bob, pager):
-    place = {}
-    sending.send(alice, pager.persistent_id, place)
-    (name,) = place[sending.SENT].values()
+    store = {}
+    sending.send(alice, pager.persistent_id, store)
+    (name,) = store[sending.SENT].values()
     theirs, second = Pager.objects.create(user=bob), Pager.objects.create(user=alice)
     for device in (theirs, second):
         sending.bind([device], {sending.SENT: {device.persistent_id: name}})

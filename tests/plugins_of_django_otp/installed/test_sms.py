@@ -11,10 +11,10 @@ from django.test import Client
 from django.utils import timezone
 from otp_twilio.models import TwilioSMSDevice
 
+from allauth_2fa.devices import enrollment, sending
 from allauth_2fa.exceptions import AlreadyAdded, NotDelivered, NotSent, NumberRefused, TooSoon
 from allauth_2fa.factors import registry
 from allauth_2fa.factors.sms import VALIDITY, WAIT, masked, read_number
-from allauth_2fa.flows import enrollment, sending
 from allauth_2fa.testing import login_verified
 from tests.cast import give_answer, give_password, is_logged_in, is_pending
 from tests.docs.pages import blocks, text_of

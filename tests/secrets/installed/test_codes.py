@@ -13,10 +13,10 @@ from django.utils import timezone
 from django_otp.plugins.otp_email.models import EmailDevice
 from otp_twilio.models import TwilioSMSDevice
 
-from allauth_2fa import columns, encryption, kept
+from allauth_2fa.devices import sending
+from allauth_2fa.encryption import cipher, columns, values
 from allauth_2fa.exceptions import DeviceRefused, NotJudged
 from allauth_2fa.factors import registry
-from allauth_2fa.flows import sending
 from allauth_2fa.models import SentCode
 from tests.cast import give_answer, give_password, is_logged_in
 from tests.pager.models import LoudPager, Pager, QuietPager
@@ -44,7 +44,7 @@ def test_a_code_is_plain_while_it_is_sent_and_a_digest_in_the_database(pager):
     assert code.isdigit()
     assert pager.token == code
     assert f"{pager.token}" == code
-    assert encryption.is_digest(held(pager, "token"))
+    assert cipher.is_digest(held(pager, "token"))
     assert code not in held(pager, "token")
 
 
@@ -78,7 +78,7 @@ def test_a_code_by_mail_stands_in_the_mail_and_works(alice, mailoutbox, settings
     device.generate_challenge()
     code = mailoutbox[0].body.strip()
     assert mailoutbox[0].subject == f"Your code: {code}"
-    assert encryption.is_digest(held(device, "token"))
+    assert cipher.is_digest(held(device, "token"))
     assert EmailDevice.objects.get().verify_token(code)
 
 
@@ -87,7 +87,7 @@ def test_a_code_by_message_stands_in_the_message_and_works(alice, monkeypatch):
     monkeypatch.setattr(TwilioSMSDevice, "_deliver_token", lambda self, message: messages.append(message))
     device = TwilioSMSDevice.objects.create(user=alice, number="+15551234")
     device.generate_challenge()
-    assert encryption.is_digest(held(device, "token"))
+    assert cipher.is_digest(held(device, "token"))
     assert TwilioSMSDevice.objects.get().verify_token(str(messages[0]))
 
 
@@ -144,11 +144,11 @@ def test_a_login_by_a_code_that_is_sent(client, alice, pager):
 
 def test_of_a_code_that_was_sent_for_a_login_nothing_is_kept_that_tells_it(alice, pager, use):
     use()
-    place = {}
-    sending.send(alice, pager.persistent_id, place)
+    column_name = {}
+    sending.send(alice, pager.persistent_id, column_name)
     row = SentCode.objects.values().get()
-    assert row["name"] == place[sending.SENT][pager.persistent_id]
-    assert not [value for value in (*row.values(), *place[sending.SENT].values()) if Pager.sent[0] in str(value).split()]
+    assert row["name"] == column_name[sending.SENT][pager.persistent_id]
+    assert not [value for value in (*row.values(), *column_name[sending.SENT].values()) if Pager.sent[0] in str(value).split()]
     assert re.fullmatch("[0-9a-f]{64}", row["digest"])
     assert SentCode.objects.get().is_code(Pager.sent[0])
     with_another_name = SentCode(name="other", device=row["device"], digest=row["digest"])
@@ -177,7 +177,7 @@ def test_readable_codes_of_before_still_work_and_are_digested_at_the_next_save(p
     put(pager, "424242", "token")
     Pager.objects.update(valid_until=timezone.now() + timedelta(minutes=5))
     assert not Pager.objects.get().verify_token("111111")
-    assert encryption.is_digest(held(pager, "token"))
+    assert cipher.is_digest(held(pager, "token"))
     Pager.objects.update(throttling_failure_count=0)
     assert Pager.objects.get().verify_token("424242")
 
@@ -199,7 +199,7 @@ def test_a_code_that_looks_like_a_digest_is_never_accepted_as_it_stands(pager, u
 
 def test_bulk_created_and_dumped_codes_are_digests(alice, pager):
     (device,) = Pager.objects.bulk_create([Pager(user=alice, token="271828")])
-    assert encryption.is_digest(held(device, "token"))
+    assert cipher.is_digest(held(device, "token"))
     device.token = "314159"
     Pager(user=alice, token="161803")
     dumped = serializers.serialize("json", [device, Pager(user=alice, token="161803")])
@@ -213,7 +213,7 @@ def test_bulk_created_and_dumped_codes_are_digests(alice, pager):
 def test_a_fixture_with_a_readable_code_is_loaded_as_a_digest(alice, pager):
     for loaded in serializers.deserialize("python", [{"model": "pager.pager", "pk": 99, "fields": {"user": alice.pk, "token": "271828"}}]):
         loaded.save()
-    assert encryption.is_digest(held(Pager.objects.get(pk=99), "token"))
+    assert cipher.is_digest(held(Pager.objects.get(pk=99), "token"))
 
 
 def test_the_command_digests_readable_codes_and_takes_digests_away_when_it_decrypts(pager, alice):
@@ -254,5 +254,5 @@ def test_a_code_in_a_pickle_is_a_digest(pager):
     pager.generate_challenge()
     frozen = pickle.dumps(pager)
     assert str(Pager.sent[0]).encode() not in frozen
-    assert type(pickle.loads(frozen).token) is kept.Digested  # noqa: S301 - our own
+    assert type(pickle.loads(frozen).token) is values.Digested  # noqa: S301 - our own
     assert pickle.loads(frozen).verify_token(str(Pager.sent[0]))  # noqa: S301 - our own

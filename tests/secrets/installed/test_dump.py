@@ -26,8 +26,9 @@ from django_otp.plugins.otp_hotp.models import HOTPDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from otp_twilio.models import TwilioSMSDevice
 
-from allauth_2fa import encryption
-from allauth_2fa.flows import support
+from allauth_2fa import support
+from allauth_2fa.devices import staff
+from allauth_2fa.encryption import cipher
 from tests.cast import PASSWORD, code_of, give_password
 from tests.concurrency.conftest import as_default, database_name  # noqa: F401 - a fixture
 from tests.pager.models import LoudPager, Pager
@@ -76,7 +77,7 @@ def set_up_everything():
     LoudPager.objects.create(user=bob, name="Loud pager").generate_challenge()
     for user in (alice, bob):
         give_password(Client(), user)
-    recovery.append(support.issue_code(bob, support.console(), "lost everything"))
+    recovery.append(support.issue_code(bob, staff.console(), "lost everything"))
     return recovery
 
 
@@ -154,7 +155,7 @@ def keys_in(texts):
 def test_a_dump_holds_no_secret_and_no_code(loot):
     assert "alice@example.com" in loot.dumped
     assert "allauth_2fa" in loot.sessions
-    assert sum(encryption.is_sealed(text) and len(text) > 50 for text in loot.texts) == len(loot.secrets) == 3
+    assert sum(cipher.is_sealed(text) and len(text) > 50 for text in loot.texts) == len(loot.secrets) == 3
     ways = {way for secret in loot.secrets for way in spelled(secret)}
     assert not [way for way in ways if way in loot.dumped or way in loot.sessions]
     assert len(loot.codes) >= len(SENDERS)

@@ -8,7 +8,7 @@ from django_otp.plugins.otp_hotp.models import HOTPDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from otp_yubikey.models import YubikeyDevice
 
-from allauth_2fa import kept
+from allauth_2fa.encryption import values
 from allauth_2fa.exceptions import NotJudged
 from allauth_2fa.factors import registry
 from tests.cast import give_answer, give_password, is_logged_in
@@ -28,7 +28,7 @@ def token(alice):
 
 
 def test_a_token_is_sealed_and_logs_in(client, alice, token):
-    assert held(token) == kept.sealed("ab" * 20, "otp_hotp.hotpdevice.key", str(alice.pk)).stored
+    assert held(token) == values.sealed("ab" * 20, "otp_hotp.hotpdevice.key", str(alice.pk)).stored
     give_password(client, alice)
     assert give_answer(client, code("ab" * 20)).status_code == 302
     assert is_logged_in(client)
@@ -63,7 +63,7 @@ def test_the_secret_of_a_token_is_none_of_an_app_of_the_same_owner(alice, token)
     app = TOTPDevice.objects.create(user=alice)
     put(app, held(token))
     assert not TOTPDevice.objects.get().verify_token("123456")
-    assert type(TOTPDevice.objects.get().key) is kept.Shut
+    assert type(TOTPDevice.objects.get().key) is values.Shut
 
 
 def test_status_names_what_is_kept_as_other_models_keep_it(alice, token):

@@ -13,7 +13,8 @@ from django.test import Client
 from django.urls import reverse
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from allauth_2fa.flows import sessions, support
+from allauth_2fa import support
+from allauth_2fa.sessions import ending
 from tests.cast import code_of, drop, give_password, log_in
 
 from .app import ACCESS_TOKEN, API, BY_JWT, SESSION_TOKEN, App, ask, user_of
@@ -34,7 +35,7 @@ def by_jwt(settings):
 
 def has_sessions_ended(user, _settings):
     lose_the_list()
-    sessions.end_all(user)
+    ending.end_all(user)
 
 
 def lose_the_list():
@@ -177,7 +178,7 @@ def test_a_session_of_another_login_view_from_before_the_factor_shows_nobody(ali
 
 
 def test_a_user_whom_a_middleware_brings_opens_no_session_of_somebody_else(alice, bob, settings):
-    """allauth puts a user of its own reading in the place of one who is there already."""
+    """allauth puts a user of its own reading instead of one who is there already."""
     app = App(alice)
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, "tests.attacks.middleware.user_of_token"]
     assert user_of(app.session_token, **{"X-Token": "bob"}) == "alice"

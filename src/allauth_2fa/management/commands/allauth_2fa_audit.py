@@ -1,4 +1,4 @@
-"""``manage.py allauth_2fa_audit``: hand the trail over, and prune it."""
+"""``manage.py allauth_2fa_audit``: hand the audit log over, and prune it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
-from allauth_2fa import audit
-from allauth_2fa.events import EVENTS
+from allauth_2fa.audit import log
+from allauth_2fa.audit.events import EVENTS
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
 
-FORMATS = {"jsonl": audit.as_jsonl, "csv": audit.as_csv}
+FORMATS = {"jsonl": log.as_jsonl, "csv": log.as_csv}
 
 UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
@@ -40,9 +40,9 @@ def moment(text: str) -> datetime:
 
 
 class Command(BaseCommand):
-    """Prints what the trail holds, and takes old rows away."""
+    """Prints what the audit log holds, and takes old rows away."""
 
-    help = "Export the trail of what happened to second factors, or prune it."
+    help = "Export the audit log of what happened to second factors, or prune it."
     requires_migrations_checks = True
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -52,7 +52,7 @@ class Command(BaseCommand):
         export.add_argument("--since", metavar="MOMENT", help="Only rows from then on: 2026-01-31, 2026-01-31T08:00:00Z, 12h, 90d, 52w.")
         prune = tasks.add_parser("prune", help="Delete old rows for good. Nothing else deletes any.")
         prune.add_argument("--older-than", metavar="MOMENT", required=True, help="Rows from before then go, written as for --since.")
-        prune.add_argument("--batch-size", type=int, default=audit.BATCH_SIZE, help="Rows a statement (default: %(default)s).")
+        prune.add_argument("--batch-size", type=int, default=log.BATCH_SIZE, help="Rows a statement (default: %(default)s).")
         prune.add_argument("--dry-run", action="store_true", help="Say how many would go, and delete nothing.")
         for task in (export, prune):
             task.add_argument("--event", action="append", default=[], choices=sorted(EVENTS), help="Only this event. May be repeated.")
@@ -64,7 +64,7 @@ class Command(BaseCommand):
             self._prune(moment(options["older_than"]), options["event"], options["batch_size"], dry_run=options["dry_run"])
 
     def _export(self, kind: str, since: str | None, events: list[str]) -> None:
-        for line in FORMATS[kind](audit.rows(moment(since) if since else None, events)):
+        for line in FORMATS[kind](log.rows(moment(since) if since else None, events)):
             self.stdout.write(line)
 
     def _prune(self, before: datetime, events: list[str], batch_size: int, *, dry_run: bool) -> None:
@@ -72,6 +72,6 @@ class Command(BaseCommand):
             raise CommandError("--batch-size must be 1 or more.")
         if before > timezone.now():
             raise CommandError("--older-than must lie in the past.")
-        number = audit.count(before, events) if dry_run else sum(audit.prune(before, events, batch_size))
+        number = log.count(before, events) if dry_run else sum(log.prune(before, events, batch_size))
         done = "Would delete" if dry_run else "Deleted"
         self.stdout.write(f"{done} {number} rows from before {before.isoformat(timespec='seconds')}.")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import CommandError
 
-from allauth_2fa.flows import support
+from allauth_2fa import support
 from allauth_2fa.management.support import SupportCommand
 
 if TYPE_CHECKING:

@@ -11,15 +11,15 @@ from django.core.management.base import BaseCommand, CommandError
 from django_otp import device_classes
 from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
 
-from allauth_2fa import encryption
-from allauth_2fa.columns import columns
-from allauth_2fa.management.at_rest import BATCH_SIZE, Action, State, Tally, sweep, total
+from allauth_2fa.encryption import cipher
+from allauth_2fa.encryption.columns import columns
+from allauth_2fa.encryption.sweep import BATCH_SIZE, Action, State, Tally, sweep, total
 from allauth_2fa.models import RecoveryDevice
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
 
-    from allauth_2fa.columns import AtRest
+    from allauth_2fa.encryption.columns import AtRest
 
 WORK_LEFT, LOST, INTERRUPTED = 3, 4, 130
 """Exit codes, beside 0 for success and 1 for a command that could not run."""
@@ -32,14 +32,14 @@ WORDS = {
     State.EMPTY: "empty",
 }
 
-DONE = {Action.ENCRYPT: "encrypted", Action.ROTATE: "encrypted anew", Action.DECRYPT: "decrypted"}
+DONE = {Action.ENCRYPT: "encrypted", Action.ROTATE: "encrypted again", Action.DECRYPT: "decrypted"}
 
 
 class Command(BaseCommand):
     """Prints what was found and done, and decides nothing. It never prints a secret or a code."""
 
     help = (
-        "status: count what is encrypted, and with which key. encrypt: encrypt what is readable. rotate: encrypt anew what was encrypted "
+        "status: count what is encrypted, and with which key. encrypt: encrypt what is readable. rotate: encrypt again what was encrypted "
         "with an older key. decrypt: make everything readable again. Each may be interrupted, and run again."
     )
     requires_migrations_checks = True
@@ -69,9 +69,9 @@ class Command(BaseCommand):
 
     def _sweep_all(self) -> dict[str, Tally]:
         try:
-            if not encryption.site_keys() and self.action is not Action.STATUS:
+            if not cipher.site_keys() and self.action is not Action.STATUS:
                 raise CommandError(f"ALLAUTH_2FA_ENCRYPTION_KEYS is empty: there is no key to {self.action.value} with.")
-            return {column.place: self._sweep(column) for column in columns()}
+            return {column.column_name: self._sweep(column) for column in columns()}
         except ImproperlyConfigured as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
@@ -82,9 +82,9 @@ class Command(BaseCommand):
         for tally in sweep(column, self.action, batch_size=self.batch_size, dry_run=self.dry_run):
             if self.verbosity > 1:
                 for pk in tally.lost:
-                    self.stdout.write(f"{column.place} of row {pk} cannot be read")
+                    self.stdout.write(f"{column.column_name} of row {pk} cannot be read")
             if self.verbosity and rows > self.batch_size:
-                self.stdout.write(f"{column.place}: {tally.rows} of {rows}")
+                self.stdout.write(f"{column.column_name}: {tally.rows} of {rows}")
                 self.stdout.flush()
         return tally
 
@@ -95,13 +95,13 @@ class Command(BaseCommand):
             "action": self.action.value,
             "dry_run": self.dry_run,
             "columns": {
-                place: {
+                column_name: {
                     "rows": tally.rows,
                     **{state.value: tally.found[state] for state in State},
                     "changed": tally.changed,
                     "busy": tally.busy,
                 }
-                for place, tally in tallies.items()
+                for column_name, tally in tallies.items()
             },
             "keys": _secrets_by_key(tallies),
             "lost": _reasons(tallies),
@@ -110,8 +110,8 @@ class Command(BaseCommand):
         }
 
     def _print(self, tallies: dict[str, Tally]) -> None:
-        for place, tally in tallies.items():
-            self.stdout.write(f"{place}: {tally.rows} rows")
+        for column_name, tally in tallies.items():
+            self.stdout.write(f"{column_name}: {tally.rows} rows")
             for state, words in WORDS.items():
                 if tally.found[state]:
                     self.stdout.write(f"  {tally.found[state]} {words}")
@@ -151,7 +151,7 @@ class Command(BaseCommand):
 
 def _secrets_by_key(tallies: dict[str, Tally]) -> dict[str, int]:
     """Return how many secrets were found encrypted with each of the site's keys, the newest first."""
-    return {key.id: sum(tally.keys[key.id] for tally in tallies.values()) for key in encryption.site_keys()}
+    return {key.id: sum(tally.keys[key.id] for tally in tallies.values()) for key in cipher.site_keys()}
 
 
 def _reasons(tallies: dict[str, Tally]) -> dict[str, int]:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from allauth_2fa import audit
-from allauth_2fa.flows import locks, support
+from allauth_2fa import support
+from allauth_2fa.audit import log
+from allauth_2fa.budget import locks
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
 
-    from allauth_2fa.flows.purse import Purse
+    from allauth_2fa.budget.budget import Budget
     from allauth_2fa.models import Lock
 
 
@@ -44,21 +45,21 @@ class Command(BaseCommand):
             sys.exit(1)
 
     def _list_locks(self, format: str) -> None:  # noqa: A002 - the option's name
-        found = [_lock(row, purse) for row, purse in locks.standing()]
+        found = [_lock(row, budget) for row, budget in locks.all_locks()]
         if format == "json":
             self.stdout.write(json.dumps(found, indent=2))
             return
         self.stdout.write(f"Codes are locked: {len(found)}.")
         for lock in found:
             until = f"until {lock['until']}" if lock["until"] else "until somebody opens it"
-            self.stdout.write(f"  {audit.clean(lock['user']):<32} {audit.clean(lock['where']):<32} since {lock['since'] or '?'}, {until}")
+            self.stdout.write(f"  {log.clean(lock['user']):<32} {log.clean(lock['where']):<32} since {lock['since'] or '?'}, {until}")
 
 
-def _lock(row: Lock, purse: Purse) -> dict[str, Any]:
-    since, until = purse.since, purse.lock and purse.lock.until
+def _lock(row: Lock, budget: Budget) -> dict[str, Any]:
+    since, until = budget.since, budget.lock and budget.lock.until
     return {
         "user": row.user.get_username(),
-        "where": purse.place,
+        "where": budget.scope,
         "since": since and since.isoformat(timespec="seconds"),
         "until": until and until.isoformat(timespec="seconds"),
     }

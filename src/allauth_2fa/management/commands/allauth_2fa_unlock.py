@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from allauth_2fa.flows import support
+from allauth_2fa import support
 from allauth_2fa.management.support import SupportCommand
 
 

@@ -1,0 +1,120 @@
+"""Support in the admin: actions on the pages of devices, browsers and locks that ask for a reason, do it, and say what they did."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.auth import get_user_model
+from django.core.exceptions import PermissionDenied
+from django.template.response import TemplateResponse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.debug import sensitive_variables
+
+from allauth_2fa import app_settings, support
+from allauth_2fa.decorators import two_factor_action
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponse
+
+PERMISSION = "allauth_2fa.support_{}"
+
+
+class ReasonForm(forms.Form):
+    """Why support does it. It goes to the audit log."""
+
+    reason = forms.CharField(label=gettext_lazy("Reason"), max_length=200, widget=forms.TextInput(attrs={"class": "vTextField"}))
+
+
+class SupportActions:
+    """Adds the actions to an admin page of users, or of rows that have one. They concern the users of the chosen rows.
+
+    It stands before the class of the page: ``class PeopleAdmin(SupportActions, UserAdmin)``.
+    """
+
+    actions: Any = ["unlock_owners", "issue_codes", "reset_owners"]
+
+    def has_support_unlock_permission(self, request: HttpRequest) -> bool:
+        """Return whether the staff may open the locks of a user."""
+        return request.user.has_perm(PERMISSION.format("unlock"))
+
+    def has_support_reset_permission(self, request: HttpRequest) -> bool:
+        """Return whether the staff may remove all factors of a user."""
+        return request.user.has_perm(PERMISSION.format("reset"))
+
+    def has_support_issue_code_permission(self, request: HttpRequest) -> bool:
+        """Return whether the staff may issue recovery codes."""
+        return request.user.has_perm(PERMISSION.format("issue_code"))
+
+    @admin.action(permissions=["support_unlock"], description=gettext_lazy("Open the locks of the owners"))
+    @two_factor_action()
+    def unlock_owners(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
+        """Open the locks of the owners and forget the wrong codes that were counted, once a reason is given."""
+        return self._do(request, queryset, "unlock_owners", _("Open the locks"), self._unlock)
+
+    @admin.action(permissions=["support_reset"], description=gettext_lazy("Remove all factors of the owners"))
+    @two_factor_action()
+    def reset_owners(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
+        """Remove all factors of the owners, once a reason is given."""
+        return self._do(request, queryset, "reset_owners", _("Remove all factors"), self._reset)
+
+    @admin.action(permissions=["support_issue_code"], description=gettext_lazy("Issue a recovery code for the owners"))
+    @two_factor_action()
+    def issue_codes(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
+        """Issue one recovery code for each owner, once a reason is given, and show it once."""
+        return self._do(request, queryset, "issue_codes", _("Issue a recovery code"), self._issue)
+
+    def _do(self, request: HttpRequest, queryset: Any, action: str, title: str, act: Any) -> HttpResponse | None:
+        form = ReasonForm(request.POST if "reason" in request.POST else None)
+        users = get_user_model()
+        keys = queryset.values("pk" if issubclass(queryset.model, users) else "user_id")
+        owners = list(users._default_manager.filter(pk__in=keys))  # noqa: SLF001 - Django documents it
+        if form.is_valid():
+            return act(request, owners, form.cleaned_data["reason"])
+        # The rows that are shown are the ones that it is done to, also where all pages of a list were chosen.
+        chosen = list(queryset.values_list("pk", flat=True))
+        shown = {"form": form, "owners": owners, "action": action, "title": title, "chosen": chosen}
+        return self._page(request, shown)
+
+    def _page(self, request: HttpRequest, shown: dict[str, Any]) -> HttpResponse:
+        template = f"allauth_2fa/admin_support.{app_settings.TEMPLATE_EXTENSION}"
+        context = {**self.admin_site.each_context(request), "opts": self.model._meta, "checkbox": ACTION_CHECKBOX_NAME}  # type: ignore[attr-defined]  # noqa: SLF001 - Django documents it
+        return TemplateResponse(request, template, {**context, **shown})
+
+    def _unlock(self, request: HttpRequest, owners: list[Any], reason: str) -> None:
+        if not owners:
+            messages.warning(request, _("Nothing is locked there any more."))
+        for owner in owners:
+            try:
+                support.unlock(owner, request.user, reason, "admin")
+            except PermissionDenied:
+                messages.error(request, _("Only a superuser may do this to %(user)s.") % {"user": owner})
+            except LookupError:
+                messages.warning(request, _("Nothing is locked for %(user)s, and no wrong code is counted.") % {"user": owner})
+            else:
+                messages.success(request, _("Codes of %(user)s are judged again, and what was counted is forgotten.") % {"user": owner})
+
+    def _reset(self, request: HttpRequest, owners: list[Any], reason: str) -> None:
+        for owner in owners:
+            try:
+                support.reset(owner, request.user, reason)
+            except PermissionDenied:
+                messages.error(request, _("Only a superuser may do this to %(user)s.") % {"user": owner})
+            else:
+                messages.success(request, _("All factors of %(user)s are removed, and the sessions are ended.") % {"user": owner})
+
+    @sensitive_variables("codes")
+    def _issue(self, request: HttpRequest, owners: list[Any], reason: str) -> HttpResponse | None:
+        codes = []
+        for owner in owners:
+            try:
+                codes.append((owner, support.issue_code(owner, request.user, reason)))
+            except PermissionDenied:
+                messages.error(request, _("Only a superuser may do this to %(user)s.") % {"user": owner})
+            except LookupError:
+                sentence = _("A code is of no use to %(user)s: no second factor is set up, or no recovery code permitted.")
+                messages.warning(request, sentence % {"user": owner})
+        return self._page(request, {"codes": codes, "title": _("Recovery codes"), "hours": support.CODE_HOURS}) if codes else None

@@ -1,0 +1,1 @@
+"""From what a user typed, or a passkey's JSON, to a verdict."""

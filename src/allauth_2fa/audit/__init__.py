@@ -1,0 +1,1 @@
+"""What happened to second factors: events, the audit log, mails."""

@@ -1,0 +1,127 @@
+"""The one mouth: whatever happens to a second factor is announced here, and nowhere else.
+
+The row of the audit log is written in the transaction in which it happens; log line, signal and mail follow its commit. So
+nothing is announced for a transaction that is rolled back. No fact holds a secret, a code or a cookie: an event takes the
+facts that its row of the table names, and no other.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from allauth.core import context
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from allauth_2fa import signals
+
+from . import log, notices
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from django.contrib.auth.base_user import AbstractBaseUser
+    from django.http import HttpRequest
+    from django.utils.functional import _StrPromise
+    from django_otp.models import Device
+
+    from allauth_2fa.models.audit import AuditEntry
+
+logger = logging.getLogger("allauth_2fa.events")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One row of the table: a name in the past tense, what it says to a person, and the facts that it may carry."""
+
+    name: str
+    label: _StrPromise
+    facts: frozenset[str] = frozenset()
+    level: int = logging.INFO
+
+
+EVENTS: Mapping[str, Event] = {
+    row.name: row
+    for row in (
+        Event("challenge_passed", _("Signed in with a second factor"), frozenset({"factor"})),
+        Event("challenge_refused", _("The second step failed after a correct password"), frozenset({"factor", "reason"}), logging.WARNING),
+        Event("reauthenticated", _("Confirmed with a second factor"), frozenset({"factor"})),
+        Event("device_added", _("A device was added"), frozenset({"factor"})),
+        Event("device_renamed", _("A device was renamed"), frozenset({"factor", "was"})),
+        Event("device_removed", _("A device was removed"), frozenset({"factor"})),
+        Event("device_moved", _("The address of a device was changed"), frozenset({"factor"})),
+        Event("device_unreachable", _("Codes cannot be sent to a device any more"), frozenset({"factor"}), logging.WARNING),
+        Event("two_factor_off", _("Two-factor authentication was turned off"), level=logging.WARNING),
+        Event("recovery_codes_made", _("New recovery codes were made"), frozenset({"number"})),
+        Event("recovery_code_used", _("A recovery code was used"), frozenset({"left"}), logging.WARNING),
+        Event("passkey_cloned", _("A passkey may have been copied"), level=logging.ERROR),
+        Event("locked", _("Codes were locked after too many wrong tries"), frozenset({"scope", "until"}), logging.ERROR),
+        Event("unlocked", _("Codes were unlocked"), frozenset({"how", "reason"})),
+        Event("browser_trusted", _("A browser was trusted"), frozenset({"browser", "until"})),
+        Event("browser_revoked", _("A trusted browser was revoked"), frozenset({"browser", "how"})),
+        Event("browser_let_in", _("Signed in in a trusted browser"), frozenset({"browser"})),
+        Event("browser_copied", _("Two browsers claimed to be the same trusted one"), frozenset({"browser"}), logging.WARNING),
+        Event("exempted", _("An exemption from two-factor authentication was granted"), frozenset({"reason", "until"}), logging.WARNING),
+        Event("exemption_ended", _("An exemption from two-factor authentication ended"), frozenset({"reason"})),
+        Event("sessions_ended", _("Other sessions were ended"), frozenset({"number", "how"})),
+        Event("reset_by_support", _("Support removed all factors"), frozenset({"reason"}), logging.WARNING),
+        Event("code_issued_by_support", _("Support issued a recovery code"), frozenset({"reason", "until"}), logging.WARNING),
+        Event(notices.TOLD, _("A mail about it was sent"), frozenset({"about"})),
+    )
+}
+
+
+def announce(
+    name: str,
+    user: AbstractBaseUser,
+    *,
+    request: HttpRequest | None = None,
+    actor: AbstractBaseUser | None = None,
+    device: Device | None = None,
+    **facts: Any,
+) -> None:
+    """Record an event, and tell of it once the transaction that it happens in is committed (one INSERT).
+
+    Args:
+        name: a key of :data:`EVENTS`.
+        user: whose second factor it concerns.
+        request: in which it happened, None for the one that is being served, if any: a command has none.
+        actor: who did it, if it was not the user.
+        device: the device that it concerns.
+        facts: those that the event's row names; each is kept as one line of text, :data:`~.trail.LONGEST_TEXT` characters at
+            most.
+
+    Raises:
+        KeyError: there is no such event.
+        TypeError: the event takes no such fact.
+    """
+    event = EVENTS[name]
+    if unknown := facts.keys() - event.facts:
+        raise TypeError(f"The event {name} takes no {', '.join(sorted(unknown))}.")
+    request, actor = request or context.request, actor or user
+    kept = {key: log.clean(value) for key, value in facts.items()}
+    row = log.record(name, user, actor, log.client_of(request), device=_label(device), facts=kept)
+    transaction.on_commit(partial(_tell, event, row, user, actor, request), robust=True)
+
+
+def _label(device: Device | None) -> str:
+    return "" if device is None else log.clean(device.name or type(device)._meta.verbose_name)  # noqa: SLF001 - Django documents it
+
+
+def _tell(event: Event, row: AuditEntry, user: AbstractBaseUser, actor: AbstractBaseUser, request: HttpRequest | None) -> None:
+    _log(event, row)
+    signals.two_factor_event.send_robust(
+        sender=Event, event=row.event, user=user, actor=actor, request=request, device=row.device, facts=row.facts
+    )
+    if notices.is_wanted(row.event) and notices.may_notify_now(notice := notices.NOTICES[row.event], user):
+        if notice.pause is not None:
+            announce(notices.TOLD, user, request=request, about=row.event)
+        notices.send(row, str(event.label), user, request)
+
+
+def _log(event: Event, row: AuditEntry) -> None:
+    told = {name: getattr(row, name) for name in ("user_id", "actor_id", "device", "address", "user_agent", "facts")}
+    logger.log(event.level, "%s user=%s actor=%s", row.event, row.user_id, row.actor_id, extra={"event": row.event, **told})

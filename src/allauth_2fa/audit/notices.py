@@ -1,0 +1,187 @@
+"""Mails to the owner: which events are told, in which words, and how often. The table is all there is to say about it."""
+
+from __future__ import annotations
+
+import logging
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from allauth.account.adapter import get_adapter
+from allauth.account.models import EmailAddress
+from allauth.account.utils import user_email
+from allauth.core import context as current
+from allauth.utils import build_absolute_uri
+from django.core.cache import cache
+from django.template import TemplateDoesNotExist
+from django.template.loader import get_template
+from django.urls import NoReverseMatch, reverse
+from django.utils.translation import gettext_lazy as _
+
+from allauth_2fa import app_settings, compat
+
+from . import log
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from django.contrib.auth.base_user import AbstractBaseUser
+    from django.http import HttpRequest
+    from django.utils.functional import _StrPromise
+
+    from allauth_2fa.models.audit import AuditEntry
+
+logger = logging.getLogger(__name__)
+
+TEMPLATES = "allauth_2fa/email/"
+"""Where the templates of the mails are. One that is called like the event comes before the common one."""
+
+COMMON = "allauth_2fa/email/notice"
+
+OVERVIEW, PASSWORD_RESET = "two-factor-overview", "account_reset_password"
+
+CHANGED = _("sign in, look at what protects your account, remove what is not yours, and change your password.")
+KNOWS_PASSWORD = _("choose a new password now, for somebody knows the one that you have.")
+KNOWS_BOTH = _("choose a new password now, then make new recovery codes: somebody has the old ones, or some of them.")
+COPIED = _("sign in, remove that passkey, and add a new one: it may have been copied.")
+UNREACHABLE = _("sign in by a recovery code and add another device, or write to the people who run the site: its address is gone.")
+ASK_SITE = _("sign in, look at what protects your account, and write to the people who run the site.")
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What the owner is told of one event."""
+
+    event: str
+    otherwise: _StrPromise
+    """What to do, if it was not the owner: the rest of a sentence that begins with "If not:"."""
+    page: str = OVERVIEW
+    """The name of the page that the one link leads to."""
+    pause: timedelta | None = None
+    """The time in which the owner is told once, however often it happens; None: each time."""
+    even_so: bool = False
+    """It is to be done by the owner too, whoever it was."""
+
+
+NOTICES: Mapping[str, Notice] = {
+    row.event: row
+    for row in (
+        Notice("challenge_refused", KNOWS_PASSWORD, PASSWORD_RESET, pause=timedelta(hours=6)),
+        Notice("device_added", CHANGED),
+        Notice("device_renamed", CHANGED),
+        Notice("device_removed", CHANGED),
+        Notice("device_moved", CHANGED),
+        Notice("device_unreachable", UNREACHABLE, even_so=True),
+        Notice("two_factor_off", CHANGED),
+        Notice("recovery_codes_made", CHANGED),
+        Notice("recovery_code_used", KNOWS_BOTH, PASSWORD_RESET),
+        Notice("passkey_cloned", COPIED, even_so=True),
+        Notice("locked", KNOWS_PASSWORD, PASSWORD_RESET),
+        Notice("unlocked", KNOWS_PASSWORD, PASSWORD_RESET),
+        Notice("browser_trusted", CHANGED),
+        Notice("browser_copied", KNOWS_PASSWORD, PASSWORD_RESET),
+        Notice("exempted", ASK_SITE),
+        Notice("reset_by_support", ASK_SITE),
+        Notice("code_issued_by_support", ASK_SITE),
+    )
+}
+"""The events that are mailed. A new event that changes what protects an account, or smells of a thief, gets its row here."""
+
+
+def is_wanted(event: str) -> bool:
+    """Return whether the site has the owner told of this event."""
+    return event in NOTICES and app_settings.NOTIFY and event not in app_settings.NOTIFY_EXCEPT
+
+
+# How often
+
+
+def may_notify_now(notice: Notice, user: AbstractBaseUser) -> bool:
+    """Return whether it is time to tell the owner of this.
+
+    The audit log knows when it was told last. The cache, where it works, spares the question, and lets one of several who come at
+    once go on.
+    """
+    if notice.pause is None:
+        return True
+    key = f"allauth_2fa.told:{notice.event}:{user.pk}"
+    with suppress(Exception):  # a cache that is down raises whatever its client does, and the audit log knows as well
+        if not cache.add(key, 1, notice.pause.total_seconds()):
+            return False
+    return not log.has_happened(TOLD, user, notice.pause, about=notice.event)
+
+
+TOLD = "owner_told"
+"""The event that says that a mail of those that keep a pause has left."""
+
+
+# The mail
+
+
+def send(row: AuditEntry, label: str, user: AbstractBaseUser, request: HttpRequest | None) -> None:
+    """Mail the owner. What goes wrong is logged by its kind, and stops nothing."""
+    try:
+        with current.request_context(request):
+            address = address_of(user)
+            if address:
+                context = context_of(row, request) | {"subject": label, "account": _account(user, address)}
+                get_adapter().send_mail(_prefix(row.event), address, context)
+    except Exception as error:  # noqa: BLE001 - mail servers, back ends and templates of projects raise whatever they like
+        # Its kind alone is logged: its text may hold an address, or what the server made of the mail.
+        logger.error("The mail on %s to user %s could not be sent: %s", row.event, user.pk, type(error).__name__)  # noqa: TRY400
+
+
+def address_of(user: AbstractBaseUser) -> str:
+    """Return the user's address: the primary one, a verified one if there is any, else the one on the account (one query)."""
+    known = EmailAddress.objects.filter(user_id=user.pk).order_by("-verified", "-primary", "pk").first()
+    return known.email if known else user_email(user)
+
+
+def _prefix(event: str) -> str:
+    """Return how the names of the templates begin: the project's own for this event, or the common ones."""
+    try:
+        get_template(f"{TEMPLATES}{event}_subject.txt")
+    except TemplateDoesNotExist:
+        return COMMON
+    return f"{TEMPLATES}{event}"
+
+
+def _account(user: AbstractBaseUser, address: str) -> str:
+    """Return what the account is called. Many are called like the address to which the mail goes."""
+    shown = str(compat.user_display(user))
+    return shown if shown == address else harmless(shown)
+
+
+def context_of(row: AuditEntry, request: HttpRequest | None) -> dict[str, Any]:
+    """Return what the templates of a mail say. Whatever a visitor can make up is left out or made harmless.
+
+    The user agent stands there by the names of browser and system alone: a thief who knows the password writes it.
+    """
+    notice = NOTICES[row.event]
+    by_owner = row.actor_id == row.user_id
+    return {
+        "event": row.event,
+        "device": harmless(row.device),
+        "facts": {name: harmless(value) for name, value in row.facts.items()},
+        "at": row.at,
+        "by_owner": by_owner,
+        "address": row.address if by_owner else "",
+        "browser": log.browser(row.user_agent) if by_owner else "",
+        "otherwise": notice.otherwise,
+        "even_so": notice.even_so,
+        "url": _url(notice.page, request) or _url(OVERVIEW, request),
+    }
+
+
+def harmless(name: str) -> str:
+    """Return a name without what a mail reader would make a link of, or a mail out of."""
+    return " ".join(re.sub(r"[^\w\s'()+,&-]", " ", name).split())
+
+
+def _url(page: str, request: HttpRequest | None) -> str:
+    try:
+        return str(build_absolute_uri(request, reverse(page)))
+    except NoReverseMatch:
+        return ""

@@ -1,0 +1,1 @@
+"""The browsers of a user: known and trusted ones."""

@@ -1,0 +1,274 @@
+"""Trusted browsers: for some days the user is let pass there by the password alone, and the session is not verified.
+
+Trust belongs to a row of :class:`~allauth_2fa.models.Browser`, which is found by the random value in the browser's cookie.
+It holds for one user, with the password and the devices as they were when it was given, so that a change of either ends it
+whoever makes it. With each login that is let pass the value is replaced: whoever comes with the one before holds a copy.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from allauth.account.adapter import get_adapter
+from django.conf import settings
+from django.db import transaction
+from django.db.models import CharField, Q, Value
+from django.db.models.functions import Cast
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
+
+from allauth_2fa import app_settings
+from allauth_2fa.audit import events
+from allauth_2fa.factors import registry
+from allauth_2fa.models import Browser
+from allauth_2fa.state import clear_pending, request_state
+
+from . import device_cookie
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from django.contrib.auth.base_user import AbstractBaseUser
+    from django.db.models import QuerySet
+    from django.http import HttpRequest
+    from django_otp.models import Device
+
+TRUSTED_SESSION_KEY = "allauth_2fa_trusted"
+"""``[user id, key of the row, name of the trust]``: this session was let pass by that trust, and lives as long as it."""
+
+NAME_BYTES = 12
+"""Random bytes that name one trust: 96 bits. A session that was let pass by an ended one does not live again with the next."""
+
+GRACE = timedelta(seconds=60)
+"""How long the value before is no sign of a copy: a form that is sent twice, or two windows, come with it for a moment."""
+
+DISTRUSTED = {"trusted_until": None, "trust": "", "superseded": ""}
+"""What a row says of a browser that is not trusted."""
+
+
+def may_trust(user: AbstractBaseUser) -> bool:
+    """Return whether the site and the project's adapter let this user have browsers trusted (no query)."""
+    allows = getattr(get_adapter(), "may_trust_browser", default_rule)
+    return bool(app_settings.TRUST_ENABLED and allows(user))
+
+
+def default_rule(user: AbstractBaseUser) -> bool:
+    """Return whether this user may, as far as the settings say."""
+    is_staff = getattr(user, "is_staff", False) or getattr(user, "is_superuser", False)
+    return bool(app_settings.TRUST_STAFF or not is_staff)
+
+
+# Giving it
+
+
+def is_strong(device: Device) -> bool:
+    """Return whether the device may give trust. A recovery code may not: who uses one has lost something."""
+    factor = registry.factor_of(device)
+    return factor is not None and factor.primary
+
+
+def grant(request: HttpRequest, user: AbstractBaseUser) -> None:
+    """Trust the browser of the request, in which the user has just logged in by a second factor, and announce it.
+
+    A row that was revoked or renewed meanwhile, in another request, is left alone.
+    """
+    browser = device_cookie.remember(request, user)
+    _rows, held = _look(user, Browser.objects.none())
+    name = secrets.token_urlsafe(NAME_BYTES)
+    until = timezone.now() + timedelta(days=app_settings.TRUST_DAYS)
+    trust = f"{name}.{next(_fingerprints(user, name, held))}"
+    with transaction.atomic():
+        mine = Browser.objects.filter(pk=browser.pk, user_id=user.pk, digest=browser.digest)
+        if mine.update(**DISTRUSTED | {"trusted_until": until, "trust": trust}):
+            events.announce("browser_trusted", user, request=request, browser=browser.name, until=until.date())
+
+
+# Letting pass
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """What is looked at of a browser's row."""
+
+    pk: int
+    trust: str
+    digest: str
+
+    @property
+    def name(self) -> str:
+        return self.trust.partition(".")[0]
+
+
+def pass_login(request: HttpRequest, user: AbstractBaseUser, state: dict[str, Any]) -> bool:
+    """Let a login pass whose user would be asked for a second factor, if this browser is trusted, and return whether it was.
+
+    That is one query for a browser that has a cookie, and none for others. Letting pass costs one more, and the row of the audit log.
+
+    Args:
+        request: whose browser it is.
+        user: who has passed the first factor.
+        state: of our stage. It keeps by which trust the login was let pass, since another stage may come in between.
+    """
+    state.pop("trusted", None)
+    digests = [device_cookie.digest(value) for value in device_cookie.presented(request)]
+    if not digests or not may_trust(user):
+        return False
+    copied = Q(superseded__in=digests, last_seen_at__lte=timezone.now() - GRACE)
+    rows, held = _look(user, _alive(user).filter(Q(digest__in=digests) | copied))
+    for row in rows:
+        if row.digest not in digests:
+            _tell_copied(request, user, row)
+    mine = next((row for row in rows if row.digest in digests and _is_sound(user, row.trust, held)), None)
+    if mine is None or not _renew(request, user, mine):
+        return False
+    state["due"] = False
+    state["trusted"] = request_state(request).let_in = [str(user.pk), mine.pk, mine.name]
+    clear_pending(request)
+    return True
+
+
+def _renew(request: HttpRequest, user: AbstractBaseUser, row: _Row) -> bool:
+    """Give the browser its next value, if the row is still as it was looked at. It is one conditional UPDATE: the verdict."""
+    entry = device_cookie.NewCookie.made(request)
+    with transaction.atomic():
+        mine = _alive(user).filter(pk=row.pk, digest=row.digest, trust=row.trust)
+        is_first = bool(mine.update(**entry.columns, superseded=row.digest))
+        if is_first:
+            events.announce("browser_let_in", user, request=request, browser=entry.columns["name"])
+    if is_first:
+        entry.hand_out(request, user.pk, row.digest)
+        # The user has verified nothing: who asks whether they have in this request is not to hear so.
+        request_state(request).known_as = None
+    return is_first
+
+
+def _tell_copied(request: HttpRequest, user: AbstractBaseUser, row: _Row) -> None:
+    """Trust neither of two browsers that come with values of one row: one of them is a thief's, and nobody knows which."""
+    with transaction.atomic():
+        if _alive(user).filter(pk=row.pk, digest=row.digest).update(**DISTRUSTED):
+            called = Browser.objects.filter(pk=row.pk).values_list("name", flat=True).first()
+            events.announce("browser_copied", user, request=request, browser=called or "")
+
+
+def still_passes(request: HttpRequest, user: AbstractBaseUser, mark: Any) -> bool:
+    """Return whether a login with this mark may be finished (one query, none in the request that has let it pass)."""
+    return request_state(request).let_in == mark or _still_holds(user, mark)
+
+
+def note(request: HttpRequest, mark: Any) -> None:
+    """Let the session that was let pass live as long as the trust does."""
+    request.session[TRUSTED_SESSION_KEY] = mark
+
+
+def holds(request: HttpRequest, user: AbstractBaseUser) -> bool:
+    """Return whether a trust that still holds has let this session pass (one query, none for a session without a mark)."""
+    return _still_holds(user, request.session.get(TRUSTED_SESSION_KEY))
+
+
+def _still_holds(user: AbstractBaseUser, mark: Any) -> bool:
+    is_mark = isinstance(mark, list) and [type(part) for part in mark] == [str, int, str]
+    if not is_mark or mark[0] != str(user.pk) or not may_trust(user):
+        return False
+    _user_id, key, name = mark
+    rows, held = _look(user, _alive(user).filter(pk=key))
+    return any(row.name == name and _is_sound(user, row.trust, held) for row in rows)
+
+
+# What it hangs on
+
+
+def _alive(user: AbstractBaseUser) -> QuerySet[Browser]:
+    return Browser.objects.filter(user_id=user.pk, trusted_until__gt=timezone.now())
+
+
+def _look(user: AbstractBaseUser, rows: QuerySet[Browser]) -> tuple[list[_Row], str]:
+    """Return these rows, and the names of the user's devices on one line each, in order (one query for both)."""
+
+    def text(of: Any) -> Cast:
+        return Cast(of, CharField(max_length=96))
+
+    # Each part has the same columns: which model it is (empty for browsers), the key, and what is looked at of a browser.
+    parts = [
+        devices.values_list(text(Value(label)), text("pk"), text(Value("")), text(Value("")))
+        for label, devices in registry.confirmed_primaries(user.pk)
+    ]
+    found = list(rows.order_by().values_list(text(Value("")), text("pk"), text("trust"), text("digest")).union(*parts))
+    held = sorted(f"{label}/{key}" for label, key, _trust, _digest in found if label)
+    return [_Row(int(key), trust, digest) for label, key, trust, digest in found if not label], "\n".join(held)
+
+
+def _fingerprints(user: AbstractBaseUser, name: str, held: str) -> Iterator[str]:
+    """Yield what stands for the password and the devices, by the secret key of the site and those that it had before."""
+    hashes = (user.get_session_auth_hash(), *user.get_session_auth_fallback_hash())
+    for secret, password in zip((settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS), hashes, strict=False):
+        bound = "\n".join((name, str(user.pk), password, held))
+        yield salted_hmac(TRUSTED_SESSION_KEY, bound, secret=secret, algorithm="sha256").hexdigest()
+
+
+def _is_sound(user: AbstractBaseUser, trust: str, held: str) -> bool:
+    """Return whether the password and the devices are those that the trust was given with."""
+    name, _dot, known = trust.partition(".")
+    return any(hmac.compare_digest(known, fingerprint) for fingerprint in _fingerprints(user, name, held))
+
+
+# Listing and ending it
+
+
+def trusted(user: AbstractBaseUser) -> list[Browser]:
+    """Return the browsers that are trusted now, the last used one first (two queries). What has run out or is void is none."""
+    rows = list(_alive(user).order_by("-last_seen_at")) if may_trust(user) else []
+    held = _look(user, Browser.objects.none())[1] if rows else ""
+    return [row for row in rows if _is_sound(user, row.trust, held)]
+
+
+def is_trusted(user: AbstractBaseUser, browser: Browser) -> bool:
+    """Return whether this row of the user's is trusted now (one query, none for a row that cannot be)."""
+    if browser.trusted_until is None or browser.trusted_until <= timezone.now() or not may_trust(user):
+        return False
+    return _is_sound(user, browser.trust, _look(user, Browser.objects.none())[1])
+
+
+def is_this(request: HttpRequest, browser: Browser) -> bool:
+    """Return whether the row is that of the browser that the request comes from (no query)."""
+    return browser.digest in map(device_cookie.digest, device_cookie.presented(request))
+
+
+def revoke(
+    user: AbstractBaseUser,
+    how: str,
+    keys: Iterable[int] | None = None,
+    *,
+    request: HttpRequest | None = None,
+    actor: AbstractBaseUser | None = None,
+) -> int:
+    """Trust browsers of the user's no longer, announce each, and return how many they were.
+
+    They stay known, as browsers in which the user has verified, which skips nothing.
+
+    Args:
+        user: whose browsers they are.
+        how: what ended it, for the audit log.
+        keys: of the rows; None for all. Rows of other users are none.
+        request: in which it happened.
+        actor: who did it, if it was not the user.
+    """
+    rows = Browser.objects.filter(user_id=user.pk, trusted_until__isnull=False)
+    ended = 0
+    for browser in rows if keys is None else rows.filter(pk__in=keys):
+        with transaction.atomic():
+            if rows.filter(pk=browser.pk).update(**DISTRUSTED):
+                events.announce("browser_revoked", user, request=request, actor=actor, browser=browser.name, how=how)
+                ended += 1
+    return ended
+
+
+def invalidate(user_id: Any) -> None:
+    """End what devices that are removed now have given (one UPDATE, in the caller's transaction).
+
+    The fingerprint ends it as well, until a device is added and removed again: then the devices are those of before.
+    """
+    Browser.objects.filter(user_id=user_id, trusted_until__isnull=False).update(**DISTRUSTED)

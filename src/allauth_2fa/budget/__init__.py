@@ -1,0 +1,1 @@
+"""How many attempts may be wrong, in one browser or in all new ones."""

@@ -1,0 +1,54 @@
+"""Which locks there are at present, of all users: what those who help look at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db.models import Q
+from django.db.models.functions import Length
+
+from allauth_2fa.models import Browser, Lock
+
+from . import stored
+from .budget import Budget
+from .limits import KINDS, limits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from django.db.models import QuerySet
+
+    from .limits import Limits
+
+WRITTEN = len("1700000000000 ")
+"""How long one failure is in the column at least."""
+
+
+def budget_of(row: Browser) -> Budget:
+    """Return the budget that a row is."""
+    return Budget.of(row.user_id, {name: getattr(row, name) for name in stored.COLUMNS})
+
+
+def all_locks() -> Iterator[tuple[Lock, Budget]]:
+    """Yield what is locked at present, with its user, in the order of the rows (one query)."""
+    for row in _candidates().select_related("user").order_by("pk").iterator():
+        budget = budget_of(row)
+        if budget.is_locked:
+            yield row, budget
+
+
+def _candidates() -> QuerySet[Lock]:
+    """Return the rows that may be locked. The windows slide in Python, and most rows hold far too little to be looked at."""
+    unknown, known = map(limits, KINDS)
+    is_new = Q(digest=Browser.OTHERS)
+    rows = Lock._default_manager.annotate(length=Length("failures"))  # noqa: SLF001 - Django documents it
+    return rows.filter(is_new & _may_be_full(unknown) | ~is_new & _may_be_full(known))
+
+
+def _may_be_full(limits: Limits) -> Q:
+    """Return the condition that a budget with these limits may be locked: by its row of wrong codes, or a long window."""
+    may_be = Q(pk__in=[]) if limits.in_a_row is None else Q(in_a_row__gte=limits.in_a_row)
+    if least := min((window.most for window in limits.windows if window.is_long), default=0):
+        # Those that were worth more than one guess have a star, and fill the window with fewer.
+        may_be |= Q(length__gte=least * WRITTEN - 1) | Q(failures__contains="*")
+    return may_be

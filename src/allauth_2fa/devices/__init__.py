@@ -1,0 +1,1 @@
+"""What a user holds: adding, sending to, naming and removing devices."""

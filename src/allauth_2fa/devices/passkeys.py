@@ -1,0 +1,266 @@
+"""Passkeys: asking the browser for one, judging what it hands over, adding one, and telling it which ones are left.
+
+Each question is kept in a *place*, the state of a login's stage or a session, with its purpose and its user. It is taken
+from there before the answer is judged; that it counts once even in a session that is sent again is the factor's business.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, cast
+
+from allauth.core import context
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from allauth_2fa import app_settings
+from allauth_2fa.audit import events
+from allauth_2fa.exceptions import NothingEnrolled, PasskeyCopied, PasskeyExpired, PasskeyNotAdded, PasskeyTaken, PasskeyUnknown
+from allauth_2fa.factors import registry
+from allauth_2fa.factors.base import LONGEST_ANSWER
+from allauth_2fa.models import DeviceOptions, lock_user
+from allauth_2fa.sessions import ending
+
+from . import enrollment, manage
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping, Sequence
+
+    from django.contrib.auth.base_user import AbstractBaseUser
+    from django.http import HttpRequest
+    from django_otp.models import Device
+
+    from allauth_2fa.factors.ceremony import Question
+    from allauth_2fa.factors.webauthn import WebAuthnFactor
+
+PROVING, ADDING = "allauth_2fa_passkey", "allauth_2fa_passkey_new"
+"""Where a place keeps the question that waits: for a proof, and for a new passkey."""
+
+CHANGED_SESSION_KEY = "allauth_2fa_passkeys_changed"
+"""Present from a change of the user's passkeys until the browser has been told of it."""
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+
+def factor() -> WebAuthnFactor | None:
+    """Return the factor of passkeys, None where django-otp-webauthn is not installed or the factor is off."""
+    return cast("WebAuthnFactor | None", registry.by_id("webauthn"))
+
+
+def factor_in_use() -> WebAuthnFactor:
+    """Return the factor of passkeys.
+
+    Raises:
+        NothingEnrolled: there is none on this site.
+    """
+    found = factor()
+    if found is None:
+        raise NothingEnrolled
+    return found
+
+
+def helper(request: HttpRequest | None) -> Any:
+    """Return django-otp-webauthn's helper for the request: the site may have its own (``OTP_WEBAUTHN_HELPER_CLASS``)."""
+    model: Any = factor_in_use().model
+    return model.get_webauthn_helper(request)
+
+
+def may_log_in() -> bool:
+    """Return whether passkeys sign in without a password on this site."""
+    return bool(app_settings.PASSKEY_LOGIN) and factor() is not None
+
+
+# Questions
+
+
+def microseconds(moment: datetime) -> int:
+    """Return the moment as a session can hold it: Unix time, in microseconds."""
+    return (moment - EPOCH) // MICROSECOND
+
+
+def moment(microseconds: int) -> datetime:
+    """Return the moment that a session holds."""
+    return EPOCH + microseconds * MICROSECOND
+
+
+def keep(store: MutableMapping[str, Any], purpose: str, user: AbstractBaseUser | None, question: Question, **facts: Any) -> None:
+    """Keep a question until it is answered, instead of an earlier one for the same purpose."""
+    time = {"asked": microseconds(question.asked_at), "until": microseconds(question.until)}
+    store[purpose] = {"state": question.state, **time, "user": _id_of(user), **facts}
+
+
+def take(store: MutableMapping[str, Any], purpose: str, user: AbstractBaseUser | None) -> tuple[Question, dict[str, Any]]:
+    """Take the question of that purpose and user from its place, with the facts that were kept beside it.
+
+    Raises:
+        PasskeyExpired: there is none, or its time is over.
+    """
+    from allauth_2fa.factors.ceremony import Question  # noqa: PLC0415 - it demands that django-otp-webauthn is installed
+
+    kept = store.pop(purpose, None)
+    try:
+        question = Question(kept["state"], moment(kept["asked"]), moment(kept["until"]))
+        is_mine = kept["user"] == _id_of(user)
+    except (KeyError, OverflowError, TypeError):
+        # A session may hold anything.
+        raise PasskeyExpired from None
+    if not is_mine or not question.asked_at <= timezone.now() < question.until:
+        raise PasskeyExpired
+    return question, kept
+
+
+def _id_of(user: AbstractBaseUser | None) -> str | None:
+    return None if user is None else str(user.pk)
+
+
+# Proving
+
+
+def recognizes(text: str) -> bool:
+    """Return whether the text is what a browser hands over for a passkey, and no code."""
+    return len(text) > LONGEST_ANSWER and text.lstrip().startswith("{") and factor() is not None
+
+
+def ask(request: HttpRequest, user: AbstractBaseUser, store: MutableMapping[str, Any]) -> dict[str, Any]:
+    """Put a question to the user's passkeys, keep it in the place, and return the options for the browser.
+
+    Raises:
+        NothingEnrolled: the user has no passkey.
+    """
+    options, question = factor_in_use().ask(helper(request), user)
+    keep(store, PROVING, user, question)
+    return options
+
+
+def answer(user: AbstractBaseUser, text: str, held: Sequence[Any], store: MutableMapping[str, Any] | None) -> Device:
+    """Judge what the browser has handed over, once, and return the passkey that has answered.
+
+    Args:
+        user: who has to prove something.
+        text: the browser's JSON.
+        held: the user's confirmed devices.
+        store: where :func:`ask` has kept the question.
+
+    Raises:
+        PasskeyUnknown: none of these devices has signed.
+        PasskeyExpired: no such question waits.
+        Refused: the answer proves nothing; the exception says why.
+    """
+    from allauth_2fa.factors.ceremony import Assertion  # noqa: PLC0415 - it demands that django-otp-webauthn is installed
+
+    question, _kept = take({} if store is None else store, PROVING, user)
+    assertion = Assertion.read(text)
+    judge = factor_in_use()
+    digest = judge.fingerprint(assertion)
+    device = next((device for device in held if getattr(device, "credential_id_sha256", None) == digest), None)
+    if device is None:
+        raise PasskeyUnknown
+    device.user = user
+    judge.ensure_owner(device, assertion)
+    judge_telling(context.request, device, assertion, question)
+    return cast("Device", device)
+
+
+def judge_telling(request: HttpRequest | None, device: Any, assertion: Any, question: Question) -> None:
+    """Let the factor judge the answer, and tell the owner if there seems to be a copy of the passkey."""
+    try:
+        factor_in_use().judge_assertion(helper(request), device, assertion, question)
+    except PasskeyCopied:
+        # The owner is mailed for it.
+        events.announce("passkey_cloned", device.user, request=request, device=device)
+        raise
+
+
+# Adding
+
+
+def ask_for_new(request: HttpRequest, user: AbstractBaseUser, *, passwordless: bool) -> dict[str, Any]:
+    """Ask the browser for a new passkey, keep the question in the session, and return the options.
+
+    Args:
+        request: whose session keeps the question.
+        user: whose passkey it will be.
+        passwordless: whether it is to sign in without a password, where the site allows that.
+    """
+    passwordless = passwordless and may_log_in()
+    options, question = factor_in_use().ask_for_new(helper(request), user, passwordless=passwordless)
+    keep(request.session, ADDING, user, question, passwordless=passwordless)
+    return options
+
+
+def add(request: HttpRequest, user: AbstractBaseUser, text: str, name: str = "") -> Device:
+    """Store the passkey that the browser has made, and return it.
+
+    It signs in without a password only if that was asked for, is allowed, and the authenticator has checked who was there.
+
+    Args:
+        request: whose session keeps the question.
+        user: whose passkey it is.
+        text: the browser's JSON.
+        name: what its owner calls it.
+
+    Raises:
+        PasskeyExpired: no such question waits.
+        NoRoom: the user holds as many devices as there may be.
+        PasskeyTaken: it is enrolled already.
+        PasskeyNotAdded: it is not what was asked for.
+    """
+    question, kept = take(request.session, ADDING, user)
+    try:
+        with transaction.atomic():
+            lock_user(user.pk)
+            held = manage.ensure_room(user.pk)
+            if held and not enrollment.has_proved(request, user):
+                # Another session has set up the first factor meanwhile. The password is not enough any more.
+                raise PasskeyNotAdded
+            device, user_verified = factor_in_use().add(helper(request), user, text, question)
+            manage.name(device, name)
+            if not held:
+                setattr(device, enrollment.ENDED_SESSIONS, ending.invalidate(user.pk))
+            events.announce("device_added", user, request=request, device=device, factor=manage.factor_id(device))
+            passwordless = kept.get("passwordless") is True and user_verified and may_log_in()
+            # It says no, too: an earlier passkey of that number may have left its note behind.
+            DeviceOptions.write(device, passwordless=passwordless)
+    except IntegrityError:
+        # Somebody has added the same one at the same moment.
+        raise PasskeyTaken from None
+    return cast("Device", device)
+
+
+# What the browser is told
+
+
+def note_change(request: HttpRequest) -> None:
+    """Let the next page tell the browser which passkeys are left."""
+    if factor() is not None:
+        request.session[CHANGED_SESSION_KEY] = True
+
+
+def take_change(request: HttpRequest) -> str:
+    """Return, once behind a change, what ``PublicKeyCredential.signalAllAcceptedCredentials`` is to be told, as JSON.
+
+    Password managers then hide the passkeys that are not on the list.
+    """
+    user, judge = request.user, factor()
+    if judge is None or not user.is_authenticated or not request.session.pop(CHANGED_SESSION_KEY, None):
+        return ""
+    handle = judge.handle_of(user.pk)
+    if handle is None:
+        return ""
+    kept = judge.model.objects.filter(user_id=user.pk).values_list("credential_id", flat=True)
+    facts = {"rpId": helper(request).get_relying_party_domain(), "userId": base64(handle)}
+    return json.dumps({**facts, "allAcceptedCredentialIds": [base64(bytes(credential)) for credential in kept]})
+
+
+def base64(raw: bytes) -> str:
+    """Return the bytes as WebAuthn writes them in JSON."""
+    from webauthn.helpers import bytes_to_base64url  # noqa: PLC0415 - it comes with django-otp-webauthn, which is optional
+
+    return bytes_to_base64url(raw)
+
+
+def allowed_origins(request: HttpRequest) -> list[str]:
+    """Return the origins that may use the site's passkeys, for ``/.well-known/webauthn``."""
+    return [origin for origin in helper(request).get_allowed_origins() if origin.startswith("https://")]

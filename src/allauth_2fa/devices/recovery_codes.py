@@ -1,0 +1,101 @@
+"""Recovery codes: making them, showing them once, counting what is left."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db.models import Func, IntegerField, Subquery
+from django.views.decorators.debug import sensitive_variables
+
+from allauth_2fa import app_settings
+from allauth_2fa.audit import events
+from allauth_2fa.factors import registry
+
+from . import deletion
+from .enrollment import CODES_DUE_SESSION_KEY
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from django.contrib.auth.base_user import AbstractBaseUser
+    from django.db.models import QuerySet
+    from django.db.models.expressions import CombinedExpression
+    from django.http import HttpRequest
+    from django_otp.models import Device
+
+FEW = 3
+"""With fewer codes left than this the user is told to make new ones: one is lost, one is used, and none is left."""
+
+
+class ShownCode:
+    """A code as the pages show it: ``{{ code.token }}``, as django-otp's static tokens have it."""
+
+    def __init__(self, token: str) -> None:
+        self.token = token
+
+    def __str__(self) -> str:
+        return self.token
+
+
+def codes_pending(request: HttpRequest) -> bool:
+    """Return whether this session has just enrolled its first factor and has not been shown codes yet."""
+    return bool(request.session.get(CODES_DUE_SESSION_KEY))
+
+
+@sensitive_variables("codes")
+def renew(request: HttpRequest, user: AbstractBaseUser) -> Sequence[ShownCode]:
+    """Void all of the user's codes and make ``ALLAUTH_2FA_BACKUP_TOKENS_NUMBER`` new ones.
+
+    They are stored as digests, and the returned ones are the only readable copy. With
+    ``ALLAUTH_2FA_ALWAYS_REVEAL_BACKUP_TOKENS`` they are django-otp's readable static tokens, as in 0.x.
+    """
+    if request.session.get(CODES_DUE_SESSION_KEY):
+        del request.session[CODES_DUE_SESSION_KEY]
+    codes = _renew(user, app_settings.BACKUP_TOKENS_NUMBER)
+    events.announce("recovery_codes_made", user, request=request, number=len(codes))
+    return codes
+
+
+@sensitive_variables("codes")
+def _renew(user: AbstractBaseUser, number: int) -> Sequence[ShownCode]:
+    if app_settings.ALWAYS_REVEAL_BACKUP_TOKENS:
+        deletion.delete(registry.recovery.model.objects.filter(user_id=user.pk))
+        return [ShownCode(token.token) for token in registry.static.renew(user, number)]
+    codes = registry.recovery.renew(user, number)
+    registry.static.void(user)
+    return [ShownCode(code) for code in codes]
+
+
+def readable(user: AbstractBaseUser) -> Sequence[ShownCode]:
+    """Return the user's unused codes that the database holds readable."""
+    return [ShownCode(token.token) for token in registry.static.unused(user)]
+
+
+def left(user: AbstractBaseUser) -> int:
+    """Return how many unused codes the user has, hashed and readable ones together (one query)."""
+    readable_ones = registry.static.unused(user).order_by().values_list("pk")
+    return registry.recovery.unused(user).values_list("pk").union(readable_ones, all=True).count()
+
+
+def left_expression(user: AbstractBaseUser) -> CombinedExpression:
+    """Return the same number as an expression, for a query that is made anyway."""
+    return _counted(registry.recovery.unused(user)) + _counted(registry.static.unused(user))
+
+
+def _counted(rows: QuerySet) -> Subquery:
+    # An aggregate of Django's would bring a GROUP BY, which gives no row where there is nothing to count.
+    return Subquery(rows.order_by().values(number=Func("pk", function="COUNT")), output_field=IntegerField())
+
+
+def are_few(left: int) -> bool:
+    """Return whether so few codes are left that the user should make new ones.
+
+    Where fewer than :data:`FEW` are made at a time, that is from the first one that was used.
+    """
+    return left < min(FEW, app_settings.BACKUP_TOKENS_NUMBER)
+
+
+def is_recovery(device: Device) -> bool:
+    """Return whether the device stands in for a factor that is gone."""
+    factor = registry.factor_of(device)
+    return factor is not None and not factor.primary

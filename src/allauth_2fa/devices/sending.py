@@ -1,0 +1,265 @@
+"""Codes that a device sends: on their way once, and bound to the place where they were asked for.
+
+Whoever knows the password may have codes sent as well. They void no code of the owner's, since each belongs to the login that
+has asked for it, and take no time from the browsers in which the owner has verified, since each of those has its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import logging
+import re
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from allauth.core import context
+from django.utils import timezone
+from django_otp.models import Device
+
+from allauth_2fa import compat
+from allauth_2fa.budget import stored
+from allauth_2fa.exceptions import NotDelivered, NothingEnrolled, NotSent, Refused, TooSoon
+from allauth_2fa.factors import registry
+from allauth_2fa.factors.generic import alone
+from allauth_2fa.models.sent_codes import ASKED, SentCode, asked
+
+from . import manage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, MutableMapping, Sequence
+    from datetime import datetime
+
+    from django.contrib.auth.base_user import AbstractBaseUser
+
+logger = logging.getLogger(__name__)
+
+SENT = "allauth_2fa_sent"
+"""Where the place of a challenge (the state of a login's stage, or a session) keeps what was sent: the device's id to the
+name of the code, which is of no use to anybody without the code."""
+
+NAME = re.compile(r"[A-Za-z0-9_-]{24}")
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+
+IN_ONE = ((20, HOUR), (50, DAY))
+"""How many codes a device sends for one known browser at the most, and for all new ones together."""
+
+IN_KNOWN = ((40, HOUR), (100, DAY))
+"""How many it sends for all known browsers together, which somebody may have made many of. With those for new ones there
+are never more than 60 in an hour, and 150 in a day."""
+
+
+def sends(device: Device) -> bool:
+    """Return whether the device has to be asked to send a code before it can be answered for."""
+    factor = registry.factor_of(device)
+    return factor is not None and factor.is_interactive(device)
+
+
+def send_first(user: AbstractBaseUser, store: MutableMapping[str, Any]) -> None:
+    """Have the device that will be asked for first send its code, so that it arrives with the question.
+
+    What cannot be sent now can be asked for on the page.
+    """
+    if not registry.may_send():
+        return
+    first, *_others = [*manage.offered(user), None]
+    if first is not None and sends(first):
+        with contextlib.suppress(Refused):
+            send(user, first.persistent_id, store)
+
+
+def send(user: AbstractBaseUser, device_id: str, store: MutableMapping[str, Any]) -> Device:
+    """Have a device send its code, and note in ``store`` that it was asked for there.
+
+    Args:
+        user: whose device it is.
+        device_id: the django-otp id of the device.
+        store: the state of the login's stage, or a session; the caller sees to it that it is kept.
+
+    Raises:
+        NothingEnrolled: the user has no such device, or it sends nothing.
+        NotAllowed: the user may not answer by it.
+        TooSoon: it sent a code a short while ago.
+        NotDelivered: the code did not get on its way.
+    """
+    device = registry.load(device_id, user)
+    if device is None or not sends(device):
+        raise NothingEnrolled
+    manage.ensure_allowed(user, device)
+    return _send_into(device, store)
+
+
+def send_waiting(device: Device, store: MutableMapping[str, Any]) -> Device:
+    """Have a device that waits to be confirmed send its code. See :func:`send`.
+
+    However many devices a user begins to add, codes leave once in the time of ``allauth_2fa_send``: numbers and addresses
+    that are typed here are other people's until the code comes back. While the cache is down in which that is counted, none do.
+    """
+    if not sends(device):
+        raise NothingEnrolled
+    ensure_may_send(device)
+    if refusal := _too_many(f"adding/{device.user_id}", "allauth_2fa_add"):
+        raise refusal
+    return _send_into(device, store)
+
+
+def ensure_may_send(device: Device) -> None:
+    """Check that the device may send another code now.
+
+    Raises:
+        TooSoon: it sent one a short while ago.
+    """
+    factor = registry.factor_of(device)
+    if factor is not None:
+        factor.ensure_may_send(device)
+
+
+def next_at(device: Device) -> datetime | None:
+    """Return when the device may send another code in this browser, None if that is now, or not known."""
+    if not sends(device):
+        return None
+    refusal = _is_too_soon(copy.copy(device), _here(device))
+    return refusal.until if refusal else None
+
+
+def _send_into(device: Device, store: MutableMapping[str, Any]) -> Device:
+    sent, refusal = _send(device)
+    if refusal is not None:
+        raise refusal
+    code = asked(sent)
+    store[SENT] = {**sent_in(store), sent.persistent_id: code.name if code else ""}
+    return sent
+
+
+def ensure_sent(device: Device) -> None:
+    """Check that the device has sent a code that was asked for in the place that :func:`bind` has looked at.
+
+    Raises:
+        NotSent: it has not, or another one has replaced that code there, or it has been used.
+    """
+    if sends(device) and asked(device) is None:
+        raise NotSent
+
+
+def _send(device: Device) -> tuple[Any, Refused | None]:
+    """Send a code. It is made while nobody else can make one: of two who ask at once, the second meets the first one's cooldown."""
+    here = _here(device)
+    with alone(device) as row:
+        if row is None:
+            return device, NothingEnrolled()
+        if refusal := _may_not_send(row, here):
+            return row, refusal
+        refusal = _tried("make_code", row)
+        setattr(row, ASKED, None if refusal else SentCode.note(row, here))
+    if refusal:
+        # Outside of the transaction, which what was raised may have broken.
+        SentCode.note(row, here, is_usable=False)
+    SentCode.prune()
+    return row, refusal or _tried("deliver", row)
+
+
+def _may_not_send(row: Device, here: int | None) -> Refused | None:
+    if refusal := _is_too_soon(row, here):
+        return refusal
+    return None if _has_cooldown(row) else _too_many(row.persistent_id if here is None else f"{row.persistent_id}@{here}")
+
+
+# How often
+
+
+def _here(device: Device) -> int | None:
+    """Return the key of this browser if the device's user has verified in it, None for a new one.
+
+    While a device is being added there is one cooldown for all: it is not known yet whom its codes go to.
+    """
+    if not device.confirmed:
+        return None
+    budget = stored.purse_for(device.user_id, context.request, [device])
+    return budget.pk if budget.is_known else None
+
+
+def _is_too_soon(row: Device, here: int | None) -> TooSoon | None:
+    """Return why the device may send no code for this browser now, None if it may (one query). It changes the row in memory."""
+    since = SentCode.objects.filter(device=row.persistent_id, user_id=row.user_id, created_at__gt=timezone.now() - DAY)
+    sent = list(since.order_by("created_at", "pk"))
+    if row.confirmed:
+        _show_as_here(row, [code for code in sent if code.browser == here])
+    try:
+        ensure_may_send(row)
+    except TooSoon as refusal:
+        return refusal
+    full = _full_until((code for code in sent if code.browser == here), IN_ONE)
+    if here is not None:
+        full += _full_until((code for code in sent if code.browser is not None), IN_KNOWN)
+    return TooSoon(max(full)) if full else None
+
+
+def _show_as_here(row: Any, sent: Sequence[SentCode]) -> None:
+    """Let the row say that it has sent a code last when it did so for this browser. Nothing is written.
+
+    Where it says that it has sent none, its cooldown was reset (django-otp's ``cooldown_reset``), or its code was used.
+    """
+    last = sent[-1] if sent else None
+    if getattr(row, "last_generated_timestamp", None) is not None:
+        row.last_generated_timestamp = last.created_at if last else None
+    if getattr(row, "token", None):
+        row.token, row.valid_until = (row.token, last.expires_at) if last else (None, row.valid_until)
+
+
+def _full_until(sent: Iterable[SentCode], limits: Sequence[tuple[int, timedelta]]) -> list[datetime]:
+    """Return for each of the limits that is reached when there is room in it again."""
+    times, now = [code.created_at for code in sent], timezone.now()
+    return [times[-most] + window for most, window in limits if len(times) >= most and times[-most] + window > now]
+
+
+def _too_many(*limit: str) -> Refused | None:
+    """Count one more code that is sent, and return why it may not be. Where nobody can count, none leaves."""
+    is_within = compat.may_send_again(*limit)
+    if is_within is None:
+        return NotDelivered()
+    return None if is_within else TooSoon()
+
+
+def _tried(step: str, row: Device) -> Refused | None:
+    """Let the factor take that step of sending, and return why it could not."""
+    try:
+        getattr(registry.factor_of(row), step)(row)
+    except Refused as refusal:
+        return refusal
+    except Exception as error:  # noqa: BLE001 - django-otp permits any, and asks callers to catch it
+        # Its kind alone is logged: its text may hold the code.
+        logger.error("A device of the kind %s could not send its code: %s", row.model_label(), type(error).__name__)  # noqa: TRY400
+        return NotDelivered()
+    return None
+
+
+def _has_cooldown(device: Device) -> bool:
+    """Return whether the model itself limits how often a code is sent."""
+    return type(device).generate_is_allowed is not Device.generate_is_allowed
+
+
+def sent_in(store: MutableMapping[str, Any] | None) -> dict[str, Any]:
+    """Return what was sent there. A session may hold anything."""
+    noted = (store or {}).get(SENT)
+    return noted if isinstance(noted, dict) else {}
+
+
+def is_noted(device: Device, store: MutableMapping[str, Any] | None) -> bool:
+    """Return whether a code of the device was asked for there."""
+    return device.persistent_id in sent_in(store)
+
+
+def bind(those: Iterable[Device], store: MutableMapping[str, Any] | None) -> None:
+    """Let each of the devices that sends codes know the one that was asked for in this place (one query, none without any).
+
+    Its answer is compared with that one, and with no other login's.
+    """
+    noted, senders = sent_in(store), [device for device in those if sends(device)]
+    names = {device.persistent_id: noted.get(device.persistent_id) for device in senders}
+    wanted = [name for name in names.values() if isinstance(name, str) and NAME.fullmatch(name)]
+    found = {code.name: code for code in SentCode.objects.filter(name__in=wanted, used_at=None)} if wanted else {}
+    for device in senders:
+        code = found.get(str(names[device.persistent_id]))
+        is_its_own = code is not None and (code.device, code.user_id) == (device.persistent_id, device.user_id)
+        setattr(device, ASKED, code if is_its_own else None)

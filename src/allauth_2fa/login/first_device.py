@@ -1,0 +1,169 @@
+"""A login that waits for its user's first device, or for the first of a kind that the site requires.
+
+Nobody is logged in meanwhile. The password alone has been given, so that such a login adds one device and does nothing
+else: it removes none, and none is added once the user holds a factor that the login has not proved.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+
+from allauth_2fa import app_settings, compat
+from allauth_2fa.budget import charging
+from allauth_2fa.devices import enrollment, manage
+from allauth_2fa.exceptions import LoginEnded
+from allauth_2fa.factors import registry
+from allauth_2fa.requirement import policy
+from allauth_2fa.sessions import ending
+from allauth_2fa.state import CHALLENGE_PAGE, ENROLLMENT_KEY, ENROLLMENT_PAGE, clear_pending, request_state
+
+from . import challenge, pending
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from django.contrib.auth.base_user import AbstractBaseUser
+    from django.http import HttpRequest, HttpResponse
+    from django_otp.models import Device
+
+    from allauth_2fa.factors.base import Factor
+
+PAGES = {
+    compat.STAGE_KEY: (CHALLENGE_PAGE, compat.MFA_PAGE),
+    ENROLLMENT_KEY: (ENROLLMENT_PAGE, "two-factor-setup", "two-factor-add"),
+}
+"""How the names of the pages begin on which a pending login is gone on with, by the stage at which it waits."""
+
+OPEN_PAGES = frozenset(
+    {
+        *("account_logout", "account_reauthenticate", "account_change_password", "account_set_password"),
+        *("account_reset_password", "account_reset_password_done", "account_confirm_password_reset_code"),
+        *("account_reset_password_from_key", "account_reset_password_from_key_done"),
+        *("account_complete_password_reset", "account_password_reset_completed"),
+        *("logout", "password_change", "password_change_done"),
+        *("admin:logout", "admin:password_change", "admin:password_change_done"),
+    }
+)
+"""Names of pages of others that stay open to a user who is logged in and lacks what the site requires."""
+
+
+OUR_PAGES = frozenset(
+    {
+        *("two-factor-authenticate", "two-factor-reauthenticate", "two-factor-overview", "two-factor-events", "two-factor-browsers"),
+        *("two-factor-setup", "two-factor-enroll", "two-factor-add", "two-factor-add-passkey", "two-factor-passkey-login"),
+        *("two-factor-rename", "two-factor-prefer", "two-factor-remove", "two-factor-remove-device", "two-factor-backup-tokens"),
+        *("mfa_index", compat.REAUTHENTICATION_PAGE),
+    }
+)
+"""Names of the pages of this package, which stay open too. A page of the project's own is not one of them by its name."""
+
+
+CLOSED_TO_OTHERS = OUR_PAGES - {"two-factor-authenticate", "two-factor-enroll", "two-factor-passkey-login"}
+"""Names of the pages that show or change what protects an account, to its owner alone."""
+
+
+def is_for_owners(request: HttpRequest) -> bool:
+    """Return whether the request is for one of these pages."""
+    match = request.resolver_match
+    return match is not None and match.view_name in CLOSED_TO_OTHERS
+
+
+def own_pages(request: HttpRequest) -> tuple[str, ...]:
+    """Return how the names of the pages begin whose visit does not cancel the session's pending login."""
+    # What a session holds may be anything, a list too.
+    return PAGES[ENROLLMENT_KEY if compat.pending_stage_key(request) == ENROLLMENT_KEY else compat.STAGE_KEY]
+
+
+def is_wanted(stage: compat.LoginStage, user: AbstractBaseUser) -> bool:
+    """Return whether the login has to wait at the stage for a device that satisfies the site.
+
+    Who can add none here is let in: the guard leads them to the overview, and shows them nothing else. That is who has no
+    room and has to remove a device first, and who holds one that the login did not ask for.
+    """
+    proving = challenge.proving_device(stage.request, _challenged(stage), user)
+    if proving is not None:
+        user.otp_device = proving  # type: ignore[attr-defined]
+    requirement = policy.requirement_of(user)
+    request_state(stage.request).requirement = requirement
+    return requirement.is_due and registry.count_primary(user.pk) < (app_settings.MAX_DEVICES if has_proved(stage) else 1)
+
+
+def choices(requirement: policy.Requirement, user: AbstractBaseUser | None = None) -> Sequence[Factor]:
+    """Return the factors that satisfy the site and of which users, or this one, can add a device themselves."""
+    return [factor for factor in manage.addable(user) if factor in requirement.factors]
+
+
+def ensure_open(stage: compat.LoginStage) -> AbstractBaseUser:
+    """Return the user whose login waits at the stage for a device.
+
+    Raises:
+        LoginEnded: the user was deleted or deactivated, the password has changed, the device that this login has answered by
+            is gone, or the user has a factor by now that this login has not proved.
+    """
+    user = pending.ensure_sound(stage)
+    if not _still_proves(stage, user):
+        raise LoginEnded
+    request_state(stage.request).has_proved = has_proved(stage)
+    if not has_proved(stage) and (registry.has_primary(user) or compat.mfa_enabled_for(user)):
+        raise LoginEnded
+    return user
+
+
+def has_proved(stage: compat.LoginStage) -> bool:
+    """Return whether the login has answered for a factor of the user's on its way to the stage."""
+    challenged = _challenged(stage)
+    return bool(challenged.get("device") or challenged.get("mfa"))
+
+
+def _still_proves(stage: compat.LoginStage, user: AbstractBaseUser) -> bool:
+    """Return whether what the login has answered by is there still: who has lost it removes it, and a finder waits here."""
+    challenged = _challenged(stage)
+    if challenged.get("device"):
+        return challenge.proving_device(stage.request, challenged, user) is not None
+    return not challenged.get("mfa") or compat.mfa_enabled_for(user)
+
+
+def _challenged(stage: compat.LoginStage) -> dict[str, Any]:
+    """Return what the stage that asks for the second factor knows of the login."""
+    state: dict[str, Any] = stage.login.state["stages"].get(compat.STAGE_KEY, {}).get("data", {})
+    return state
+
+
+def resume(stage: compat.LoginStage, user: AbstractBaseUser, device: Device, leads_to: str) -> HttpResponse:
+    """Let the login go on behind the device that has just been confirmed, and return what it leads to.
+
+    Args:
+        stage: at which the login waited.
+        user: whose login it is.
+        device: the new device; the session will be bound to it.
+        leads_to: where the login leads behind the user's first device, whose recovery codes have to be shown.
+    """
+    enrollment.forget_shown(stage.request)
+    before = getattr(device, enrollment.ENDED_SESSIONS, None)
+    if before is not None:
+        # In the login's own state: the session may be another user's before this login is finished.
+        stage.state["sessions_ended"] = before.timestamp()
+        stage.login.redirect_url = leads_to
+    return challenge.resume(stage, user, device)
+
+
+def skip(stage: compat.LoginStage) -> HttpResponse:
+    """Let a login go on that has to wait no longer, and return what it leads to."""
+    stage.state["due"] = False
+    clear_pending(stage.request)
+    return stage.exit()
+
+
+def finish(request: HttpRequest, user: AbstractBaseUser) -> None:
+    """Finish what a login began that has set up a device. With a first factor, codes are due and other sessions are over."""
+    state = challenge.passed_state(request, user, ENROLLMENT_KEY) or {}
+    device = getattr(user, "otp_device", None)
+    if state.get("due") and device is not None:
+        charging.note_verified(request, user, device)
+    if (before := state.get("sessions_ended")) is not None:
+        request.session[enrollment.CODES_DUE_SESSION_KEY] = True
+        moment = datetime.fromtimestamp(before, tz=UTC if settings.USE_TZ else None)
+        ending.end_others(request, user, "enrollment", before=moment)

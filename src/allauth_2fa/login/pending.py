@@ -1,0 +1,76 @@
+"""The pending login: begun, bound to the password, cancelled."""
+
+from __future__ import annotations
+
+import hmac
+from typing import TYPE_CHECKING, Any
+
+from allauth_2fa import compat
+from allauth_2fa.exceptions import LoginEnded
+from allauth_2fa.state import (
+    OUR_STAGES,
+    PENDING_SESSION_KEY,
+    STOPPED_SESSION_KEY,
+    clear_pending,
+    request_state,
+)
+
+if TYPE_CHECKING:
+    from django.contrib.auth.base_user import AbstractBaseUser
+    from django.http import HttpRequest
+
+
+# The pending login
+
+
+def begin(request: HttpRequest, login: compat.Login, state: dict[str, Any]) -> None:
+    """Bind the login to the password as it is now, and mark it as waiting for a second factor."""
+    user = login.user
+    if user is None:
+        raise LoginEnded
+    bind_to_password(user, state)
+    request.session[PENDING_SESSION_KEY] = str(user.pk)
+    request_state(request).marked = True
+
+
+def bind_to_password(user: AbstractBaseUser, state: dict[str, Any]) -> None:
+    """Let a login with this state of our stage end without a proof, or when the password has changed."""
+    state["due"] = True
+    state["password"] = user.get_session_auth_hash()
+
+
+def cancel(request: HttpRequest) -> None:
+    """End the pending login, if it waits at a stage of ours and nowhere else."""
+    if compat.pending_stage_key(request) in OUR_STAGES:
+        discard(request)
+    clear_pending(request)
+
+
+def discard(request: HttpRequest) -> None:
+    """Forget the pending login; with the whole session, as a logout does, if somebody was logged in before."""
+    if STOPPED_SESSION_KEY in request.session:
+        request.session.flush()
+    else:
+        compat.clear_login(request)
+
+
+def ensure_sound(stage: compat.LoginStage) -> AbstractBaseUser:
+    """Return the user whose login waits at the stage.
+
+    Raises:
+        LoginEnded: the user was deleted or deactivated, or the password has changed since.
+    """
+    user = stage.login.user
+    if user is None or not is_sound(user, stage.state):
+        raise LoginEnded
+    return user
+
+
+def is_sound(user: AbstractBaseUser, state: dict[str, Any]) -> bool:
+    """Return whether the user is active and has the password that the login with this state of our stage began with."""
+    return user.is_active and _same_password(user, state.get("password"))
+
+
+def _same_password(user: AbstractBaseUser, bound: object) -> bool:
+    hashes = (user.get_session_auth_hash(), *user.get_session_auth_fallback_hash())
+    return isinstance(bound, str) and any(hmac.compare_digest(bound.encode(), known.encode()) for known in hashes)

@@ -1,0 +1,46 @@
+"""The tables of this package, for what django-otp has no table for."""
+
+from .audit import AuditEntry
+from .browsers import Browser, KnownBrowsers, Lock
+from .exemptions import Exemption, FirstMet
+from .recovery import (
+    ALPHABET,
+    CODE_LENGTH,
+    GROUP,
+    ITERATIONS,
+    LOOKALIKES,
+    SALT_LENGTH,
+    RecoveryCode,
+    RecoveryDevice,
+    digest_recovery_code,
+    grouped,
+    is_recovery_code,
+    normalize_recovery_code,
+)
+from .sent_codes import SentCode
+from .users import DeviceOptions, SessionsEnd, lock_user
+
+__all__ = [
+    "ALPHABET",
+    "CODE_LENGTH",
+    "GROUP",
+    "ITERATIONS",
+    "LOOKALIKES",
+    "SALT_LENGTH",
+    "AuditEntry",
+    "Browser",
+    "DeviceOptions",
+    "Exemption",
+    "FirstMet",
+    "KnownBrowsers",
+    "Lock",
+    "RecoveryCode",
+    "RecoveryDevice",
+    "SentCode",
+    "SessionsEnd",
+    "digest_recovery_code",
+    "grouped",
+    "is_recovery_code",
+    "lock_user",
+    "normalize_recovery_code",
+]

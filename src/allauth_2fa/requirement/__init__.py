@@ -1,0 +1,1 @@
+"""Who must have a second factor, of which kind, and since when."""

@@ -1,0 +1,127 @@
+"""What visitors get whose session may not show its user: a page leads on, a script is told in JSON what is missing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.http import HttpResponse, HttpResponseRedirect, JsonResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.cache import add_never_cache_headers
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+
+from allauth_2fa.login import first_device, guard
+
+from . import app_settings, compat
+from .state import CHALLENGE_PAGE, ENROLLMENT_KEY, ENROLLMENT_PAGE, request_state
+from .utils import with_target
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+    from django.http.response import HttpResponseBase
+
+    from allauth_2fa.requirement.policy import Requirement
+
+
+def is_page(request: HttpRequest) -> bool:
+    """Return whether a person is loading a page, as far as the headers say.
+
+    Browsers say it in ``Sec-Fetch-Dest`` (W3C Fetch Metadata). Without it, what asks for HTML counts as one. Scripts and
+    libraries ask for ``*/*``. What says nothing of what it accepts counts as well, unless it is obviously a script.
+    """
+    headers = request.headers
+    if "prefetch" in headers.get("Sec-Purpose", "") + headers.get("Purpose", "") or "Service-Worker" in headers:
+        return False
+    destination = headers.get("Sec-Fetch-Dest")
+    if destination is not None:
+        return destination == "document"
+    if headers.get("X-Requested-With") == "XMLHttpRequest":
+        return False
+    accepted, body = headers.get("Accept", ""), headers.get("Content-Type", "")
+    return not body.startswith("application/json") and ("text/html" in accepted or not accepted)
+
+
+# A session that was turned into a pending login
+
+
+def to_challenge(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    """Return what the login leads to that the session was turned into: the challenge, say, with ``next``."""
+    target = _target(request, response)
+    led = guard.lead_on(request, target)
+    if led is not None and guard.is_waiting(request) and request_state(request).page == CHALLENGE_PAGE:
+        return HttpResponseRedirect(with_target(reverse(CHALLENGE_PAGE), target))
+    return led or response
+
+
+def challenge_required(request: HttpRequest) -> JsonResponse:
+    """Return the answer to a script whose session has become a login that waits, in the shape of allauth's headless API."""
+    notes = request_state(request)
+    if notes.page == ENROLLMENT_PAGE:
+        return enrollment_required(notes.requirement, page=notes.page)
+    return _refused(compat.STAGE_KEY, _("Sign in with your second factor first."), is_authenticated=False, url=reverse(notes.page))
+
+
+# A session that goes on, and whose user lacks what the site requires
+
+
+def to_enrollment(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    """Lead to where the user sets up what the site requires, and from there back to where they wanted to go."""
+    url = enrollment_url(request_state(request).requirement)
+    return HttpResponseRedirect(with_target(url, _target(request, response)))
+
+
+def enrollment_required(requirement: Requirement | None, page: str = "") -> JsonResponse:
+    """Return the answer to a script whose user has to set up a second factor first. It names those that will do.
+
+    Args:
+        requirement: what the site asks.
+        page: the name of the page that leads on, for a login that waits.
+    """
+    types = [factor.id for factor in requirement.factors] if requirement else []
+    detail = _("This site asks you for a second factor. Set one up first.")
+    url = reverse(page) if page else enrollment_url(requirement)
+    return _refused(ENROLLMENT_KEY, detail, is_authenticated=not page, url=url, types=types)
+
+
+def enrollment_url(requirement: Requirement | None) -> str:
+    """Return the page on which a user who is logged in sets up what the site requires."""
+    choices = first_device.choices(requirement) if requirement else []
+    return reverse((choices[0].first_page if len(choices) == 1 else "") or "two-factor-overview")
+
+
+# A session in which somebody else uses the user's account
+
+
+def impersonated(request: HttpRequest) -> HttpResponse:
+    """Return the answer to somebody who uses another user's account and asks for a page about that user's devices."""
+    detail = _("You are using somebody else's account. Only its owner sees and changes how it is protected.")
+    if is_page(request):
+        template = f"allauth_2fa/impersonated.{app_settings.TEMPLATE_EXTENSION}"
+        response = render(request, template, {"detail": detail}, status=403)
+    else:
+        error = {"code": "impersonated", "message": detail}
+        response = JsonResponse({"status": 403, "detail": detail, "errors": [error]}, status=403)
+    add_never_cache_headers(response)
+    return response
+
+
+# What they share
+
+
+def _refused(flow: str, detail: str, *, is_authenticated: bool, **facts: Any) -> JsonResponse:
+    data = {"flows": [{"id": flow, "is_pending": True, **facts}]}
+    return JsonResponse({"status": 403, "detail": detail, "data": data, "meta": {"is_authenticated": is_authenticated}}, status=403)
+
+
+def _target(request: HttpRequest, response: HttpResponseBase) -> str | None:
+    """Return where the visitor wanted to go: what the login view leads to, else the page itself."""
+    if request_state(request).announced:
+        wanted = response.headers.get("Location") if isinstance(response, HttpResponse) else None
+    elif request.method in {"GET", "HEAD"}:
+        wanted = request.get_full_path()
+    else:
+        wanted = request.headers.get("Referer")
+    hosts = {request.get_host()}
+    safe = url_has_allowed_host_and_scheme(wanted, allowed_hosts=hosts, require_https=request.is_secure())
+    return wanted if wanted and safe else None

@@ -1,0 +1,164 @@
+"""Ending a user's sessions when the second factor is set up or taken away, whichever store they are in.
+
+No store can be searched by user, so none is. A row of ours holds the moment before which the user's sessions are over,
+and each session holds since when it counts. Whether the row has to be read, the user's ``last_login`` tells, which
+every request reads anyway: it moves with each login and with the moment in the row, and a session notes it.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth import SESSION_KEY, get_user_model
+from django.db import transaction
+from django.utils import timezone
+
+from allauth_2fa import compat
+from allauth_2fa.audit import events
+from allauth_2fa.models import SessionsEnd, lock_user
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+    from datetime import datetime
+
+    from django.contrib.auth.base_user import AbstractBaseUser
+    from django.http import HttpRequest
+
+logger = logging.getLogger(__name__)
+
+SINCE_SESSION_KEY = "allauth_2fa_since"
+"""``[user id, Unix seconds]``: the user's ``last_login`` when the session began, or when it was last found to count."""
+
+TICK = timedelta(microseconds=1)
+"""What databases tell apart. The moment in the row is later than each login before it, whichever host's clock wrote that."""
+
+
+# What a session knows
+
+
+def note(session: MutableMapping[str, Any], user: AbstractBaseUser, *, least: float = 0) -> None:
+    """Keep in the session that it counts as of now.
+
+    Args:
+        session: one that names the user.
+        user: as the database has them.
+        least: Unix seconds, the moment in the user's row, which the session has been found to be later than.
+    """
+    stamp = _stamp(user)
+    session[SINCE_SESSION_KEY] = [str(user.pk), max(time.time() if stamp is None else stamp, least)]
+
+
+def is_noted(session: MutableMapping[str, Any], user: AbstractBaseUser) -> bool:
+    """Tell, without a query, whether nothing has happened to the user since the session was last found to count.
+
+    Where users have no ``last_login`` that cannot be told: the row is read when the guard asks for the factor too.
+    """
+    since, stamp = _since(session, user), _stamp(user)
+    return since is not None and (stamp is None or since == stamp)
+
+
+def is_over(session: MutableMapping[str, Any], user: AbstractBaseUser) -> bool:
+    """Return whether the session was ended (one query). One that counts is noted, so that it is not asked again.
+
+    Only a session that names the user can be over: users who come by a token or a header have none.
+    """
+    if session.get(SESSION_KEY) != user._meta.pk.value_to_string(user):  # noqa: SLF001 - what Django's login() writes
+        return False
+    before = SessionsEnd.objects.filter(user_id=user.pk).values_list("before", flat=True).first()
+    since = _since(session, user)
+    if before is not None and (since is None or since < before.timestamp()):
+        return True
+    note(session, user, least=before.timestamp() if before else 0)
+    return False
+
+
+def _stamp(user: AbstractBaseUser) -> float | None:
+    last_login = getattr(user, "last_login", None)
+    return last_login.timestamp() if last_login else None
+
+
+def _since(session: MutableMapping[str, Any], user: AbstractBaseUser) -> float | None:
+    noted = session.get(SINCE_SESSION_KEY)
+    try:
+        user_id, since = noted  # type: ignore[misc]
+        return float(since) if user_id == str(user.pk) else None
+    except (TypeError, ValueError):
+        return None
+
+
+# Ending
+
+
+def invalidate(user_id: Any) -> datetime:
+    """End every session of the user of that key, and return the moment. The caller holds the user's turn."""
+    before = timezone.now()
+    users = get_user_model()._base_manager.filter(pk=user_id)  # noqa: SLF001 - Django documents it
+    if _keeps_last_login():
+        latest = users.values_list("last_login", flat=True).first()
+        before = max(before, latest + TICK) if latest else before
+        users.update(last_login=before)
+    SessionsEnd.objects.update_or_create(user_id=user_id, defaults={"before": before})
+    return before
+
+
+def _keeps_last_login() -> bool:
+    return any(field.name == "last_login" for field in get_user_model()._meta.concrete_fields)  # noqa: SLF001 - Django documents it
+
+
+def end_others(request: HttpRequest, user: AbstractBaseUser, how: str = "", *, before: datetime | None = None) -> int:
+    """End the user's other sessions. That of the request goes on, under a new key.
+
+    Args:
+        request: whose session it is.
+        user: the one who is logged in.
+        how: what happened, for the audit log.
+        before: what :func:`void` returned, where the change itself has called it.
+
+    Returns:
+        How many sessions were taken off ``allauth.usersessions``'s list; 0 where that is not installed.
+    """
+    if before is None:
+        before = _void(user)
+    old_key = request.session.session_key
+    request.session.cycle_key()
+    if _keeps_last_login():
+        user.last_login = before
+    request.session[SINCE_SESSION_KEY] = [str(user.pk), before.timestamp()]
+    number = _end_listed(user, request, old_key)
+    _announce(user, how, number, request=request)
+    return number or 0
+
+
+def end_all(user: AbstractBaseUser, how: str = "", *, request: HttpRequest | None = None, actor: AbstractBaseUser | None = None) -> int:
+    """End every session of the user, as support does. Returns what :func:`end_others` does."""
+    _void(user)
+    number = _end_listed(user)
+    _announce(user, how, number, request=request, actor=actor)
+    return number or 0
+
+
+def _void(user: AbstractBaseUser) -> datetime:
+    with transaction.atomic():
+        lock_user(user.pk)
+        return invalidate(user.pk)
+
+
+def _end_listed(user: AbstractBaseUser, request: HttpRequest | None = None, old_key: str | None = None) -> int | None:
+    """Take the user's sessions off the list of ``allauth.usersessions`` and out of their store, None if there is no list.
+
+    They are over already. A store that cannot be reached now leaves them in it, and nothing else depends on it.
+    """
+    try:
+        with transaction.atomic():
+            return compat.end_listed_sessions(user, request, old_key)
+    except Exception:  # session stores raise whatever their client library does
+        logger.exception("The sessions of user %s are over, but could not be taken out of their store.", user.pk)
+        return None
+
+
+def _announce(user: AbstractBaseUser, how: str, number: int | None, **who: Any) -> None:
+    facts: dict[str, Any] = {"how": how} if number is None else {"how": how, "number": number}
+    events.announce("sessions_ended", user, **who, **facts)

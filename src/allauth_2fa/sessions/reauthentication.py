@@ -1,0 +1,145 @@
+"""Proof before change: how fresh what this session has proved must be, on our pages and where allauth asks."""
+
+from __future__ import annotations
+
+import time
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+from allauth_2fa import app_settings, compat
+from allauth_2fa.factors import registry
+
+from . import verified
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from django.contrib.auth.base_user import AbstractBaseUser
+    from django.contrib.auth.models import AnonymousUser
+    from django.http import HttpRequest, HttpResponse
+
+    Described = list[dict[str, Any]]
+    """allauth's ways to reauthenticate: methods of its adapter, or flows of its headless API. Each has an ``id``."""
+
+
+def is_fresh(request: HttpRequest, user: AbstractBaseUser, *, has_factor: bool) -> bool:
+    """Return whether this session has proved enough, within ``ALLAUTH_2FA_REAUTHENTICATION_TIMEOUT`` seconds.
+
+    Args:
+        request: whose session holds the records.
+        user: who wants to change something.
+        has_factor: whether the user has a second factor, which then has to be what was proved. Without one, the
+            login itself or a confirmed password will do.
+    """
+    entries = _of_late(request, user, app_settings.REAUTHENTICATION_TIMEOUT)
+    return any(entry.get("method") == "mfa" or not has_factor for entry in entries)
+
+
+def _of_late(request: HttpRequest, user: AbstractBaseUser, seconds: int) -> list[dict[str, Any]]:
+    """Return what this user has proved in this session within so many seconds."""
+    now = time.time()
+    return [entry for entry in compat.records(request, user) if 0 <= now - entry.get("at", 0) < seconds]
+
+
+# What waits for a proof
+
+
+def keep(theirs: Callable[..., HttpResponse], request: HttpRequest, *what: Any, **named: Any) -> HttpResponse:
+    """Let allauth keep what has to wait for a reauthentication, instead of what waited before, and note whose it is.
+
+    So a look at a page ends what somebody has left there. Nothing is kept for a visitor who is not logged in: nobody knows
+    who comes next.
+
+    Args:
+        theirs: keeps it, and leads to where the user can reauthenticate.
+        request: in which something has to wait.
+        what: whatever ``theirs`` takes beside the request.
+        named: the same, by name.
+    """
+    request.session.pop(compat.SUSPENDED_KEY, None)
+    response = theirs(request, *what, **named)
+    kept = request.session.pop(compat.SUSPENDED_KEY, None)
+    if kept is not None and request.user.is_authenticated:
+        request.session[compat.SUSPENDED_KEY] = {**kept, "user": str(request.user.pk), "at": time.time()}
+    return response
+
+
+def resume(theirs: Callable[[HttpRequest], HttpResponse | None], request: HttpRequest) -> HttpResponse | None:
+    """Let allauth go on with what waited for the reauthentication, and forget what its user has not left there of late.
+
+    It waits as long as a pending login does: ``ACCOUNT_LOGIN_TIMEOUT`` seconds.
+
+    Args:
+        theirs: goes on with it, and returns what it leads to, None for where the page leads by itself.
+        request: whose user has just reauthenticated.
+    """
+    if not _is_of_late(request.session.get(compat.SUSPENDED_KEY), request.user):
+        request.session.pop(compat.SUSPENDED_KEY, None)
+    return theirs(request)
+
+
+def _is_of_late(kept: Any, user: AbstractBaseUser | AnonymousUser) -> bool:
+    """Return whether the user has left it there not too long ago. A session may hold anything."""
+    if not isinstance(kept, dict) or kept.get("user") != str(user.pk):
+        return False
+    at = kept.get("at")
+    return isinstance(at, (int, float)) and 0 <= time.time() - at < compat.login_timeout()
+
+
+# What allauth asks
+
+
+def is_recent(theirs: Callable[[HttpRequest], bool], request: HttpRequest) -> bool:
+    """Tell allauth whether the user of the request has reauthenticated of late. Its own verdict is narrowed, never widened.
+
+    Whoever has a factor, ours or one of ``allauth.mfa``'s, has to have answered by one within
+    ``ACCOUNT_REAUTHENTICATION_TIMEOUT`` seconds, when asked in the middle of the session: as with allauth's own ways, the
+    login itself does not count, and the password alone does not either. allauth lets everybody pass of whom it knows no
+    way to reauthenticate.
+
+    Args:
+        theirs: gives allauth's own verdict.
+        request: whose user wants to go on.
+    """
+    if not without_our_factors(theirs, request):
+        return False
+    user: Any = request.user
+    if not (verified.is_verified_by_factor(user) or registry.has_primary(user) or compat.mfa_enabled_for(user)):
+        return True
+    entries = _of_late(request, user, compat.reauthentication_timeout())
+    return any(entry.get("method") == "mfa" and bool(entry.get("reauthenticated")) for entry in entries)
+
+
+def flows_of(theirs: Callable[[Any], Described], user: AbstractBaseUser | AnonymousUser) -> Described:
+    """Tell allauth and its headless clients by which flows the user can reauthenticate.
+
+    Args:
+        theirs: gives the flows that allauth knows of.
+        user: who is asked for.
+    """
+    flows = theirs(user)
+    if _ours_aside.get() or not user.is_authenticated:
+        return flows
+    kinds = registry.kinds(user)
+    if not kinds:
+        return without_password(flows) if compat.mfa_enabled_for(user) else flows
+    known = [kind for flow in flows if flow["id"] == compat.REAUTHENTICATION_PAGE for kind in flow["types"]]
+    ours = {"id": compat.REAUTHENTICATION_PAGE, "types": list(dict.fromkeys([*known, *kinds]))}
+    return [*(flow for flow in without_password(flows) if flow["id"] != ours["id"]), ours]
+
+
+def without_password(ways: Described) -> Described:
+    """Return the ways to reauthenticate that are left to somebody with a factor: all but the password alone."""
+    return [way for way in ways if way["id"] != compat.BY_PASSWORD]
+
+
+_ours_aside: ContextVar[bool] = ContextVar("allauth_2fa_ours_aside", default=False)
+
+
+def without_our_factors(ask: Callable[[Any], Any], about: Any) -> Any:
+    """Return what allauth answers about the reauthentication of a user or a request when it does not hear of our factors."""
+    token = _ours_aside.set(True)
+    try:
+        return ask(about)
+    finally:
+        _ours_aside.reset(token)
