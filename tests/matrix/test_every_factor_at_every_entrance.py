@@ -27,3 +27,9 @@ def test_no_order_of_events_lets_anybody_in_without_a_proof():
 @pytest.mark.timeout(500)
 def test_one_answer_in_several_processes_counts_once():
     run_with("tests.settings_matrix", "tests/matrix/installed/test_at_once.py")
+
+
+@pytest.mark.same_everywhere
+@pytest.mark.timeout(900)
+def test_owners_get_in_while_somebody_guesses():
+    run_with("tests.settings_matrix", "tests/matrix/installed/test_owners_get_in.py")

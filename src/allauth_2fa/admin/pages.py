@@ -156,6 +156,7 @@ class ExemptionAdmin(admin.ModelAdmin):
     """Grants exemptions and ends them. What was granted cannot be changed: it says who spared whom, and why."""
 
     form = ExemptionForm
+    show_full_result_count = False
     list_display = ["user", "reason", "granted_by", "created_at", "expires_at", "ended_at"]
     list_filter = ["created_at", "expires_at", "ended_at"]
     list_select_related = ["user", "granted_by"]

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from allauth.core import context
 from django.views.decorators.debug import sensitive_variables
 from django_otp.models import Device
 
-from allauth_2fa.audit import events
-from allauth_2fa.budget import charging, stored
+from allauth_2fa.audit import events, log
+from allauth_2fa.budget import charging, stored, throttling
 from allauth_2fa.devices import passkeys, recovery_codes, sending
 from allauth_2fa.devices.manage import ensure_allowed, offered
 from allauth_2fa.exceptions import LoginEnded, NothingEnrolled, NotYet, PasskeyExpired, RecoveryCodeRefused, Refused
 from allauth_2fa.factors import registry
+from allauth_2fa.factors.asked import asked
 from allauth_2fa.factors.base import clean_answer
 from allauth_2fa.factors.static import spellings
-from allauth_2fa.models.sent_codes import asked
 from allauth_2fa.state import request_state
 
 if TYPE_CHECKING:
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 
     from allauth_2fa.budget.budget import Budget
     from allauth_2fa.factors.base import Factor
+
+
+MOST_UNCHARGED, UNCHARGED_TIME = 10, timedelta(hours=1)
+"""How many refused answers of a user that no budget limits are announced in that time."""
 
 
 @sensitive_variables("text")
@@ -90,7 +95,8 @@ def answer(
         compared = [device] if device_id else _fitting(typed(devices), text if judged == text else clean_answer(text))
         _judge(user, text, charging.Answer(budget, device, judged, compared))
     except Refused as refusal:
-        _tell_refused(user, refusal, device, passkeys.factor() if passkeys.recognizes(text) else None)
+        factor = passkeys.factor() if passkeys.recognizes(text) else None
+        _tell_refused(user, refusal, device, factor, is_charged=refusal.judged and _is_guess(device, text))
         raise
     if not _factor(device).primary:
         device.recovery_left = recovery_codes.left(user)
@@ -111,13 +117,24 @@ def _judge(user: AbstractBaseUser, text: str, given: charging.Answer) -> None:
     ensure_allowed(user, given.device)
 
 
-def _tell_refused(user: AbstractBaseUser, refusal: Refused, device: Device | None, factor: Factor | None) -> None:
+@sensitive_variables("text")
+def _is_guess(device: Any, text: str) -> bool:
+    """Return whether a wrong answer is charged to the failure budget."""
+    return device is not None and _factor(device).is_guess(text) and not _factor(device).is_sequence(device, text)
+
+
+def _tell_refused(user: AbstractBaseUser, refusal: Refused, device: Device | None, factor: Factor | None, *, is_charged: bool) -> None:
     """Announce a refusal, unless it came too early or too late to be looked at: a million of those can be had for nothing.
+
+    The same holds for what is judged and charged to no budget, a passkey's JSON that nobody has signed say: a few of those an
+    hour are written down.
 
     It is outside of every transaction that the refusal rolls back.
     """
-    if not isinstance(refusal, (NotYet, PasskeyExpired)):
-        factor = registry.factor_of(device) if device else factor
+    if isinstance(refusal, (NotYet, PasskeyExpired)):
+        return
+    factor = registry.factor_of(device) if device else factor
+    if is_charged or not log.is_full("challenge_refused", user, MOST_UNCHARGED, UNCHARGED_TIME):
         events.announce("challenge_refused", user, device=device, factor=factor.id if factor else "", reason=refusal.code)
 
 
@@ -127,7 +144,7 @@ def _budget(user: AbstractBaseUser, devices: list[Any]) -> Budget:
     budget = stored.budget_of(user, request, devices)
     if request is not None:
         request_state(request).budget = budget
-    charging.clear_throttling(budget, devices)
+    throttling.lift(budget, devices)
     return budget
 
 
@@ -201,7 +218,7 @@ def _charge_tokens(user: AbstractBaseUser, text: str) -> None:
     if device.verify_is_allowed()[0]:
         registry.static.charge(device)
     else:
-        charging.lift_tokens(_noted_purse(), device)
+        throttling.lift_tokens(_noted_purse(), device)
 
 
 @sensitive_variables("text")
@@ -213,7 +230,7 @@ def _recovery_device(user: AbstractBaseUser, text: str) -> Device:
 @sensitive_variables("text")
 def _static_device(user: AbstractBaseUser, text: str) -> Device:
     device = registry.static.addressed(user, text)
-    if device is not None and charging.lift_tokens(_noted_purse(), device):
+    if device is not None and throttling.lift_tokens(_noted_purse(), device):
         # While it waited, it alone was looked at.
         device = registry.static.addressed(user, text)
     if device is None:

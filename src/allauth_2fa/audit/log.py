@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -118,6 +119,12 @@ def has_happened(event: str, user: AbstractBaseUser, within: timedelta, **facts:
     return any(facts.items() <= row.facts.items() for row in rows.only("facts")[:BATCH_SIZE])
 
 
+def is_full(event: str, user: AbstractBaseUser, most: int, within: timedelta) -> bool:
+    """Return whether there are so many rows of this event about the user within that time (one query)."""
+    rows = AuditEntry.objects.filter(user_id=user.pk, event=event, at__gt=timezone.now() - within)
+    return rows.order_by()[:most].count() >= most
+
+
 PROGRAMS = (
     ("Edg", "Edge"),
     ("OPR/", "Opera"),
@@ -164,6 +171,10 @@ FORMULA = tuple("=+-@\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS SIGN}\N{FULLWIDT
 """What makes a spreadsheet compute a cell (OWASP, CSV injection). Tabs and ends of lines never get into a row."""
 
 
+INNER_FORMULA = re.compile(rf"""([;|\t][\s"']*)(?=[{re.escape("".join(FORMULA))}])""")
+"""Where a formula begins for a spreadsheet that takes semicolons, tabs or bars for the ends of cells, quotes or not."""
+
+
 def rows(since: datetime | None = None, events: Sequence[str] = (), batch_size: int = BATCH_SIZE) -> Iterator[dict[str, Any]]:
     """Yield the rows, the oldest first, as plain values. Those that are added meanwhile are left for the next time.
 
@@ -202,7 +213,7 @@ def as_csv(found: Iterator[dict[str, Any]]) -> Iterator[str]:
 
 
 def _cell(value: object) -> str:
-    text = "" if value is None else str(value)
+    text = INNER_FORMULA.sub(r"\1'", "" if value is None else str(value))
     return f"'{text}" if text.startswith(FORMULA) else text
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import unicodedata
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -163,8 +164,8 @@ def context_of(row: AuditEntry, request: HttpRequest | None) -> dict[str, Any]:
     by_owner = row.actor_id == row.user_id
     return {
         "event": row.event,
-        "device": harmless(row.device),
-        "facts": {name: harmless(value) for name, value in row.facts.items()},
+        "device": harmless(row.device, digits=MOST_DIGITS),
+        "facts": {name: harmless(value, digits=MOST_DIGITS if name in CHOSEN_BY_VISITORS else None) for name, value in row.facts.items()},
         "at": row.at,
         "by_owner": by_owner,
         "address": row.address if by_owner else "",
@@ -175,9 +176,29 @@ def context_of(row: AuditEntry, request: HttpRequest | None) -> dict[str, Any]:
     }
 
 
-def harmless(name: str) -> str:
-    """Return a name without what a mail reader would make a link of, or a mail out of."""
+MOST_DIGITS = 4
+"""Digits that a name keeps at most: "YubiKey 5", "Phone 2026". With more of them it may be a telephone number to call."""
+
+CHOSEN_BY_VISITORS = frozenset({"was"})
+"""The facts that whoever is logged in can make up."""
+
+
+def harmless(name: str, digits: int | None = None) -> str:
+    """Return a name without what a mail reader would make a link of, or a mail out of.
+
+    Args:
+        name: as somebody has typed it.
+        digits: a name with more digits than this, however they are written and wherever they stand, loses all of them; None:
+            it keeps them.
+    """
+    if digits is not None and sum(map(_is_digit, name)) > digits:
+        name = "".join(" " if _is_digit(sign) else sign for sign in name)
     return " ".join(re.sub(r"[^\w\s'()+,&-]", " ", name).split())
+
+
+def _is_digit(sign: str) -> bool:
+    """Return whether a person reads the sign as a digit: full-width, raised and circled ones too."""
+    return unicodedata.category(sign).startswith("N")
 
 
 def _url(page: str, request: HttpRequest | None) -> str:

@@ -12,6 +12,7 @@ import hashlib
 import re
 import secrets
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from allauth.account.adapter import get_adapter
@@ -25,6 +26,9 @@ from allauth_2fa.models import Browser
 from allauth_2fa.state import request_state
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
     from django.contrib.auth.base_user import AbstractBaseUser
     from django.http import HttpRequest
 
@@ -39,6 +43,9 @@ VALUE_BYTES = 18
 
 MOST_VALUES = 5
 """Users of one browser that are known again. A sixth one replaces the one who verified there longest ago."""
+
+MOST_BROWSERS = 20
+"""Browsers of one user that are known at most. With one more, the one in which the user was seen longest ago is forgotten."""
 
 VALUE = re.compile(r"[A-Za-z0-9_-]{24}")
 
@@ -79,11 +86,11 @@ def remember(request: HttpRequest, user: AbstractBaseUser) -> Browser:
 
 def _renewed(request: HttpRequest, browser: Browser | None, user: AbstractBaseUser) -> Browser:
     entry, old = NewCookie.made(request), browser.digest if browser else ""
-    entry.hand_out(request, user.pk, old)
     if browser is None or not Browser.objects.filter(pk=browser.pk, digest=old).update(**entry.columns):
         # It was never there, or is not any more: what a row said that was revoked meanwhile is not carried over.
-        return Browser.objects.create(user_id=user.pk, **entry.columns)
+        browser = Browser.objects.create(user_id=user.pk, **entry.columns)
     vars(browser).update(entry.columns)
+    entry.hand_out(request, user.pk, old)
     return browser
 
 
@@ -119,11 +126,53 @@ class NewCookie:
         return str(self.columns["digest"])
 
     def hand_out(self, request: HttpRequest, user_id: Any, old: str) -> None:
-        """Let the cookie that goes out have the value, instead of the one with the digest ``old``."""
+        """Let the cookie that goes out have the value, instead of the one with the digest ``old``.
+
+        For a browser that is new (``old`` is empty), whose row is there, others are forgotten where the user has too many.
+        """
+        if not old:
+            bound(user_id)
         kept = [other for other in presented(request) if digest(other) != old]
         notes = request_state(request)
         notes.browser_cookie = ".".join([*kept, self.value][-MOST_VALUES:])
         notes.known_as = (user_id, self.digest)
+
+
+# How many there are
+
+
+def bound(user_id: Any) -> None:
+    """Forget browsers that the user has not been seen in for so long that they have no cookie, and those beyond the most (one query).
+
+    Those that were trusted till the latest moment stay the longest, then those that the user was seen in last.
+    """
+    rows = Browser.objects.filter(user_id=user_id).order_by("-last_seen_at", "-pk").values_list("pk", "last_seen_at", "trusted_until")
+    found = list(rows)
+    now = timezone.now()
+    # The sort is stable: the order of the query holds among those that are trusted, and among the others.
+    kept = sorted(found, key=lambda row: row[2] is None or row[2] <= now)[:MOST_BROWSERS]
+    if gone := [key for key, seen, _until in found if seen < unseen_since() or key not in {row[0] for row in kept}]:
+        Browser.objects.filter(pk__in=gone).delete()
+
+
+def unseen_since() -> datetime:
+    """Return the moment before which a browser was seen last whose cookie has run out."""
+    return timezone.now() - timedelta(seconds=COOKIE_AGE)
+
+
+def count_unseen(before: datetime) -> int:
+    """Return how many browsers :func:`prune` would forget."""
+    return Browser.objects.filter(last_seen_at__lt=before).count()
+
+
+def prune(before: datetime, batch_size: int = log.BATCH_SIZE) -> Iterator[int]:
+    """Forget the browsers that were seen last before that moment, a batch at a time, and yield how many each one was."""
+    last, old = 0, Browser.objects.filter(last_seen_at__lt=before).order_by("pk")
+    while keys := list(old.filter(pk__gt=last).values_list("pk", flat=True)[:batch_size]):
+        last = keys[-1]
+        # Whoever was seen there meanwhile stays known.
+        gone, _by_model = Browser.objects.filter(pk__in=keys, last_seen_at__lt=before).delete()
+        yield gone
 
 
 def name_of(user_agent: str) -> str:

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 from django.db.models import F
 from django.views.decorators.debug import sensitive_variables
-from django_otp.models import ThrottlingMixin
 
 from allauth_2fa.audit import events
 from allauth_2fa.browsers import device_cookie
@@ -25,8 +24,8 @@ from allauth_2fa.factors import registry
 from allauth_2fa.models import Browser
 from allauth_2fa.state import request_state
 
-from . import limits, stored
-from .budget import Budget, now
+from . import limits, stored, throttling
+from .budget import Budget
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -60,7 +59,7 @@ def judge_answer(user: AbstractBaseUser, request: HttpRequest | None, answer: An
     judge_it = partial(factor.judge, device, answer.text)
     if factor.is_sequence(device, answer.text):
         if not factor.accepts(device, answer.text):
-            ration(answer.budget)
+            throttling.ration(answer.budget)
         judge_it()
     elif factor.is_guess(answer.text):
         # A device that makes its owner wait does not judge, and then there is nothing to be known before.
@@ -153,26 +152,9 @@ def _enter(budget: Budget, entry: device_cookie.NewCookie | None, weight: int) -
     return written
 
 
-def ration(budget: Budget) -> None:
-    """Count one more of the answers that no budget limits: they are judged as often as short windows permit.
-
-    Several codes in a row are counted when they are wrong, and never hold up right ones: nobody guesses those.
-
-    Raises:
-        Throttled: too many of them were tried just now.
-        LoginEnded: the user is gone.
-    """
-    stored.write(budget, _proof_spent)
-
-
 def _spent(budget: Budget, weight: int) -> dict[str, Any]:
     _ensure(budget.refusal(weight))
     return budget.failed(weight)
-
-
-def _proof_spent(budget: Budget) -> dict[str, Any]:
-    _ensure(budget.proof_refusal())
-    return budget.proof_failed()
 
 
 def _passed(budget: Budget, weight: int, entry: device_cookie.NewCookie | None) -> dict[str, Any]:
@@ -224,7 +206,7 @@ def note_verified(request: HttpRequest, user: AbstractBaseUser, device: Device) 
         Browser.objects.create(user_id=user.pk, **entry.columns)
     entry.hand_out(request, user.pk, old)
     if is_locked:
-        _reset_throttling(user)
+        throttling.reset(user)
         factor = registry.factor_of(device)
         events.announce("unlocked", user, request=request, device=device, how=factor.id if factor else "")
 
@@ -245,7 +227,7 @@ def unlock(user: AbstractBaseUser, how: str, reason: str = "", **who: Any) -> bo
     counted = Browser.all_rows.filter(user_id=user.pk).exclude(**EMPTIED)
     with transaction.atomic():
         budgets = counted.update(version=F("version") + 1, **EMPTIED)
-        was_counted = bool(budgets + _reset_throttling(user))
+        was_counted = bool(budgets + throttling.reset(user))
         if was_counted:
             events.announce("unlocked", user, how=how, reason=reason, **who)
     return was_counted
@@ -255,56 +237,3 @@ def locked(user: AbstractBaseUser) -> list[Budget]:
     """Return the budgets of the user that are locked (one query)."""
     budgets = [Budget.of(user.pk, row) for row in Browser.all_rows.filter(user_id=user.pk).values(*stored.COLUMNS)]
     return [budget for budget in budgets if budget.is_locked]
-
-
-# django-otp's own throttling
-
-UNTHROTTLED = {"throttling_failure_count": 0, "throttling_failure_timestamp": None}
-
-
-def _reset_throttling(user: AbstractBaseUser) -> int:
-    """Let no device wait any more, since it would be of no use that it may be tried; return how many have counted."""
-    models = [factor.model for factor in registry.factors() if _throttles(factor.model)]
-    counted = (model._default_manager.filter(user_id=user.pk).exclude(**UNTHROTTLED) for model in models)  # noqa: SLF001 - documented
-    return sum(devices.update(**UNTHROTTLED) for devices in counted)
-
-
-def clear_throttling(budget: Budget, devices: Sequence[Any]) -> None:
-    """Let devices that wait because of wrong codes elsewhere not wait in a browser in which the user has verified.
-
-    Wrong codes in this very browser make a device wait as long as the site has configured.
-    """
-    if budget.is_known:
-        for device in devices:
-            if _throttles(type(device)) and not device.verify_is_allowed()[0] and not _waits_here(budget, device):
-                type(device)._default_manager.filter(pk=device.pk).update(**UNTHROTTLED)  # noqa: SLF001 - documented
-                vars(device).update(UNTHROTTLED)
-
-
-def lift_tokens(budget: Budget | None, device: Any) -> bool:
-    """Let static tokens that wait not wait in a browser in which the user has verified, and return whether they did.
-
-    Each answer that is tried as one of them while they wait is rationed there, right or wrong: they can be guessed, and
-    those that have letters are in no budget.
-
-    Raises:
-        Throttled: too many were tried in this browser just now.
-    """
-    if budget is None or not budget.is_known or device.verify_is_allowed()[0]:
-        return False
-    ration(budget)
-    type(device)._default_manager.filter(pk=device.pk).update(**UNTHROTTLED)  # noqa: SLF001 - documented
-    return True
-
-
-def _throttles(model: type[Device]) -> bool:
-    return issubclass(model, ThrottlingMixin)
-
-
-def _waits_here(budget: Budget, device: Any) -> bool:
-    """Return whether the device would wait if there were no other failures than those of this browser."""
-    count = min(budget.in_a_row, device.throttling_failure_count)
-    if not count or not budget.failures:
-        return False
-    waited = (now() - budget.failures[-1].at) / 1000
-    return bool(waited < device.get_throttle_factor() * 2 ** (count - 1))

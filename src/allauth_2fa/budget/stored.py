@@ -160,7 +160,7 @@ def _insert_if_unchanged(row: Browser, budget: Budget) -> bool:
 
     Django's ORM has no such statement.
     """
-    fields = [field for field in Browser._meta.concrete_fields if not field.primary_key]  # noqa: SLF001 - Django documents it
+    fields = [field for field in Browser._meta.concrete_fields if not field.primary_key and not field.generated]  # noqa: SLF001 - Django documents it
     values = {f"new_{field.attname}": Value(getattr(row, field.attname), output_field=_kind(field)) for field in fields}
     using = router.db_for_write(Browser)
     unchanged = Browser.all_rows.using(using).filter(pk=budget.pk, version=budget.version).select_for_update()

@@ -221,7 +221,7 @@ def _tried(device: Device, text: str, store: MutableMapping[str, Any] | None, ac
             held = manage.ensure_room(device.user_id)
             if held and getattr(device, ONLY_AS_FIRST, False):
                 return NothingEnrolled()
-            if not _is_waiting(device):
+            if not sending.is_waiting(device):
                 return NothingEnrolled()
             sending.bind([device], store)
             sending.ensure_sent(device)
@@ -232,12 +232,6 @@ def _tried(device: Device, text: str, store: MutableMapping[str, Any] | None, ac
             setattr(device, ENDED_SESSIONS, ending.invalidate(device.user_id))
         events.announce("device_added", device.user, actor=actor, device=device, factor=factor.id)
     return None
-
-
-def _is_waiting(device: Device) -> bool:
-    """Return whether the device still waits for its first code (no query for one that sends none)."""
-    table = type(device)._base_manager  # noqa: SLF001 - Django documents it
-    return not sending.sends(device) or table.filter(pk=device.pk, user_id=device.user_id, confirmed=False).exists()
 
 
 def only_as_first(request: HttpRequest, user: AbstractBaseUser, device: Device) -> None:

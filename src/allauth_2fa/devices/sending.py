@@ -21,8 +21,9 @@ from allauth_2fa import compat
 from allauth_2fa.budget import stored
 from allauth_2fa.exceptions import NotDelivered, NothingEnrolled, NotSent, Refused, TooSoon
 from allauth_2fa.factors import registry
+from allauth_2fa.factors.asked import ASKED, asked
 from allauth_2fa.factors.generic import alone
-from allauth_2fa.models.sent_codes import ASKED, SentCode, asked
+from allauth_2fa.models.sent_codes import SentCode
 
 from . import manage
 
@@ -127,8 +128,7 @@ def _send_into(device: Device, store: MutableMapping[str, Any]) -> Device:
     sent, refusal = _send(device)
     if refusal is not None:
         raise refusal
-    code = asked(sent)
-    store[SENT] = {**sent_in(store), sent.persistent_id: code.name if code else ""}
+    store[SENT] = {**sent_in(store), sent.persistent_id: getattr(sent, ASKED).name}
     return sent
 
 
@@ -140,6 +140,12 @@ def ensure_sent(device: Device) -> None:
     """
     if sends(device) and asked(device) is None:
         raise NotSent
+
+
+def is_waiting(device: Device) -> bool:
+    """Return whether the device still waits for its first code (no query for one that sends none)."""
+    table = type(device)._base_manager  # noqa: SLF001 - Django documents it
+    return not sends(device) or table.filter(pk=device.pk, user_id=device.user_id, confirmed=False).exists()
 
 
 def _send(device: Device) -> tuple[Any, Refused | None]:

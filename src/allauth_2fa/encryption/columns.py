@@ -21,12 +21,12 @@ from django.db import models
 from django.db.models.query_utils import DeferredAttribute
 from django.db.models.signals import post_init, post_save, pre_save
 from django.views.decorators.debug import sensitive_variables
-from django_otp.models import SideChannelDevice
+from django_otp.models import DeviceManager, SideChannelDevice
 
 from allauth_2fa.exceptions import NotJudged
 
 from . import cipher
-from .values import Digested, Kept, Secret, Shut, at_rest, bytes_of, digested, opened, sealed, spellings
+from .values import OWNER, Digested, Kept, Secret, Shut, Waiting, at_rest, bytes_of, digested, opened, sealed, spellings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,12 +35,6 @@ logger = logging.getLogger(__name__)
 
 SECRETS = {"otp_totp.totpdevice": "key", "otp_hotp.hotpdevice": "key"}
 """Which column of which model holds a secret."""
-
-
-class Waiting(str):
-    """A sealed text that was loaded without its owner, until somebody asks for it. It is no hexadecimal number either."""
-
-    __slots__ = ()
 
 
 class AtRest(models.CharField):
@@ -73,8 +67,8 @@ class AtRest(models.CharField):
         """Return whether a loaded text stands for something else in memory."""
 
     @abstractmethod
-    def taken(self, instance: models.Model, text: str) -> str:
-        """Return what such a text is in memory."""
+    def taken(self, text: str, user_id: Any) -> str:
+        """Return what such a text of this owner's is in memory."""
 
     # What Django asks a field for
 
@@ -112,17 +106,33 @@ class AtRest(models.CharField):
             # Django would load the owner now, and does not know yet from which database.
             data[self.attname] = Waiting(text)
 
-    def take(self, instance: models.Model, text: str) -> None:
+    def take(self, instance: Any, text: str) -> None:
         """Put into the instance what the text is in memory."""
+        self._put(instance, self.taken(text, instance.user_id))
+
+    def take_late(self, instance: Any, text: str) -> None:
+        """Do the same some time after the row was loaded: the instance may have been given to another user meanwhile."""
+        value = self.taken(text, instance.user_id)
+        if isinstance(value, Shut):
+            rows = self.model._base_manager.using(instance._state.db).filter(pk=instance.pk)  # noqa: SLF001 - Django documents it
+            value = next((self.taken(text, owner) for owner in rows.values_list("user_id", flat=True)), value)
+        self._put(instance, value)
+
+    def _put(self, instance: models.Model, value: str) -> None:
         data = vars(instance)
-        data[self.attname] = self.taken(instance, text)
+        data[self.attname] = value
         if isinstance(data[self.attname], Shut):
             data["verify_is_allowed"] = partial(_verify_is_allowed, instance)
 
-    def before_save(self, instance: models.Model, *, raw: bool = False, **_facts: Any) -> None:
-        """Keep what a fixture holds, which Django writes without asking the field. Receives ``pre_save``."""
+    def before_save(self, instance: models.Model, *, raw: bool = False, update_fields: Any = None, **_facts: Any) -> None:
+        """Keep what a fixture holds, which Django writes without asking the field. Receives ``pre_save``.
+
+        What has not been loaded is loaded before the owner changes: afterwards nobody knows for whom it was sealed.
+        """
         if raw:
             self.pre_save(instance, add=False)
+        elif OWNER.intersection(update_fields or ()):
+            getattr(instance, self.attname)
 
     def after_save(self, instance: models.Model, **_facts: Any) -> None:
         """Follow the owner, if only he was saved. Receives ``post_save``."""
@@ -144,12 +154,12 @@ class SecretField(AtRest):
     def concerns(self, text: str) -> bool:
         return cipher.is_sealed(text) or (bool(text) and not bytes_of(text))
 
-    def taken(self, instance: models.Model, text: str) -> str:
-        return opened(text, *self.bound(instance))
+    def taken(self, text: str, user_id: Any) -> str:
+        return opened(text, self.column_name, self.owner(user_id))
 
     def after_save(self, instance: Any, *, using: str = "", update_fields: Any = None, **_facts: Any) -> None:
         secret = vars(instance).get(self.attname)
-        if not {"user", "user_id"}.intersection(update_fields or ()) or not isinstance(secret, Secret):
+        if not OWNER.intersection(update_fields or ()) or not isinstance(secret, Secret):
             return
         column_name, owner = self.bound(instance)
         if owner != secret.owner:
@@ -171,8 +181,22 @@ class CodeField(AtRest):
     def concerns(self, text: str) -> bool:
         return cipher.is_digest(text)
 
-    def taken(self, instance: models.Model, text: str) -> str:
-        return Digested(text, text, *self.bound(instance))
+    def taken(self, text: str, user_id: Any) -> str:
+        return Digested(text, text, self.column_name, self.owner(user_id))
+
+
+class OwnedRows(models.QuerySet):
+    """The rows of django-otp's devices. Whoever gives them to other users in bulk has their secrets sealed for those."""
+
+    def bulk_update(self, objs: Any, fields: Any, batch_size: int | None = None) -> int:
+        """Write the secrets as well, if the owners are written."""
+        objs, names = tuple(objs), list(fields)
+        if OWNER.intersection(names):
+            for field in [field for field in self.model._meta.concrete_fields if isinstance(field, SecretField)]:  # noqa: SLF001 - documented
+                for device in objs:
+                    field.pre_save(device, add=False)
+                names = list(dict.fromkeys([*names, field.name]))
+        return super().bulk_update(objs, names, batch_size)
 
 
 class ColumnAttribute(DeferredAttribute):
@@ -184,7 +208,7 @@ class ColumnAttribute(DeferredAttribute):
     def __get__(self, instance: Any, cls: Any = None) -> Any:
         value = super().__get__(instance, cls)
         if isinstance(value, Waiting):
-            self.field.take(instance, str(value))
+            self.field.take_late(instance, str(value))
             return vars(instance)[self.field.attname]
         return value
 
@@ -204,6 +228,7 @@ class ColumnAttribute(DeferredAttribute):
 
 def connect() -> None:
     """Adopt the columns of all models, their proxies and children included. To be called once, when the apps are ready."""
+    DeviceManager._queryset_class = OwnedRows  # noqa: SLF001 - what BaseManager.from_queryset() sets
     for model in apps.get_models():
         for field in model._meta.concrete_fields:  # noqa: SLF001 - Django documents it
             _adopt(field)

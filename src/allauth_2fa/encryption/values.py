@@ -10,6 +10,15 @@ from django.views.decorators.debug import sensitive_variables
 
 from . import cipher
 
+OWNER = frozenset({"user", "user_id"})
+"""How a device's owner is called among the fields that are written."""
+
+
+class Waiting(str):
+    """A sealed text that was loaded without its owner, until somebody asks for it. It is no hexadecimal number either."""
+
+    __slots__ = ()
+
 
 class Kept(str):
     """A value of which the database keeps another text, ``stored``, that is bound to a place, the column, and an owner."""

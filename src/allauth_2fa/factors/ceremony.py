@@ -37,6 +37,10 @@ USER_VERIFIED = 1 << 2
 """The flag that the authenticator has checked who is there (WebAuthn Level 3, 6.1)."""
 
 
+BACKUP_ELIGIBLE = 1 << 3
+"""The flag that a passkey may be kept elsewhere too (WebAuthn Level 3, 6.1.3)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """A challenge that was put to a browser: what the helper needs to judge the answer, and within which time it counts."""
@@ -55,6 +59,7 @@ class Assertion:
     user_handle: bytes | None
     user_verified: bool
     counter: int
+    backup_eligible: bool
 
     @classmethod
     def read(cls, text: str) -> Assertion:
@@ -74,6 +79,7 @@ class Assertion:
                 user_handle=base64url_to_bytes(handle) if handle else None,
                 user_verified=bool(signed[FLAGS] & USER_VERIFIED),
                 counter=int.from_bytes(signed[COUNTER], "big"),
+                backup_eligible=bool(signed[FLAGS] & BACKUP_ELIGIBLE),
             )
         except UNREADABLE:
             raise PasskeyRefused from None

@@ -11,8 +11,8 @@ from django.views.decorators.debug import sensitive_variables
 
 from allauth_2fa.encryption import columns
 from allauth_2fa.exceptions import DeviceRefused, NothingEnrolled, NotJudged, Throttled, Unreadable
-from allauth_2fa.models.sent_codes import asked
 
+from .asked import asked, verifies
 from .base import Factor
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def _judge(device: Device, answer: str) -> Exception | None:
 def _verifies(device: Device, row: Any, answer: str) -> bool:
     """Return what the model says to the answer: to the code that this login was sent, where the device has sent one."""
     sent = asked(device)
-    return sent.verifies(row, answer) if sent is not None and sent.digest else bool(row.verify_token(answer))
+    return verifies(sent, row, answer) if sent is not None and sent.digest else bool(row.verify_token(answer))
 
 
 @contextmanager

@@ -15,8 +15,8 @@ from django.views.decorators.debug import sensitive_variables
 
 from allauth_2fa.encryption import values
 from allauth_2fa.exceptions import DeviceRefused, NotSent, Refused
-from allauth_2fa.models.sent_codes import asked, is_bound
 
+from .asked import asked, is_bound
 from .base import Factor, with_leading_zeros
 from .generic import charge, complete_alone, judge_alone
 

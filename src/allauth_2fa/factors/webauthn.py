@@ -244,7 +244,8 @@ def _refusal(helper: Any, row: Any, assertion: Assertion, question: Question) ->
     """Return what is wrong with the answer, None if nothing is; the helper has noted the counter then."""
     if row.last_used_at is not None and row.last_used_at >= question.asked_at:
         return PasskeyExpired()
-    if assertion.counter > LARGEST_COUNTER:
+    if assertion.counter > LARGEST_COUNTER or assertion.backup_eligible != row.backup_eligible:
+        # Whether a passkey may be kept elsewhere never changes (WebAuthn Level 3, 6.1.3 and 7.2).
         return PasskeyRefused()
     if (assertion.counter or row.sign_count) and assertion.counter <= row.sign_count:
         return PasskeyCopied() if _has_signed(helper, row, assertion, question) else PasskeyRefused()

@@ -77,7 +77,9 @@ def _perform(request: HttpRequest, device: Any, redirect_url: str | None) -> Htt
     state["device"] = device.persistent_id
     request_state(request).device = device
     verified.record_answer(request, user, device, passwordless=True)
-    events.announce("challenge_passed", user, request=request, device=device, factor=manage.factor_id(device))
+    if user.is_active:
+        # allauth turns the others away in a moment, and nobody has signed in.
+        events.announce("challenge_passed", user, request=request, device=device, factor=manage.factor_id(device))
     return compat.resume(request, login, anew=True)
 
 

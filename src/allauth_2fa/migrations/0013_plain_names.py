@@ -4,7 +4,7 @@ from django.db import migrations
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("allauth_2fa", "0011_sent_codes"),
+        ("allauth_2fa", "0012_bounded_browsers"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -1,7 +1,8 @@
 """The tables of this package, for what django-otp has no table for."""
 
 from .audit import AuditEntry
-from .browsers import Browser, KnownBrowsers, Lock
+from .browsers import FAILURE_LENGTH, Browser, KnownBrowsers, Lock
+from .device_options import DeviceOptions
 from .exemptions import Exemption, FirstMet
 from .recovery import (
     ALPHABET,
@@ -18,11 +19,12 @@ from .recovery import (
     normalize_recovery_code,
 )
 from .sent_codes import SentCode
-from .users import DeviceOptions, SessionsEnd, lock_user
+from .users import SessionsEnd, lock_user
 
 __all__ = [
     "ALPHABET",
     "CODE_LENGTH",
+    "FAILURE_LENGTH",
     "GROUP",
     "ITERATIONS",
     "LOOKALIKES",

@@ -6,8 +6,12 @@ from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
+from django.db.models.functions import Greatest, Length
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+FAILURE_LENGTH = len("1700000000000 ")
+"""Characters of a wrong answer in a browser's row, at least."""
 
 
 class KnownBrowsers(models.Manager["Browser"]):
@@ -27,7 +31,7 @@ class Browser(models.Model):
 
     OTHERS: ClassVar[str] = ""
 
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", editable=False)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", editable=False, db_index=False)
     digest = models.CharField(max_length=64, editable=False)
     """SHA-256 of the random value in the cookie, in hexadecimal digits. Whoever reads the table has no cookie."""
     name = models.CharField(max_length=64, editable=False)
@@ -51,6 +55,16 @@ class Browser(models.Model):
     """When several codes in a row were tried while no single one was judged, as in :attr:`failures`."""
     version = models.PositiveBigIntegerField(default=0, editable=False)
     """Grows with each write to the budget, which is conditional on it: nothing is counted upon what somebody else has changed."""
+    fullness = models.GeneratedField(
+        expression=models.Case(
+            # Failures that were worth more than one guess have a star.
+            models.When(failures__contains="*", then=models.Value(2**31 - 1)),
+            default=Greatest(models.F("in_a_row") * models.Value(FAILURE_LENGTH), Length("failures") + models.Value(1)),
+        ),
+        output_field=models.BigIntegerField(),
+        db_persist=True,
+    )
+    """How much there is in the row, at least, in characters: the few rows that may be locked are found by its index."""
 
     objects = KnownBrowsers()
     all_rows: ClassVar[models.Manager[Browser]] = models.Manager()
@@ -59,6 +73,7 @@ class Browser(models.Model):
         verbose_name = _("browser")
         verbose_name_plural = _("browsers")
         constraints: ClassVar = [models.UniqueConstraint(fields=["user", "digest"], name="allauth_2fa_browser_once")]
+        indexes: ClassVar = [models.Index(fields=["fullness"], name="allauth_2fa_browser_fullness")]
 
     def __str__(self) -> str:
         return self.name or str(_("new browsers"))  # all those that are unknown share a row

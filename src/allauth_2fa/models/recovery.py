@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from django.conf import settings
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.db import models, transaction
 from django.utils import timezone
@@ -32,7 +33,6 @@ GROUP = 4
 ITERATIONS = 100_000
 """Rounds of PBKDF2-SHA256 a code. 80 random bits need no slow hash; this is one all the same, since a code has
 fewer than the 112 bits from which OWASP ASVS 5.0 (6.5.2) allows a fast one. About 30 ms a try."""
-
 
 SALT_LENGTH = 32
 """Letters and digits of the salt that the codes of one user share: 190 bits, so that a try costs one hash run."""
@@ -71,6 +71,10 @@ class RecoveryDevice(TimestampMixin, Device):
     Recovery codes cannot be guessed, so there is no throttling here: they stay usable while other devices wait.
     """
 
+    # The unique constraint has the index.
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, db_index=False, help_text=_("The user that this device belongs to.")
+    )
     salt = models.CharField(max_length=64, editable=False)
     iterations = models.PositiveIntegerField(default=ITERATIONS, editable=False)
 
@@ -112,7 +116,9 @@ class RecoveryDevice(TimestampMixin, Device):
             device, _is_new = cls.objects.get_or_create(
                 user_id=user_id, defaults={"name": "recovery codes", "salt": get_random_string(SALT_LENGTH), "iterations": ITERATIONS}
             )
-            cls.objects.filter(pk=device.pk).update(confirmed=True)
+            if cls.objects.filter(pk=device.pk, confirmed=False).update(confirmed=True):
+                # Somebody has disabled the list. It counts again for the new code, and for none of those that were on it.
+                device.codes.all().delete()
             device.codes.create(digest=device.digest(code), expires_at=expires_at)
         return grouped(code)
 
@@ -158,7 +164,7 @@ class RecoveryDevice(TimestampMixin, Device):
 class RecoveryCode(models.Model):
     """One recovery code: its digest in Django's own format, and when it was spent."""
 
-    device = models.ForeignKey(RecoveryDevice, on_delete=models.CASCADE, related_name="codes", editable=False)
+    device = models.ForeignKey(RecoveryDevice, on_delete=models.CASCADE, related_name="codes", editable=False, db_index=False)
     digest = models.CharField(max_length=128, editable=False)
     used_at = models.DateTimeField(null=True, editable=False)
     expires_at = models.DateTimeField(null=True, editable=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
@@ -14,11 +14,6 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 from django_otp.models import SideChannelDevice
 
-from allauth_2fa.encryption.values import Digested, at_rest
-
-if TYPE_CHECKING:
-    from django_otp.models import Device
-
 KEPT = timedelta(days=1)
 """How long a row is kept: it says how many codes were sent in the last day."""
 
@@ -27,23 +22,6 @@ PRUNED_AT_ONCE = 100
 
 NAME_BYTES = 18
 """Random bytes of the name by which a login knows its code: 24 characters without padding."""
-
-
-class AskedCode(Digested):
-    """Stands where django-otp keeps the code of a device. It equals the one code that a login was sent, and no other text."""
-
-    __slots__ = ("sent",)
-
-    sent: SentCode
-
-    @sensitive_variables("other")
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, str) and not isinstance(other, Digested) and self.sent.is_code(other)
-
-    def __ne__(self, other: object) -> bool:
-        return not self == other
-
-    __hash__ = str.__hash__
 
 
 class SentCode(models.Model):
@@ -120,47 +98,10 @@ class SentCode(models.Model):
         """Whether its time is not over."""
         return timezone.now() < self.expires_at
 
-    @sensitive_variables("answer", "before")
-    def verifies(self, row: Any, answer: str) -> bool:
-        """Let the device's own ``verify_token`` judge the answer against this code, and use it up.
-
-        Args:
-            row: the device, of which nobody else can write the row.
-            answer: what was given back.
-        """
-        before = {"token": at_rest(row.token), "valid_until": row.valid_until}
-        row.token, row.valid_until = self._token(answer) if self._held() else None, self.expires_at
-        if row.verify_token(answer):
-            type(self).objects.filter(pk=self.pk).update(used_at=timezone.now())
-            return True
-        # What the device has sent last is another login's: django-otp has put this one's in its place.
-        type(row)._base_manager.filter(pk=row.pk).update(**before)  # noqa: SLF001 - Django documents it
-        return False
-
-    def _held(self) -> bool:
+    def hold(self) -> bool:
         """Lock the row by a write that changes nothing, and return whether the code may still be used."""
         return bool(type(self).objects.filter(pk=self.pk, used_at=None).update(used_at=None)) and self.holds
 
-    @sensitive_variables("answer", "token")
-    def _token(self, answer: str) -> str:
-        """Return what stands for the code in the device: the answer if that is right, since a model may compare it in any way."""
-        if self.is_code(answer):
-            return answer
-        token = AskedCode("", "", self.device, "")
-        token.sent = self
-        return token
-
-
-ASKED = "_allauth_2fa_asked"
-"""What a device bears while it is answered for: the :class:`SentCode` that the login was sent, or None."""
-
-
-def asked(device: Device) -> SentCode | None:
-    """Return the code that the device has sent for the login that is answering, None if there is none, or nobody has looked."""
-    code = getattr(device, ASKED, None)
-    return code if isinstance(code, SentCode) else None
-
-
-def is_bound(device: Device) -> bool:
-    """Return whether somebody has looked for what the login that is answering was sent."""
-    return hasattr(device, ASKED)
+    def use(self) -> None:
+        """Note that the code was used: no login can answer by it again."""
+        type(self).objects.filter(pk=self.pk).update(used_at=timezone.now())

@@ -23,7 +23,7 @@ from tests.plugins_of_django_otp.installed.conftest import code_in
 pytestmark = pytest.mark.django_db(transaction=True)
 
 PAGE = "/accounts/email/"
-REAUTHENTICATE = "/accounts/two-factor/reauthenticate/"
+REAUTHENTICATE = "/accounts/two-factor/factors/reauthenticate/"
 
 
 @pytest.fixture

@@ -15,10 +15,12 @@ from django_otp.plugins.otp_static.models import StaticDevice
 from otp_yubikey.models import RemoteYubikeyDevice, ValidationService, YubikeyDevice
 
 from allauth_2fa.answers import verify
+from allauth_2fa.browsers import device_cookie
 from allauth_2fa.devices import sending
 from allauth_2fa.exceptions import DeviceRefused, NothingEnrolled, NotJudged, NotSent, Refused, Throttled
 from allauth_2fa.factors import generic, registry
 from allauth_2fa.factors.sent import SentCodeFactor
+from allauth_2fa.models import Browser
 from allauth_2fa.testing import login_verified
 from tests.cast import PASSWORD, code_of, give_answer, give_password, is_logged_in, is_pending, wrong_code_of
 from tests.pager.models import Beeper, LoudPager, Pager
@@ -466,3 +468,21 @@ def test_whoever_holds_a_device_is_asked_for_it_however_many_kinds_there_are(ali
     assert not registry.has_primary(bob)
     Pager.objects.update(confirmed=False)
     assert not registry.has_primary(alice)
+
+
+@pytest.mark.parametrize("is_right", [True, False])
+def test_tokens_that_wait_are_rationed_through_a_key_in_a_known_browser(client, alice, key, tokens, is_right):
+    """Right or wrong: who could try wrong ones for nothing would learn which one is right."""
+    value = "v" * 24
+    Browser.objects.create(user=alice, digest=device_cookie.digest(value))
+    client.cookies[device_cookie.COOKIE] = value
+    outcomes = []
+    for number in range(7):
+        tokens.create(token=f"token{number}")
+        StaticDevice.objects.update(throttling_failure_count=20, throttling_failure_timestamp=timezone.now())
+        give_password(client, alice)
+        response = give_answer(client, f"token{number}" if is_right else "token9")
+        outcomes.append("in" if response.status_code == 302 else response.context["form"].errors.as_data()["otp_token"][0].code)
+        if is_right and response.status_code == 302:
+            client.cookies.pop("sessionid")
+    assert outcomes == ["in" if is_right else "refused"] * 5 + ["throttled"] * 2

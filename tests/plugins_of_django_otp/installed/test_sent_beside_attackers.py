@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from allauth_2fa.devices import sending
 from allauth_2fa.exceptions import NotDelivered, NotSent, TooSoon
-from allauth_2fa.factors import registry
+from allauth_2fa.factors import asked, registry
 from allauth_2fa.models import Browser, SentCode
 from tests.cast import give_answer, give_password, is_logged_in
 from tests.pager.models import Beeper, Pager
@@ -202,7 +202,7 @@ def test_a_model_may_compare_in_its_own_way(alice, pager):
         device = Pager.objects.get()
         device.throttling_failure_count = 0
         device.verify_token = lambda token: Pager.verify_token(device, token.upper())
-        return sent.verifies(device, answer)
+        return asked.verifies(sent, device, answer)
 
     pager.token, pager.valid_until = "ABC123", timezone.now() + timedelta(minutes=5)
     sent = SentCode.note(pager, None)
@@ -214,7 +214,7 @@ def test_a_model_may_compare_in_its_own_way(alice, pager):
 def test_what_stands_for_a_code_equals_that_alone(alice, pager):
     pager.token = "424242"
     sent = SentCode.note(pager, None)
-    token, other = sent._token("1"), sent._token("2")
+    token, other = asked.standing_for(sent, "1"), asked.standing_for(sent, "2")
     assert token == "424242"
     assert token != "424243"
     assert token != other

@@ -1,0 +1,37 @@
+"""``manage.py allauth_2fa_browsers``: forget the browsers that nobody has been seen in for long."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from allauth_2fa.browsers import device_cookie
+
+from .allauth_2fa_audit import moment
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+    from datetime import datetime
+
+
+class Command(BaseCommand):
+    """Forgets old browsers. Their users verify there again, and nobody is signed out."""
+
+    help = "Forget the browsers in which a user verified long ago."
+    requires_migrations_checks = True
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        tasks = parser.add_subparsers(dest="task", required=True)
+        prune = tasks.add_parser("prune", help="Delete the rows of browsers that were not used for long.")
+        prune.add_argument("--unseen", metavar="MOMENT", default="365d", help="Since then: 2026-01-31, 90d, 52w. Default: %(default)s.")
+        prune.add_argument("--dry-run", action="store_true", help="Say how many would go, and delete nothing.")
+
+    def handle(self, **options: Any) -> None:
+        before: datetime = moment(options["unseen"])
+        if before > timezone.now():
+            raise CommandError("--unseen must lie in the past.")
+        number = device_cookie.count_unseen(before) if options["dry_run"] else sum(device_cookie.prune(before))
+        done = "Would forget" if options["dry_run"] else "Forgot"
+        self.stdout.write(f"{done} {number} browsers that were not used since {before.isoformat(timespec='seconds')}.")
