@@ -15,9 +15,10 @@ from django.views.debug import ExceptionReporter
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from allauth_2fa import exceptions, models
+from allauth_2fa import exceptions
 from allauth_2fa.factors import registry
 from allauth_2fa.models import RecoveryCode, RecoveryDevice
+from allauth_2fa.models import recovery as recovery_models
 from tests.cast import code_of, give_answer, give_password, log_in, shows
 
 pytestmark = pytest.mark.django_db
@@ -116,8 +117,8 @@ def test_no_report_shows_a_code_given_in_a_session(client, alice, phone, page):
 
 def test_no_report_shows_new_recovery_codes(client, alice, phone, monkeypatch):
     made = []
-    draw = models.get_random_string
-    monkeypatch.setattr(models, "get_random_string", lambda *args: made.append(draw(*args)) or made[-1])
+    draw = recovery_models.get_random_string
+    monkeypatch.setattr(recovery_models, "get_random_string", lambda *args: made.append(draw(*args)) or made[-1])
     log_in(client, alice, phone)
     BROKEN.append(True)
     report = report_of(client, reverse("two-factor-backup-tokens"), {})

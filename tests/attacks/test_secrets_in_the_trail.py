@@ -139,6 +139,6 @@ def test_the_admin_page_of_an_event_holds_no_secret(client, alice, phone, staff)
     client.logout()
     login_verified(client, staff)
     for row in AuditEntry.objects.all():
-        page = client.get(f"/admin/allauth_2fa/trailrow/{row.pk}/change/").text
+        page = client.get(f"/admin/allauth_2fa/auditentry/{row.pk}/change/").text
         assert "alice" in page
         assert not [secret for secret in (*codes, phone.key) if secret in page]

@@ -37,7 +37,7 @@ def test_the_page_of_somebody_to_whom_nothing_happened(visitor, alice):
 def test_the_trail_in_the_admin(visitor, people):
     staff = people.make("Work phone", is_staff=True)
     visitor.log_in(staff)
-    visitor.open(f"/admin/allauth_2fa/trailrow/?q={staff.name}")
+    visitor.open(f"/admin/allauth_2fa/auditentry/?q={staff.name}")
     visitor.sees("challenge_passed")
     visitor.look_around("admin, audit log")
     visitor.page.locator("#result_list a").first.click()

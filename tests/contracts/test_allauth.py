@@ -74,7 +74,8 @@ COMPAT = {
     "allauth.mfa.signals.authenticator_added": "value",
     "allauth.mfa.stages.AuthenticateStage": "class",
     "allauth.usersessions.adapter.get_adapter": "",
-    "allauth.usersessions.models.get_session_user": "session",
+    # Ours stands there by then, over the function that sessionkit calls.
+    "allauth.usersessions.models.get_session_user": "request",
 }
 
 # What stands in the package as a string, because importing it demands that allauth.mfa is installed.

@@ -11,7 +11,7 @@ from allauth_2fa.audit import events, notices
 from allauth_2fa.management.commands import allauth_2fa_audit
 from tests.docs.pages import ROOT, rows, text_of
 
-PAGE = text_of("docs/trail.md")
+PAGE = text_of("docs/audit-log.md")
 TABLE = {row[0]: row for row in rows(PAGE, "| event |")}
 
 

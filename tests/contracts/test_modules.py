@@ -47,8 +47,8 @@ def test_a_module_can_be_the_first_one_to_be_imported(imported, module):
 
 
 def test_the_modules_were_really_the_first_ones(imported):
-    names = ("device_notes", "exceptions", "exemptions", "models", "sent_codes", "trail")
-    assert imported["loaded"] == [f"allauth_2fa.{name}" for name in names]
+    rooms = {name.split(".")[1] for name in imported["loaded"]}
+    assert rooms == {"exceptions", "models"}
 
 
 def test_starting_up_loads_nothing_heavy():

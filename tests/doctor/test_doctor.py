@@ -111,7 +111,7 @@ def test_without_our_pages_the_names_have_no_url():
 def test_without_a_door_the_part_is_there_and_empty():
     with override_settings(ROOT_URLCONF=urls()):
         printed, _status = examine()
-    assert "## doors\n  (none)\n" in printed
+    assert "## login_views\n  (none)\n" in printed
 
 
 def test_settings_are_shown_where_they_differ(settings):

@@ -10,10 +10,10 @@ from django.contrib.auth import hashers
 from django.db import IntegrityError
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from allauth_2fa import models
 from allauth_2fa.exceptions import RecoveryCodeRefused, RecoveryCodeUsed
 from allauth_2fa.factors.registry import recovery
 from allauth_2fa.models import ALPHABET, ITERATIONS, RecoveryCode, RecoveryDevice, normalize_recovery_code
+from allauth_2fa.models import recovery as recovery_models
 
 from .conftest import NOON, before_each
 
@@ -66,7 +66,7 @@ def test_codes_have_eighty_bits_and_can_be_read_aloud(alice):
 
 def test_only_salted_digests_are_stored(alice, monkeypatch):
     # As many as on a site: the other tests make do with less.
-    monkeypatch.setattr(models, "ITERATIONS", ITERATIONS)
+    monkeypatch.setattr(recovery_models, "ITERATIONS", ITERATIONS)
     codes = recovery.renew(alice, 3)
     device = RecoveryDevice.objects.get()
     digests = list(device.codes.values_list("digest", flat=True))

@@ -108,7 +108,7 @@ def test_no_markup_gets_through_to_the_owner(verified, hostile):
 
 # The admin
 
-TRAIL = "/admin/allauth_2fa/trailrow/"
+TRAIL = "/admin/allauth_2fa/auditentry/"
 
 
 @pytest.fixture

@@ -91,8 +91,8 @@ def announce(
         request: in which it happened, None for the one that is being served, if any: a command has none.
         actor: who did it, if it was not the user.
         device: the device that it concerns.
-        facts: those that the event's row names; each is kept as one line of text, :data:`~.trail.LONGEST_TEXT` characters at
-            most.
+        facts: those that the event's row names; each is kept as one line of text, at most
+            :data:`~allauth_2fa.models.audit.LONGEST_TEXT` characters long.
 
     Raises:
         KeyError: there is no such event.

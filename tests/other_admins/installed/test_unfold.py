@@ -145,8 +145,8 @@ def test_the_other_pages_of_ours_are_shown_in_unfolds_templates(client, staff, s
         assert response.status_code == 200, model
         assert "unfold/" in response.text, model
     row = AuditEntry.objects.first()
-    assert str(EVENTS[row.event].label) in client.get("/admin/allauth_2fa/trailrow/").text
-    assert client.get(f"/admin/allauth_2fa/trailrow/{row.pk}/change/").status_code == 200
+    assert str(EVENTS[row.event].label) in client.get("/admin/allauth_2fa/auditentry/").text
+    assert client.get(f"/admin/allauth_2fa/auditentry/{row.pk}/change/").status_code == 200
     response = client.get("/admin/allauth_2fa/exemption/add/")
     assert response.status_code == 200
     assert "unfold/" in response.text
