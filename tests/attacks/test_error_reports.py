@@ -122,7 +122,7 @@ def test_no_report_shows_new_recovery_codes(client, alice, phone, monkeypatch):
     log_in(client, alice, phone)
     BROKEN.append(True)
     report = report_of(client, reverse("two-factor-backup-tokens"), {})
-    codes = [text for text in made if len(text) == models.CODE_LENGTH]
+    codes = [text for text in made if len(text) == recovery_models.CODE_LENGTH]
     assert codes
     assert not any(text in report for text in codes)
 
