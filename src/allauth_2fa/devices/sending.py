@@ -110,10 +110,9 @@ def ensure_may_send(device: Device) -> None:
 
     Raises:
         TooSoon: it sent one a short while ago.
+        NothingEnrolled: its factor is off.
     """
-    factor = registry.factor_of(device)
-    if factor is not None:
-        factor.ensure_may_send(device)
+    registry.factor_in_use(device).ensure_may_send(device)
 
 
 def next_at(device: Device) -> datetime | None:

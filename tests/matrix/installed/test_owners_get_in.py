@@ -125,6 +125,8 @@ class Siege:
 
     def by_the_factor(self, client):
         """Return the answer that the owner's device, list or inbox gives."""
+        if isinstance(self.kind, Recovery):
+            return self.by_a_recovery_code(client)
         if not self.sends:
             return self.kind.right(client)
         client.post(CHALLENGE, {"action": "send"})
