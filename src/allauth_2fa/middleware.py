@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.conf import settings
-from django.contrib import messages
 from django.http import HttpResponseForbidden
 from django.shortcuts import redirect
 from django.urls import Resolver404, resolve
@@ -260,7 +259,7 @@ class BaseRequire2FAMiddleware(MiddlewareMixin):
     def on_require_2fa(self, request: HttpRequest) -> HttpResponseBase:
         """Return what a user gets who has to set up a second factor first."""
         if "django.contrib.messages" in settings.INSTALLED_APPS:
-            _tell_once(request, self.require_2fa_message)
+            responses.message_once(request, self.require_2fa_message)
         # Who has an app and needs another factor has nothing to look for on the page that sets an app up.
         page = responses.enrollment_url(request_state(request).requirement) if app_settings.REQUIRED_FACTORS else "two-factor-setup"
         return redirect(page)
@@ -289,17 +288,3 @@ class BaseRequire2FAMiddleware(MiddlewareMixin):
             return None
         request_state(request).requirement = requirement
         return self.on_require_2fa(request)
-
-
-MESSAGE_TAG = "2fa_required"
-
-
-def _tell_once(request: HttpRequest, text: Any) -> None:
-    """Add the message, or renew the one that is still waiting to be shown."""
-    storage: Any = messages.get_messages(request)
-    waiting = next((message for message in storage if message.extra_tags == MESSAGE_TAG), None)
-    if waiting is None:
-        messages.error(request, text, extra_tags=MESSAGE_TAG)
-    else:
-        waiting.message = text
-    storage.used = False

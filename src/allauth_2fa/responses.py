@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.contrib import messages
 from django.http import HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -125,3 +126,19 @@ def _target(request: HttpRequest, response: HttpResponseBase) -> str | None:
     hosts = {request.get_host()}
     safe = url_has_allowed_host_and_scheme(wanted, allowed_hosts=hosts, require_https=request.is_secure())
     return wanted if wanted and safe else None
+
+
+# Messages
+
+MESSAGE_TAG = "2fa_required"
+
+
+def message_once(request: HttpRequest, text: Any) -> None:
+    """Add the message, or renew the one that is still waiting to be shown."""
+    storage: Any = messages.get_messages(request)
+    waiting = next((message for message in storage if message.extra_tags == MESSAGE_TAG), None)
+    if waiting is None:
+        messages.error(request, text, extra_tags=MESSAGE_TAG)
+    else:
+        waiting.message = text
+    storage.used = False

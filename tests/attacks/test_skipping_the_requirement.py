@@ -424,7 +424,7 @@ def orders(middleware):
     yield [*middleware[:at], ASKER, *middleware[at:], "django.middleware.locale.LocaleMiddleware"]
 
 
-@pytest.mark.parametrize("middleware_order", range(4))
+@pytest.mark.parametrize("order", range(4))
 @pytest.mark.parametrize(
     "page", ["/who/", "/nowhere/", SETUP, "/accounts/two-factor/factors/", ADD, "/accounts/password/change/", "/accounts/login/"]
 )

@@ -92,7 +92,7 @@ def test_more_than_a_hundred_failures_in_a_row_are_reported(settings, known):
     assert reported() == {"allauth_2fa.W041"}
 
 
-@pytest.mark.parametrize(("odds", "worth"), [(1e-6, 1), (3e-6, 1), (1e-8, 1), (5e-6, 2), (6e-6, 2), (30e-6, 10), (0.0, 1)])
+@pytest.mark.parametrize(("guess_probability", "weight"), [(1e-6, 1), (3e-6, 1), (1e-8, 1), (5e-6, 2), (6e-6, 2), (30e-6, 10), (0.0, 1)])
 def test_a_guess_with_more_chances_is_worth_more(guess_probability, weight):
     assert limits.weight(guess_probability) == weight
 

@@ -213,7 +213,7 @@ def test_the_lock_of_a_known_browser_is_announced_by_its_name(owner, alice, cloc
     Browser.objects.update(in_a_row=99)
     owner.begin()
     assert hear(django_capture_on_commit_callbacks, lambda: owner.guess(2)) == ["refused", "locked"]
-    assert heard == [("locked", "alice", {"budget": "Firefox on Linux", "until": ""})]
+    assert heard == [("locked", "alice", {"scope": "Firefox on Linux", "until": ""})]
 
 
 @pytest.mark.parametrize("has_request", [True, False])

@@ -9,9 +9,9 @@ from django.urls import reverse
 from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from allauth_2fa import models
 from allauth_2fa.factors import registry
 from allauth_2fa.models import RecoveryCode
+from allauth_2fa.models import recovery as recovery_models
 from allauth_2fa.testing import login_verified
 from tests.cast import code_of, give_answer, give_password, is_logged_in
 
@@ -59,7 +59,7 @@ def test_a_head_request_does_not_use_up_the_one_look(client, alice):
 def test_codes_are_hashed_at_rest(verified):
     codes = shown_by(verified.post(CODES))
     stored = list(RecoveryCode.objects.values_list("digest", flat=True))
-    assert all(digest.startswith(f"pbkdf2_sha256${models.ITERATIONS}$") for digest in stored)
+    assert all(digest.startswith(f"pbkdf2_sha256${recovery_models.ITERATIONS}$") for digest in stored)
     assert not any(code.replace("-", "") in "".join(stored) for code in codes)
     assert StaticToken.objects.count() == 0
 

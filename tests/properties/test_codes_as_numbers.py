@@ -81,7 +81,7 @@ def test_the_setup_takes_it(alice, shape, zeros):
 def test_the_page_that_adds_another_app_takes_it(alice, phone, shape, zeros):
     device = TOTPDevice.objects.create(user=alice, confirmed=False)
     code = let_show_zeros(device, zeros)
-    form = AddDeviceForm(alice, adding=device, place={}, data={"otp_token": shape(code)})
+    form = AddDeviceForm(alice, adding=device, store={}, data={"otp_token": shape(code)})
     assert form.is_valid(), form.errors
     assert TOTPDevice.objects.filter(confirmed=True).count() == 2
 

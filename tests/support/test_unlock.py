@@ -206,7 +206,7 @@ def test_nobody_is_locked(alice):
     "limits",
     [{}, {"unknown": ["4/2d", "9/30d"], "known": ["3/row"]}, {"unknown": ["5/5m"], "known": ["6/60d"]}, {"unknown": [], "known": []}],
 )
-@pytest.mark.parametrize("worth", [1, 2, 11])
+@pytest.mark.parametrize("weight", [1, 2, 11])
 def test_the_list_finds_exactly_what_is_locked(alice, bob, settings, limits, weight):
     """The database is asked for those that may be locked alone, and must not leave one out."""
     settings.ALLAUTH_2FA_FAILURE_LIMITS = limits

@@ -53,13 +53,13 @@ CODES_DUE_SESSION_KEY = "allauth_2fa_codes_due"
 
 def waiting(user: AbstractBaseUser) -> TOTPDevice | None:
     """Return the authenticator app that waits to be confirmed (one query)."""
-    device = registry.totp.model.objects.filter(user_id=user.pk, confirmed=False).order_by("pk").first()
-    return _of(user, device) if device else None
+    return _of(user, registry.totp.model.objects.filter(user_id=user.pk, confirmed=False).order_by("pk").first())
 
 
 def _of(user: AbstractBaseUser, device: Any) -> Any:
-    """Return the device of the user's with its user at hand, who is announced with what happens to it."""
-    device.user = user
+    """Return the user's device, if there is one, with its user at hand: events name the user."""
+    if device is not None:
+        device.user = user
     return device
 
 
@@ -72,7 +72,7 @@ def begin(request: HttpRequest, user: AbstractBaseUser, *, anew: bool = False) -
     Args:
         request: whose session has been shown the secret, or will be.
         user: whose device it is.
-        again: the visitor asked for another secret.
+        anew: the visitor asked for another secret.
 
     Raises:
         EnrollmentEnded: another request has confirmed or removed the device just now.
@@ -88,17 +88,13 @@ def begin(request: HttpRequest, user: AbstractBaseUser, *, anew: bool = False) -
             deletion.delete(registry.totp.model.objects.filter(pk__in=[extra.pk for extra in found[1:]], confirmed=False))
     is_new = not found or anew or request.session.get(SHOWN_SESSION_KEY) != _fingerprint(device)
     if is_new and found:
-        _replace_secret(device)
+        try:
+            registry.totp.replace_secret(device)
+        except NothingEnrolled:
+            raise EnrollmentEnded from None
     if is_new:
         request.session[SHOWN_SESSION_KEY] = _fingerprint(device)
     return device, is_new
-
-
-def _replace_secret(device: TOTPDevice) -> None:
-    try:
-        registry.totp.replace_secret(device)
-    except NothingEnrolled:
-        raise EnrollmentEnded from None
 
 
 def _fingerprint(device: Device) -> str:

@@ -297,5 +297,4 @@ def _verify_is_allowed(device: Any) -> tuple[bool, dict[str, Any] | None]:
     """Stand in for the method of a device that was loaded with a secret that cannot be read."""
     if refuses(device):
         return False, {"error_message": NotJudged.sentence}
-    allowed: tuple[bool, dict[str, Any] | None] = type(device).verify_is_allowed(device)
-    return allowed
+    return type(device).verify_is_allowed(device)
