@@ -5,6 +5,8 @@ from django.db import migrations
 class Migration(migrations.Migration):
     dependencies = [
         ("allauth_2fa", "0012_bounded_browsers"),
+        # Django renames the content types too, which takes the table as it is today.
+        ("contenttypes", "0002_remove_content_type_name"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
