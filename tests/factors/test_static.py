@@ -51,7 +51,7 @@ def refusal_of(device, answer):
 def is_held(user, answer):
     """Return whether one of the user's tokens reads like the answer, asked as the challenge asks it."""
     TOTPDevice.objects.get_or_create(user=user, name="app")
-    return TOTPDevice.objects.filter(user=user).annotate(held=static.holds(user, answer)).get().held
+    return TOTPDevice.objects.filter(user=user).annotate(held=static.holds(user, answer).expression).get().held
 
 
 # How tokens are read

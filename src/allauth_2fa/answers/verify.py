@@ -44,10 +44,10 @@ def offers(user: AbstractBaseUser, text: str = "") -> list[Any]:
             user has left before it is judged, in the same query. So does ``device.budget`` what wrong answers are taken out
             of in this browser.
     """
-    facts: dict[str, Any] = stored.annotation(user, context.request)
+    facts = stored.annotation(user, context.request)
     if text:
-        facts |= {"is_static": registry.static.holds(user, text), "recovery_left": recovery_codes.left_expression(user)}
-    return offered(user, **facts)
+        facts |= {"is_static": registry.static.holds(user, text), "recovery_left": recovery_codes.left_fact(user)}
+    return offered(user, None, **facts)
 
 
 def typed(devices: list[Any]) -> list[Any]:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.db import IntegrityError, connections, router, transaction
-from django.db.models import F, Subquery, Value
+from django.db import IntegrityError, router, transaction
+from django.db.models import F, Subquery
 from django.db.models.functions import JSONObject
 
+from allauth_2fa import statements
 from allauth_2fa.browsers import device_cookie
 from allauth_2fa.exceptions import LoginEnded, NotYet
 from allauth_2fa.models import Browser
+from allauth_2fa.statements import Fact, Given, Statement
 
 from .budget import Budget
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from django.contrib.auth.base_user import AbstractBaseUser
+    from django.db.backends.base.base import BaseDatabaseWrapper
     from django.db.models import QuerySet
     from django.http import HttpRequest
 
@@ -35,16 +38,24 @@ ROUNDS = 3
 # Which budget it is
 
 
-def annotation(user: AbstractBaseUser, request: HttpRequest | None) -> dict[str, Subquery]:
-    """Return the annotation that reads the budget along with the devices: ``device.budget``."""
-    return {"budget": Subquery(_rows(user.pk, request).values(row=JSONObject(**{name: name for name in COLUMNS}))[:1])}
+def annotation(user: AbstractBaseUser, request: HttpRequest | None) -> dict[str, Fact]:
+    """Return what reads the budget along with the devices: ``device.budget``."""
+    digests = Given(Browser, "digest", _digests(request), slots=device_cookie.MOST_VALUES + 1)
+    return {"budget": Fact(_row, {"user": Given(Browser, "user", user.pk), "digests": digests})}
 
 
-def _rows(user_id: Any, request: HttpRequest | None) -> QuerySet[Browser]:
-    """Return the rows that may be this browser's budget, the one that is first."""
-    digests = [device_cookie.digest(value) for value in device_cookie.presented(request)] if request else []
-    # The one of all other browsers has an empty digest, and comes last.
-    return Browser.all_rows.filter(user_id=user_id, digest__in=[*digests, Browser.OTHERS]).order_by("-digest")
+def _digests(request: HttpRequest | None) -> list[str]:
+    """Return which digests the row may have that is this browser's budget. The one of all other browsers has an empty one."""
+    return [*map(device_cookie.digest, device_cookie.presented(request) if request else ()), Browser.OTHERS]
+
+
+def _row(user: Any, digests: Sequence[Any]) -> Subquery:
+    return Subquery(_rows(user, digests).values(row=JSONObject(**{name: name for name in COLUMNS}))[:1])
+
+
+def _rows(user_id: Any, digests: Sequence[Any]) -> QuerySet[Browser]:
+    """Return the rows that may be the budget, the one that is first. The one of all other browsers comes last."""
+    return Browser.all_rows.filter(user_id=user_id, digest__in=digests).order_by("-digest")
 
 
 def budget_of(user: AbstractBaseUser, request: HttpRequest | None, devices: Sequence[Any] = ()) -> Budget:
@@ -56,7 +67,7 @@ def purse_for(user_id: Any, request: HttpRequest | None, devices: Sequence[Any] 
     """Return what :func:`purse_of` does, where the user's key alone is at hand."""
     if devices and hasattr(devices[0], "budget"):
         return Budget.of(user_id, devices[0].budget)
-    return Budget.of(user_id, _rows(user_id, request).values(*COLUMNS).first())
+    return Budget.of(user_id, _rows(user_id, _digests(request)).values(*COLUMNS).first())
 
 
 # Writing
@@ -84,8 +95,8 @@ def write(budget: Budget, decide: Callable[[Budget], dict[str, Any]]) -> Budget:
 
 def _changed(budget: Budget, changes: dict[str, Any]) -> Budget | None:
     """Write if the row is as it was read, None if it is not."""
-    unchanged = Browser.all_rows.filter(pk=budget.pk, digest=budget.digest, version=budget.version)
-    return budget.changed(changes) if unchanged.update(**changes) else None
+    unchanged = {"id": budget.pk, "digest": budget.digest, "version": budget.version}
+    return budget.changed(changes) if statements.update(Browser, unchanged, changes) else None
 
 
 def _read_again(budget: Budget) -> Budget:
@@ -160,18 +171,23 @@ def _insert_if_unchanged(row: Browser, budget: Budget) -> bool:
 
     Django's ORM has no such statement.
     """
-    fields = [field for field in Browser._meta.concrete_fields if not field.primary_key and not field.generated]  # noqa: SLF001 - Django documents it
-    values = {f"new_{field.attname}": Value(getattr(row, field.attname), output_field=_kind(field)) for field in fields}
-    using = router.db_for_write(Browser)
-    unchanged = Browser.all_rows.using(using).filter(pk=budget.pk, version=budget.version).select_for_update()
-    with transaction.atomic(using=using), connections[using].cursor() as cursor:
-        sql, params = unchanged.annotate(**values).values_list(*values).query.get_compiler(using=using).as_sql()
-        quote = connections[using].ops.quote_name
-        columns = ", ".join(quote(f"{field.column}") for field in fields)
-        cursor.execute(f"INSERT INTO {quote(Browser._meta.db_table)} ({columns}) {sql}", params)  # noqa: SLF001 - documented
-        return bool(cursor.rowcount)
+    new = {f"new_{field.attname}": Given(Browser, field.name, getattr(row, field.attname)) for field in _inserted()}
+    with transaction.atomic(using=router.db_for_write(Browser)):
+        return bool(_INSERT.write(pk=Given(Browser, "id", budget.pk), version=Given(Browser, "version", budget.version), **new))
 
 
-def _kind(field: Any) -> Any:
-    """Return the field that says how values are written, which for a foreign key is the key that it refers to."""
-    return field.target_field if field.is_relation else field
+def _inserted() -> list[Any]:
+    return [field for field in Browser._meta.concrete_fields if not field.primary_key and not field.generated]  # noqa: SLF001 - documented
+
+
+def _unchanged(pk: Any, version: Any, **new: Any) -> QuerySet[Any]:
+    return Browser.all_rows.filter(pk=pk, version=version).select_for_update().annotate(**new).values_list(*new)
+
+
+def _insert_into(connection: BaseDatabaseWrapper) -> str:
+    quote = connection.ops.quote_name
+    columns = ", ".join(quote(field.column) for field in _inserted())
+    return f"INSERT INTO {quote(Browser._meta.db_table)} ({columns}) "  # noqa: SLF001 - documented
+
+
+_INSERT = Statement(Browser, _unchanged, before=_insert_into)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from django_otp.models import Device
 
     from allauth_2fa.factors.base import Factor
+    from allauth_2fa.statements import Fact
 
 
 def find(user: AbstractBaseUser, device_id: str) -> Device:
@@ -174,12 +175,13 @@ def ensure_allowed(user: AbstractBaseUser, device: Device) -> None:
         raise NotAllowed
 
 
-def offered(user: AbstractBaseUser, **annotations: Any) -> list[Any]:
+def offered(user: AbstractBaseUser, those: Sequence[Factor] | None = None, **facts: Fact) -> list[Any]:
     """Return the devices that the user may answer by, the preferred one and then the last used one first.
 
-    Where none of them is permitted they are all returned, and each of them says so when it is tried.
+    Where none of them is permitted they are all returned, and each of them says so when it is tried. The arguments are those
+    of :func:`registry.primary_devices`.
     """
-    held = registry.primary_devices(user, **annotations)
+    held = registry.primary_devices(user, those, **facts)
     kinds = {factor for factor in registry.primaries() if is_allowed(user, factor)}
     return [device for device in held if registry.factor_of(device) in kinds] or held
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import Func, IntegerField, Subquery
+from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
 from allauth_2fa import app_settings
 from allauth_2fa.audit import events
-from allauth_2fa.factors import registry
+from allauth_2fa.factors import recovery, registry
+from allauth_2fa.models import RecoveryCode
+from allauth_2fa.statements import Fact, Given
 
 from . import deletion
 from .enrollment import CODES_DUE_SESSION_KEY
@@ -77,9 +81,15 @@ def left(user: AbstractBaseUser) -> int:
     return registry.recovery.unused(user).values_list("pk").union(readable_ones, all=True).count()
 
 
-def left_expression(user: AbstractBaseUser) -> CombinedExpression:
-    """Return the same number as an expression, for a query that is made anyway."""
-    return _counted(registry.recovery.unused(user)) + _counted(registry.static.unused(user))
+def left_fact(user: AbstractBaseUser) -> Fact:
+    """Return what reads the same number along with the devices."""
+    now = Given(RecoveryCode, "expires_at", timezone.now())
+    return Fact(_left, {"user": registry.owner(user.pk), "now": now})
+
+
+def _left(user: Any, now: Any) -> CombinedExpression:
+    whose: Any = SimpleNamespace(pk=user)
+    return _counted(recovery.unused(user, now)) + _counted(registry.static.unused(whose))
 
 
 def _counted(rows: QuerySet) -> Subquery:

@@ -64,7 +64,10 @@ def send_first(user: AbstractBaseUser, store: MutableMapping[str, Any]) -> None:
     """
     if not registry.may_send():
         return
-    first, *_others = [*manage.offered(user), None]
+    those = registry.to_look_at(user)
+    if not any(factor.sends_codes for factor in those):
+        return
+    first, *_others = [*manage.offered(user, those), None]
     if first is not None and sends(first):
         with contextlib.suppress(Refused):
             send(user, first.persistent_id, store)

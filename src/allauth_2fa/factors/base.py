@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models import F
 
+from allauth_2fa import statements
 from allauth_2fa.exceptions import TooSoon
 
 if TYPE_CHECKING:
@@ -117,6 +118,7 @@ class Factor(ABC):
             answer: what was typed, cleaned by :func:`clean_answer`.
         """
 
+    @statements.lasting
     def devices(self, user: AbstractBaseUser) -> QuerySet[Device]:
         """Return the user's confirmed devices, the last used one first, where their model notes it."""
         mine = self.model.objects.filter(user_id=user.pk, confirmed=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from django.db.models import Q
 from django.utils import timezone
@@ -58,9 +58,14 @@ class RecoveryFactor(Factor):
 
     def unused(self, user: AbstractBaseUser) -> QuerySet[RecoveryCode]:
         """Return the user's codes that have not been spent."""
-        in_time = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
-        return RecoveryCode.objects.filter(in_time, device__user_id=user.pk, device__confirmed=True, used_at=None)
+        return unused(user.pk, timezone.now())
 
     def issue(self, user: AbstractBaseUser, expires_at: datetime) -> str:
         """Make one more code, which counts until then, and return it readable for the only time."""
         return RecoveryDevice.issue(user.pk, expires_at)
+
+
+def unused(user_id: Any, now: Any) -> QuerySet[RecoveryCode]:
+    """Return the codes of the user of that key that have not been spent, and are in time then."""
+    in_time = Q(expires_at=None) | Q(expires_at__gt=now)
+    return RecoveryCode.objects.filter(in_time, device__user_id=user_id, device__confirmed=True, used_at=None)

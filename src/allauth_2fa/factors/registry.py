@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import cache
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import django_otp
@@ -19,9 +20,10 @@ from django.db.models import Value
 from django.dispatch import receiver
 from django.utils.module_loading import import_string
 
-from allauth_2fa import app_settings
+from allauth_2fa import app_settings, statements
 from allauth_2fa.exceptions import NothingEnrolled
-from allauth_2fa.models import DeviceOptions
+from allauth_2fa.models import Browser, DeviceOptions
+from allauth_2fa.statements import Fact, Given, Statement
 
 from .base import Factor
 from .generic import GenericFactor
@@ -30,7 +32,7 @@ from .static import StaticFactor
 from .totp import TotpFactor
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from django.contrib.auth.base_user import AbstractBaseUser
     from django.db.models import QuerySet
@@ -90,7 +92,8 @@ def _listed(chosen: Sequence[str]) -> tuple[Factor, ...]:
 def _forget(*, setting: str, **_facts: Any) -> None:
     """Look again when a test changes what the answer hangs on."""
     if setting in {"ALLAUTH_2FA_FACTORS", "INSTALLED_APPS"}:
-        factors.cache_clear()
+        for kept in (factors, primaries, _held_by, _devices_of):
+            kept.cache_clear()
 
 
 def _available(own: Sequence[Factor]) -> list[Factor]:
@@ -125,6 +128,7 @@ def _own(entry: str) -> Factor:
     return factor
 
 
+@cache
 def primaries() -> tuple[Factor, ...]:
     """Return the factors that a login can be made to wait for."""
     return tuple(factor for factor in factors() if factor.primary)
@@ -142,8 +146,7 @@ def confirmed_primaries(user_id: object) -> list[tuple[str, QuerySet[Device]]]:
 
 def has_primary(user: AbstractBaseUser) -> bool:
     """Return whether the user holds a device that a login has to wait for (one query)."""
-    first, *others = [_confirmed(factor, user.pk).values_list("user_id") for factor in primaries()]
-    return bool(first.union(*others)[:1]) if others else first.exists()
+    return bool(_held_by(primaries()).rows(user=owner(user.pk)))
 
 
 def count_primary(user_id: object) -> int:
@@ -162,9 +165,34 @@ def count(user_id: object, wanted: Sequence[Factor]) -> int:
 
 def held(user: AbstractBaseUser) -> tuple[Factor, ...]:
     """Return the factors of which the user has a confirmed device, in the order in which they are offered (one query)."""
-    first, *others = [_confirmed(factor, user.pk).values_list(Value(at)) for at, factor in enumerate(factors())]
-    found = {at for (at,) in first.union(*others)}
-    return tuple(factor for at, factor in enumerate(factors()) if at in found)
+    return held_of(user, factors())
+
+
+def held_of(user: AbstractBaseUser, those: tuple[Factor, ...]) -> tuple[Factor, ...]:
+    """Return those of these factors of which the user has a confirmed device (one query)."""
+    found = {at for (at,) in _held_by(those).rows(user=owner(user.pk))}
+    return tuple(factor for at, factor in enumerate(those) if at in found)
+
+
+def owner(user_id: object) -> Given:
+    """Return the user of that key as a statement is given it."""
+    return Given(Browser, "user", user_id)
+
+
+@cache
+def _held_by(those: tuple[Factor, ...]) -> Statement:
+    """Return the statement that says of which of these factors a user has a confirmed device, by their places."""
+
+    def build(user: Any) -> QuerySet[Any]:
+        first, *others = [_confirmed(factor, user).values_list(Value(at)) for at, factor in enumerate(those)]
+        return first.union(*others) if others else first[:1]
+
+    return Statement(those[0].model, build, is_lasting=are_plain(those))
+
+
+def are_plain(those: Sequence[Factor]) -> bool:
+    """Return whether the devices of these factors are found in the same way each time."""
+    return all(statements.is_plain(factor.model) for factor in those)
 
 
 def kinds(user: AbstractBaseUser) -> list[str]:
@@ -173,13 +201,56 @@ def kinds(user: AbstractBaseUser) -> list[str]:
     return [factor.id for factor in mine] if any(factor.primary for factor in mine) else []
 
 
-def primary_devices(user: AbstractBaseUser, **annotations: Any) -> list[Any]:
-    """Return the user's devices that a login can wait for (one query a factor).
+def to_look_at(user: AbstractBaseUser) -> tuple[Factor, ...]:
+    """Return the factors that a login can wait for and the user may hold (one query, none if there is no more than one).
+
+    Where a factor of the project's own finds devices in its own way, it alone knows.
+    """
+    those = primaries()
+    if len(those) == 1:
+        return those
+    found = held_of(user, those)
+    return tuple(factor for factor in those if factor in found or not _finds_as_usual(factor))
+
+
+def _finds_as_usual(factor: Factor) -> bool:
+    return statements.is_lasting(type(factor).devices)
+
+
+def primary_devices(user: AbstractBaseUser, those: Sequence[Factor] | None = None, **facts: Fact) -> list[Any]:
+    """Return the user's devices that a login can wait for (one query, and one more for each factor that the user holds).
 
     The one that the user prefers comes first (``device.is_preferred``), then the last used one.
+
+    Args:
+        user: whose devices they are.
+        those: what :func:`to_look_at` gave for this user, if the caller has it already.
+        facts: what is read along with each device, by the name of the attribute.
     """
-    devices = [device for factor in primaries() for device in factor.devices(user).annotate(**_preference(factor), **annotations)]
+    wanted = to_look_at(user) if those is None else those
+    devices = [device for factor in wanted for device in _devices(factor, user, facts)]
     return sorted(devices, key=lambda device: (device.is_preferred, getattr(device, "last_used_at", None) or NEVER), reverse=True)
+
+
+def _devices(factor: Factor, user: AbstractBaseUser, facts: dict[str, Fact]) -> list[Any]:
+    if not _finds_as_usual(factor):
+        return list(factor.devices(user).annotate(**_preference(factor), **{name: fact.expression for name, fact in facts.items()}))
+    statement = _devices_of(factor, tuple((name, *fact.key) for name, fact in facts.items()))
+    given = {name: value for fact in facts.values() for name, value in fact.given.items()}
+    return statement.rows(**{"user": owner(user.pk), **given})
+
+
+@cache
+def _devices_of(factor: Factor, facts: tuple[tuple[str, Callable[..., Any], tuple[str, ...]], ...]) -> Statement:
+    """Return the statement that finds a user's devices of this factor, and these facts."""
+
+    def build(user: Any, **given: Any) -> QuerySet[Device]:
+        given["user"] = user
+        found = {name: expression(**{part: given[part] for part in parts}) for name, expression, parts in facts}
+        whose: Any = SimpleNamespace(pk=user)
+        return factor.devices(whose).annotate(**_preference(factor), **found)
+
+    return Statement(factor.model, build, is_lasting=statements.is_plain(factor.model))
 
 
 def _preference(factor: Factor) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Value
@@ -13,10 +13,13 @@ from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
 
 from allauth_2fa.exceptions import NothingEnrolled, RecoveryCodeRefused, RecoveryCodeUsed, Throttled
 from allauth_2fa.models import lock_user
+from allauth_2fa.statements import Fact, Given
 
 from .base import Factor, clean_answer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from django.contrib.auth.base_user import AbstractBaseUser
     from django.db.models import QuerySet
     from django_otp.models import Device
@@ -37,6 +40,19 @@ def spellings(answer: str) -> set[str]:
         return set()
     typed, cleaned = answer.strip(), clean_answer(answer)
     return {spelling for spelling in (typed, cleaned, cleaned.lower()) if 0 < len(spelling) <= TOKEN_LENGTH}
+
+
+SPELLINGS = 3
+"""How many there are of one answer at the most."""
+
+
+def _is_none() -> Value:
+    return Value(value=False)
+
+
+@sensitive_variables("spellings")
+def _is_one(user: Any, spellings: Sequence[Any]) -> Exists:
+    return Exists(StaticToken.objects.filter(device__user_id=user, device__confirmed=True, token__in=spellings))
 
 
 class StaticFactor(Factor):
@@ -61,13 +77,13 @@ class StaticFactor(Factor):
         """
         return clean_answer(answer).isdigit()
 
-    @sensitive_variables("answer", "mine")
-    def holds(self, user: AbstractBaseUser, answer: str) -> Exists | Value:
-        """Return the condition that one of the user's tokens reads like the answer."""
+    @sensitive_variables("answer")
+    def holds(self, user: AbstractBaseUser, answer: str) -> Fact:
+        """Return what says whether one of the user's tokens reads like the answer."""
         if not spellings(answer):
-            return Value(value=False)
-        mine = StaticToken.objects.filter(device__user_id=user.pk, device__confirmed=True)
-        return Exists(mine.filter(token__in=spellings(answer)))
+            return Fact(_is_none)
+        spelled = Given(StaticToken, "token", sorted(spellings(answer)), slots=SPELLINGS)
+        return Fact(_is_one, {"user": Given(StaticDevice, "user", user.pk), "spellings": spelled})
 
     @sensitive_variables("answer", "holds", "mine")
     def addressed(self, user: AbstractBaseUser, answer: str) -> StaticDevice | None:

@@ -13,6 +13,7 @@ from django.views.decorators.debug import sensitive_variables
 from django_otp import oath
 from django_otp.plugins.otp_totp.models import TOTPDevice, default_key
 
+from allauth_2fa import statements
 from allauth_2fa.encryption import columns
 from allauth_2fa.exceptions import AlreadyUsed, ClockWrong, LateCode, NothingEnrolled, Refused, Throttled, Unreadable
 
@@ -147,19 +148,17 @@ class TotpFactor(Factor):
     def _accept(self, row: TOTPDevice, reading: Reading) -> bool:
         changes = accepted(row, reading)
         if row.throttling_enabled:
-            unchanged = TOTPDevice.objects.filter(
-                pk=row.pk, confirmed=True, last_t=row.last_t, throttling_failure_count=row.throttling_failure_count
-            )
+            unchanged = {"id": row.pk, "confirmed": True, "last_t": row.last_t, "throttling_failure_count": row.throttling_failure_count}
         else:
-            unchanged = TOTPDevice.objects.filter(pk=row.pk, confirmed=True, last_t__lt=reading.step)
-        return _write(row, unchanged.update(**changes), changes)
+            unchanged = {"id": row.pk, "confirmed": True, "last_t__lt": reading.step}
+        return _write(row, statements.update(TOTPDevice, unchanged, changes), changes)
 
     def _count_failure(self, row: TOTPDevice) -> bool:
         changes = {"throttling_failure_count": row.throttling_failure_count + 1, "throttling_failure_timestamp": timezone.now()}
-        mine = TOTPDevice.objects.filter(pk=row.pk, confirmed=True)
+        mine = {"id": row.pk, "confirmed": True}
         if row.throttling_enabled:
-            mine = mine.filter(last_t=row.last_t, throttling_failure_count=row.throttling_failure_count)
-        return _write(row, mine.update(**changes), changes)
+            mine |= {"last_t": row.last_t, "throttling_failure_count": row.throttling_failure_count}
+        return _write(row, statements.update(TOTPDevice, mine, changes), changes)
 
     def _reload(self, row: TOTPDevice) -> None:
         try:

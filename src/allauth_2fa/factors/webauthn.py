@@ -18,6 +18,7 @@ from django_otp_webauthn.utils import get_credential_model
 from webauthn import verify_authentication_response
 from webauthn.helpers import base64url_to_bytes, bytes_to_base64url
 
+from allauth_2fa import statements
 from allauth_2fa.exceptions import (
     NothingEnrolled,
     PasskeyBehindPassword,
@@ -76,6 +77,7 @@ class WebAuthnFactor(Factor):
         """Refuse whatever was typed. See :meth:`judge_assertion`."""
         raise PasskeyRefused
 
+    @statements.lasting
     def devices(self, user: AbstractBaseUser) -> QuerySet[Device]:
         """Return the user's confirmed passkeys, the last used one first, with ``is_passwordless``."""
         return super().devices(user).annotate(is_passwordless=DeviceOptions.says(self.model, passwordless=True))
