@@ -75,8 +75,10 @@ class AllauthTwoFactorMiddleware:
 
         def look() -> Any:
             # allauth's headless API puts another session instead of this one, and forgets only the outermost user.
-            found = user if getattr(request, "session", None) is session else guard.user_of_session(request)
-            return _noted(request, admit(request, found, is_open))
+            if getattr(request, "session", None) is not session:
+                return _noted(request, admit(request, guard.user_of_session(request), is_open))
+            guard.find_device(user)
+            return _noted(request, admit(request, user, is_open))
 
         shown = SimpleLazyObject(look)
         request.user = cast("Any", shown)

@@ -11,6 +11,7 @@ import hmac
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from allauth.account.adapter import get_adapter
@@ -21,21 +22,24 @@ from django.db.models.functions import Cast
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from allauth_2fa import app_settings
+from allauth_2fa import app_settings, statements
 from allauth_2fa.audit import events
 from allauth_2fa.factors import registry
 from allauth_2fa.models import Browser
 from allauth_2fa.state import clear_pending, request_state
+from allauth_2fa.statements import Given, Statement
 
 from . import device_cookie
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from django.contrib.auth.base_user import AbstractBaseUser
     from django.db.models import QuerySet
     from django.http import HttpRequest
     from django_otp.models import Device
+
+    from allauth_2fa.factors.base import Factor
 
 TRUSTED_SESSION_KEY = "allauth_2fa_trusted"
 """``[user id, key of the row, name of the trust]``: this session was let pass by that trust, and lives as long as it."""
@@ -77,7 +81,7 @@ def grant(request: HttpRequest, user: AbstractBaseUser) -> None:
     A row that was revoked or renewed meanwhile, in another request, is left alone.
     """
     browser = device_cookie.remember(request, user)
-    _rows, held = _look(user, Browser.objects.none())
+    _rows, held = _look(user, _no_row)
     name = secrets.token_urlsafe(NAME_BYTES)
     until = timezone.now() + timedelta(days=app_settings.TRUST_DAYS)
     trust = f"{name}.{next(_fingerprints(user, name, held))}"
@@ -117,8 +121,14 @@ def pass_login(request: HttpRequest, user: AbstractBaseUser, state: dict[str, An
     digests = [device_cookie.digest(value) for value in device_cookie.presented(request)]
     if not digests or not may_trust(user):
         return False
-    copied = Q(superseded__in=digests, last_seen_at__lte=timezone.now() - GRACE)
-    rows, held = _look(user, _alive(user).filter(Q(digest__in=digests) | copied))
+    now = timezone.now()
+    rows, held = _look(
+        user,
+        _by_cookie,
+        digests=Given(Browser, "digest", digests, slots=device_cookie.MOST_VALUES),
+        now=Given(Browser, "trusted_until", now),
+        copied=Given(Browser, "last_seen_at", now - GRACE),
+    )
     for row in rows:
         if row.digest not in digests:
             _tell_copied(request, user, row)
@@ -135,8 +145,8 @@ def _renew(request: HttpRequest, user: AbstractBaseUser, row: _Row) -> bool:
     """Give the browser its next value, if the row is still as it was looked at. It is one conditional UPDATE: the verdict."""
     entry = device_cookie.NewCookie.made(request)
     with transaction.atomic():
-        mine = _alive(user).filter(pk=row.pk, digest=row.digest, trust=row.trust)
-        is_first = bool(mine.update(**entry.columns, superseded=row.digest))
+        mine = {"id": row.pk, "user": user.pk, "digest": row.digest, "trust": row.trust, "trusted_until__gt": timezone.now()}
+        is_first = bool(statements.update(Browser, mine, {**entry.columns, "superseded": row.digest}))
         if is_first:
             events.announce("browser_let_in", user, request=request, browser=entry.columns["name"])
     if is_first:
@@ -174,7 +184,7 @@ def _still_holds(user: AbstractBaseUser, mark: Any) -> bool:
     if not is_mark or mark[0] != str(user.pk) or not may_trust(user):
         return False
     _user_id, key, name = mark
-    rows, held = _look(user, _alive(user).filter(pk=key))
+    rows, held = _look(user, _by_key, key=Given(Browser, "id", key), now=Given(Browser, "trusted_until", timezone.now()))
     return any(row.name == name and _is_sound(user, row.trust, held) for row in rows)
 
 
@@ -185,18 +195,42 @@ def _alive(user: AbstractBaseUser) -> QuerySet[Browser]:
     return Browser.objects.filter(user_id=user.pk, trusted_until__gt=timezone.now())
 
 
-def _look(user: AbstractBaseUser, rows: QuerySet[Browser]) -> tuple[list[_Row], str]:
-    """Return these rows, and the names of the user's devices on one line each, in order (one query for both)."""
+def _by_cookie(user: Any, *, digests: Any, now: Any, copied: Any) -> QuerySet[Browser]:
+    """Return the row of this browser, and the one that a browser has which comes with a copy."""
+    has_copy = Q(superseded__in=digests, last_seen_at__lte=copied)
+    return Browser.objects.filter(Q(digest__in=digests) | has_copy, user_id=user, trusted_until__gt=now)
+
+
+def _by_key(user: Any, *, key: Any, now: Any) -> QuerySet[Browser]:
+    return Browser.objects.filter(pk=key, user_id=user, trusted_until__gt=now)
+
+
+def _no_row(user: Any) -> QuerySet[Browser]:
+    return Browser.objects.none()
+
+
+@cache
+def _statement(those: tuple[Factor, ...], rows: Callable[..., QuerySet[Browser]]) -> Statement:
+    """Return the statement that reads these rows and the user's devices of these factors."""
 
     def text(of: Any) -> Cast:
         return Cast(of, CharField(max_length=96))
 
-    # Each part has the same columns: which model it is (empty for browsers), the key, and what is looked at of a browser.
-    parts = [
-        devices.values_list(text(Value(label)), text("pk"), text(Value("")), text(Value("")))
-        for label, devices in registry.confirmed_primaries(user.pk)
-    ]
-    found = list(rows.order_by().values_list(text(Value("")), text("pk"), text("trust"), text("digest")).union(*parts))
+    def build(user: Any, **given: Any) -> QuerySet[Any]:
+        # Each part has the same columns: which model it is (empty for browsers), the key, and what is looked at of a browser.
+        browsers = rows(user, **given).order_by().values_list(text(Value("")), text("pk"), text("trust"), text("digest"))
+        parts = [
+            devices.values_list(text(Value(label)), text("pk"), text(Value("")), text(Value("")))
+            for label, devices in registry.confirmed(user, those)
+        ]
+        return browsers.union(*parts)
+
+    return Statement(Browser, build, is_lasting=registry.are_plain(those))
+
+
+def _look(user: AbstractBaseUser, rows: Callable[..., QuerySet[Browser]], **given: Given) -> tuple[list[_Row], str]:
+    """Return these rows, and the names of the user's devices on one line each, in order (one query for both)."""
+    found = _statement(registry.primaries(), rows).rows(user=registry.owner(user.pk), **given)
     held = sorted(f"{label}/{key}" for label, key, _trust, _digest in found if label)
     return [_Row(int(key), trust, digest) for label, key, trust, digest in found if not label], "\n".join(held)
 
@@ -221,7 +255,7 @@ def _is_sound(user: AbstractBaseUser, trust: str, held: str) -> bool:
 def trusted(user: AbstractBaseUser) -> list[Browser]:
     """Return the browsers that are trusted now, the last used one first (two queries). What has run out or is void is none."""
     rows = list(_alive(user).order_by("-last_seen_at")) if may_trust(user) else []
-    held = _look(user, Browser.objects.none())[1] if rows else ""
+    held = _look(user, _no_row)[1] if rows else ""
     return [row for row in rows if _is_sound(user, row.trust, held)]
 
 
@@ -229,7 +263,7 @@ def is_trusted(user: AbstractBaseUser, browser: Browser) -> bool:
     """Return whether this row of the user's is trusted now (one query, none for a row that cannot be)."""
     if browser.trusted_until is None or browser.trusted_until <= timezone.now() or not may_trust(user):
         return False
-    return _is_sound(user, browser.trust, _look(user, Browser.objects.none())[1])
+    return _is_sound(user, browser.trust, _look(user, _no_row)[1])
 
 
 def is_this(request: HttpRequest, browser: Browser) -> bool:

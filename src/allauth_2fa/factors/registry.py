@@ -7,6 +7,7 @@ django-otp plugin is served.
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from functools import cache
 from types import SimpleNamespace
@@ -16,9 +17,10 @@ import django_otp
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.signals import setting_changed
-from django.db.models import Value
+from django.db.models import AutoField, Value
 from django.dispatch import receiver
 from django.utils.module_loading import import_string
+from django_otp.models import Device
 
 from allauth_2fa import app_settings, statements
 from allauth_2fa.exceptions import NothingEnrolled
@@ -36,7 +38,6 @@ if TYPE_CHECKING:
 
     from django.contrib.auth.base_user import AbstractBaseUser
     from django.db.models import QuerySet
-    from django_otp.models import Device
 
 totp = TotpFactor()
 recovery = RecoveryFactor()
@@ -59,6 +60,10 @@ NEVER = datetime.min.replace(tzinfo=UTC)
 
 LONGEST_PK = 64
 """Characters of the longest primary key that is looked at."""
+
+
+KEY = re.compile(r"[0-9]{1,18}", re.ASCII)
+"""Keys that every database takes for a number."""
 
 
 @cache
@@ -92,7 +97,7 @@ def _listed(chosen: Sequence[str]) -> tuple[Factor, ...]:
 def _forget(*, setting: str, **_facts: Any) -> None:
     """Look again when a test changes what the answer hangs on."""
     if setting in {"ALLAUTH_2FA_FACTORS", "INSTALLED_APPS"}:
-        for kept in (factors, primaries, _held_by, _devices_of):
+        for kept in (factors, primaries, _held_by, _devices_of, _by_label):
             kept.cache_clear()
 
 
@@ -139,9 +144,9 @@ def _confirmed(factor: Factor, user_id: object) -> QuerySet[Device]:
     return factor.model.objects.filter(user_id=user_id, confirmed=True).order_by()
 
 
-def confirmed_primaries(user_id: object) -> list[tuple[str, QuerySet[Device]]]:
-    """Return the user's confirmed devices that a login can wait for, as queries without an order, each with its model's label."""
-    return [(factor.model.model_label(), _confirmed(factor, user_id)) for factor in primaries()]
+def confirmed(user_id: object, those: Sequence[Factor]) -> list[tuple[str, QuerySet[Device]]]:
+    """Return the user's confirmed devices of these factors, as queries without an order, each with its model's label."""
+    return [(factor.model.model_label(), _confirmed(factor, user_id)) for factor in those]
 
 
 def has_primary(user: AbstractBaseUser) -> bool:
@@ -293,6 +298,30 @@ def load(persistent_id: str | None, user: AbstractBaseUser) -> Device | None:
     factor = next((factor for factor in factors() if factor.model.model_label() == label), None)
     key = _key(factor.model, pk) if factor else None
     return None if factor is None or key is None else factor.model.objects.filter(pk=key, user_id=user.pk, confirmed=True).first()
+
+
+def bound(persistent_id: str) -> Device | None:
+    """Return the device of that django-otp id, whoever has it, as django-otp finds it."""
+    label, _slash, key = persistent_id.rpartition("/")
+    statement = _by_label().get(label)
+    if statement is None or not KEY.fullmatch(key):
+        found: Device | None = Device.from_persistent_id(persistent_id)
+        return found
+    return next(iter(statement.rows(key=Given(statement.model, "id", int(key)))), None)
+
+
+@cache
+def _by_label() -> dict[str, Statement]:
+    """Return the statements that find a device by its key, of those factors whose models have such keys as django-otp's."""
+    return {factor.model.model_label(): _of_key(factor.model) for factor in factors() if _has_usual_key(factor.model)}
+
+
+def _has_usual_key(model: type[Device]) -> bool:
+    return isinstance(model._meta.pk, AutoField) and model._meta.pk.name == "id" and statements.is_plain(model)  # noqa: SLF001 - Django documents it
+
+
+def _of_key(model: type[Device]) -> Statement:
+    return Statement(model, lambda key: model.objects.filter(pk=key).order_by())
 
 
 def _key(model: type[Device], text: str) -> Any:

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 from copy import copy
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from allauth.account.adapter import get_adapter
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, get_user
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject, empty
 from django_otp import DEVICE_ID_SESSION_KEY
 from django_otp.middleware import OTPMiddleware
 
 from allauth_2fa import compat
 from allauth_2fa.browsers import trust
+from allauth_2fa.factors import registry
 from allauth_2fa.requirement import in_session
 from allauth_2fa.sessions import checked, ending, verified
 from allauth_2fa.state import (
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
     from django.contrib.sessions.backends.base import SessionBase
     from django.http import HttpResponse
+    from django_otp.models import Device
 
 LOGIN_KEYS = frozenset({SESSION_KEY, BACKEND_SESSION_KEY, HASH_SESSION_KEY, DEVICE_ID_SESSION_KEY, *compat.RECORD_KEYS})
 """What a login itself writes into a session."""
@@ -83,8 +87,33 @@ def user_of_session(request: HttpRequest) -> Any:
     return _with_device(request, get_user(request))
 
 
+class _Verifier(OTPMiddleware):
+    """django-otp's middleware, but that the statement which finds the device is built once."""
+
+    def _device_from_persistent_id(self, persistent_id: str) -> Device | None:
+        return registry.bound(self._normalize_persistent_id(persistent_id))
+
+
+_VERIFIER = _Verifier(nobody)
+
+
 def _with_device(request: HttpRequest, user: Any) -> Any:
-    return OTPMiddleware(nobody)._verify_user_sync(request, user)  # noqa: SLF001 - what its own lazy user calls
+    return _VERIFIER._verify_user_sync(request, user)  # noqa: SLF001 - what its own lazy user calls
+
+
+def find_device(user: Any) -> None:
+    """Find the device that the session is bound to, for the user whom django-otp's middleware has put into the request.
+
+    That middleware would find the same one when it is first asked. A user that something else has put there is left alone.
+    """
+    asks = vars(user).get("_setupfunc") if type(user) is SimpleLazyObject and vars(user)["_wrapped"] is empty else None
+    if isinstance(asks, partial) and asks.func == OTPMiddleware._verify_user_sync.__get__(_middleware_of(asks)):  # noqa: SLF001 - see above
+        user._wrapped = _with_device(*asks.args)  # noqa: SLF001 - so Django sets up its own lazy objects
+
+
+def _middleware_of(asks: partial[Any]) -> Any:
+    found = getattr(asks.func, "__self__", None)
+    return found if type(found) is OTPMiddleware else None
 
 
 def must_challenge(request: HttpRequest, user: AbstractBaseUser) -> bool:
