@@ -85,7 +85,8 @@ class _Built:
     def of(cls, compiler: Any, before: str = "") -> _Built:
         sql, params = compiler.as_sql()
         shown = [entry[0] for entry in getattr(compiler, "select", None) or ()]
-        info = getattr(compiler, "klass_info", None)
+        # ``values_list`` leaves the model's own columns out, and then tuples are wanted.
+        info = getattr(compiler, "klass_info", None) if compiler.query.default_cols else None
         return cls(
             sql=f"{before}{sql}",
             params=tuple(params),
