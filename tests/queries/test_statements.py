@@ -9,6 +9,7 @@ from django_otp import DEVICE_ID_SESSION_KEY
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from allauth_2fa import statements
+from allauth_2fa.answers import verify
 from allauth_2fa.budget import stored
 from allauth_2fa.factors import registry
 from allauth_2fa.factors.totp import TotpFactor
@@ -146,3 +147,9 @@ def test_a_middleware_that_asks_for_the_user_first_has_the_device_found_once(cli
     with django_assert_num_queries(3):
         assert "alice" in client.get("/").text
     assert is_logged_in(client)
+
+
+def test_recovery_codes_are_counted_where_the_devices_were_read_before_there_was_an_answer(alice, phone):
+    codes = registry.recovery.renew(alice, 3)
+    assert verify.answer(alice, codes[0], devices=verify.offers(alice)).recovery_left == 2
+    assert verify.answer(alice, codes[1]).recovery_left == 1

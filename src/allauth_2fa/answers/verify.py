@@ -99,9 +99,15 @@ def answer(
         _tell_refused(user, refusal, device, factor, is_charged=refusal.judged and _is_guess(device, text))
         raise
     if not _factor(device).primary:
-        device.recovery_left = recovery_codes.left(user)
+        device.recovery_left = _left_now(user, devices)
         events.announce("recovery_code_used", user, left=device.recovery_left)
     return device
+
+
+def _left_now(user: AbstractBaseUser, devices: list[Any]) -> int:
+    """Return how many recovery codes are left after this one (no query, if they were counted before it was judged)."""
+    before: int | None = getattr(devices[0], "recovery_left", None)
+    return recovery_codes.left(user) if before is None else max(0, before - 1)
 
 
 @sensitive_variables("text", "given")
