@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.urls import reverse
 from django_otp import oath
@@ -65,6 +65,25 @@ def is_logged_in(client: Client) -> bool:
 def is_pending(client: Client) -> bool:
     """Return whether the client's session holds a pending login that waits for a second factor."""
     return "allauth_2fa_user_id" in client.session and "account_login" in client.session
+
+
+def noted(client: Client) -> dict[str, Any]:
+    """Return what the client's session holds of this package, for whichever user."""
+    return client.session.get("allauth_2fa", {})
+
+
+def plant(client: Client, user: User, **facts: object) -> None:
+    """Put facts into the entry of this package in the client's session, as if they had been noted of that user."""
+    session = client.session
+    session["allauth_2fa"] = {**session.get("allauth_2fa", {}), "user": str(user.pk), **facts}
+    session.save()
+
+
+def forget(client: Client, *names: str) -> None:
+    """Take facts out of the entry of this package in the client's session."""
+    session = client.session
+    session["allauth_2fa"] = {name: value for name, value in session["allauth_2fa"].items() if name not in names}
+    session.save()
 
 
 def run_with(settings: str, *folders: str) -> None:

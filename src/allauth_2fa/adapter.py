@@ -204,7 +204,7 @@ def _remember_what_was_proved(request: HttpRequest, user: AbstractBaseUser, stat
         checked.remember_mfa(request, user)
     if not state.get("due"):
         if state.get("trusted"):
-            trust.note(request, state["trusted"])
+            trust.note(request, user, state["trusted"])
         checked.remember(request, user)
     else:
         # Nobody gets here whose proof is missing.

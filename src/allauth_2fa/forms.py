@@ -16,10 +16,9 @@ from allauth_2fa.factors.base import as_typed
 from . import app_settings
 from .exceptions import EnrollmentEnded, LoginEnded, NothingEnrolled, PasskeyNotMade, Refused
 from .factors import registry
+from .state import ChallengeStore
 
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
-
     from django.contrib.auth.base_user import AbstractBaseUser
     from django.http import HttpRequest
     from django_otp.models import Device
@@ -125,7 +124,7 @@ class _AskingForm(_AnswerForm):
     def __init__(self, user: AbstractBaseUser, **kwargs: Any) -> None:
         super().__init__(user, **kwargs)
         self.devices: list[Any] = []
-        self.store: MutableMapping[str, Any] = {}
+        self.store = ChallengeStore({})
 
     def offer_devices(self) -> None:
         """Offer the user's devices, as a choice if there are several."""
@@ -221,7 +220,7 @@ class AddDeviceForm(_AnswerForm):
 
     otp_token = code_field(_("Code"), inputmode="numeric", autofocus=False)
 
-    def __init__(self, user: AbstractBaseUser, adding: Device | None, store: MutableMapping[str, Any], **kwargs: Any) -> None:
+    def __init__(self, user: AbstractBaseUser, adding: Device | None, store: ChallengeStore, **kwargs: Any) -> None:
         super().__init__(user, **kwargs)
         self.adding = adding
         self.store = store

@@ -23,7 +23,7 @@ from allauth_2fa.sessions import stepup, verified
 from . import app_settings, compat, cookies, responses, routes
 from .cookies import MARK, PENDING_COOKIE
 from .responses import is_page
-from .state import PENDING_SESSION_KEY, STOPPED_SESSION_KEY, clear_pending, request_state
+from .state import clear_pending, is_marked_pending, is_stopped, request_state
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -193,7 +193,7 @@ def _finish(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBas
     if request_state(request).foreign_user is not None or request_state(request).is_kept_out:
         response = _in_place_of(response, _turn_around(request, response), request)
     waiting = guard.is_waiting(request)
-    if not waiting and PENDING_SESSION_KEY in request.session:
+    if not waiting and is_marked_pending(request.session):
         clear_pending(request)
     guard.sweep(request)
     if waiting:
@@ -207,8 +207,7 @@ def _finish(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBas
 
 def _mark_age(request: HttpRequest) -> int:
     """Return for how many seconds the session may hold a pending login, or what one that timed out has left in it."""
-    stopped = STOPPED_SESSION_KEY in request.session
-    return max(compat.login_timeout(), request.session.get_expiry_age() if stopped else 0)
+    return max(compat.login_timeout(), request.session.get_expiry_age() if is_stopped(request.session) else 0)
 
 
 def _in_place_of(given: HttpResponseBase, response: HttpResponseBase, request: HttpRequest) -> HttpResponseBase:

@@ -18,7 +18,7 @@ from allauth_2fa.sessions import verified
 
 from . import compat
 from .adapter import end_login
-from .state import CHALLENGE_PAGE, ENROLLMENT_KEY, ENROLLMENT_PAGE, clear_pending, request_state
+from .state import CHALLENGE_PAGE, ENROLLMENT_KEY, ENROLLMENT_PAGE, ChallengeStore, clear_pending, request_state
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
@@ -88,7 +88,7 @@ class TwoFactorStage(_Stage):
                 return None, True
             self.state.pop("mfa", None)
             pending.begin(self.request, self.login, self.state)
-            sending.send_first(user, self.state)
+            sending.send_first(user, ChallengeStore(self.state))
             return HttpResponseRedirect(get_adapter().get_2fa_authenticate_url(self.request)), True
         # The guard may have taken this login for due because of an authenticator of allauth.mfa's.
         self.state["due"] = False

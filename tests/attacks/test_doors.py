@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from asgiref.sync import async_to_sync
 from django.test import AsyncClient
@@ -119,8 +121,7 @@ def test_a_second_password_login_in_a_verified_session_is_asked_again(client, al
 def test_a_device_id_left_in_the_session_does_not_verify_a_foreign_login(client, alice, phone):
     session = client.session
     session["otp_device_id"] = phone.persistent_id
-    session["allauth_2fa_checked"] = [str(alice.pk), 9e12]
-    session["allauth_2fa_mfa"] = str(alice.pk)
+    session["allauth_2fa"] = {"user": str(alice.pk), "checked_at": time.time(), "since": 9e9, "mfa": True}
     session.save()
     client.post("/door/custom/", CREDENTIALS)
     assert not is_logged_in(client)

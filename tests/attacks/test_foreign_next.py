@@ -96,7 +96,7 @@ def test_a_foreign_referer_of_a_stopped_post_is_not_followed(client, alice, targ
     give_password(client, alice)
     device = TOTPDevice.objects.create(user=alice)
     session = client.session
-    del session["allauth_2fa_checked"]
+    del session["allauth_2fa"]["checked_at"]
     session.save()
     response = client.post("/who/", headers={"Referer": target})
     assert_stays_here(response)

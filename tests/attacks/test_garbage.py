@@ -109,10 +109,7 @@ def test_any_marker_cookie_is_no_error_and_no_key(client, alice, phone, value):
 VALUES = [None, 0, -1, 1e300, True, "", "x", "\x00", [], [1], [None], {}, {"a": 1}, [[]], "1", ["1", 0]]
 KEYS = [
     "allauth_2fa_user_id",
-    "allauth_2fa_checked",
-    "allauth_2fa_mfa",
-    "allauth_2fa_setup",
-    "allauth_2fa_codes_due",
+    "allauth_2fa",
     "allauth_2fa_stopped",
 ]
 

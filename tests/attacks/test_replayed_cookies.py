@@ -10,7 +10,7 @@ from django.urls import reverse
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from tests.attacks.test_doors import NOBODY, who
-from tests.cast import code_of, give_answer, give_password, is_logged_in, log_in, wrong_code_of
+from tests.cast import code_of, give_answer, give_password, is_logged_in, log_in, noted, wrong_code_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.attacks.urls")]
 
@@ -78,7 +78,7 @@ def test_a_replayed_promise_of_recovery_codes_needs_a_fresh_proof(client, alice,
     device = TOTPDevice.objects.get()
     client.post(reverse("two-factor-setup"), {"otp_token": code_of(device)})
     cookie = client.cookies["sessionid"].value
-    assert client.session["allauth_2fa_codes_due"]
+    assert noted(client)["codes_pending"]
     clock.shift(301)
     response = replay(cookie).get(reverse("two-factor-backup-tokens"))
     assert response.status_code == 302

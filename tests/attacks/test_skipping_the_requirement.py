@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 import time_machine
@@ -19,7 +20,7 @@ from allauth_2fa.testing import login_verified
 from tests.attacks import urls as doors
 from tests.attacks.test_doors import DOORS, NOBODY, who
 from tests.attacks.test_every_way_in import WAYS, address, way  # noqa: F401 - fixtures
-from tests.cast import PASSWORD, code_of, give_answer, give_password, is_logged_in, is_pending
+from tests.cast import PASSWORD, code_of, give_answer, give_password, is_logged_in, is_pending, noted, plant
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.attacks.urls"), pytest.mark.usefixtures("required")]
 
@@ -249,11 +250,11 @@ def test_a_device_that_stays_is_bound_behind_a_later_stage_and_the_codes_are_sho
     settings.ACCOUNT_ADAPTER = "tests.attacks.adapters.LaterStageAdapter"
     give_password(client, alice)
     set_up(client)
-    assert "allauth_2fa_codes_due" not in client.session
+    assert "codes_pending" not in noted(client)
     response = client.post("/later/")
     assert response["Location"] == reverse("two-factor-backup-tokens")
     assert client.session["otp_device_id"] == TOTPDevice.objects.get().persistent_id
-    assert client.session["allauth_2fa_codes_due"]
+    assert noted(client)["codes_pending"]
 
 
 def test_a_login_that_waits_removes_nothing(client, alice, bob):
@@ -340,10 +341,9 @@ def test_an_async_page_shows_nobody(running):
 
 
 def test_notes_that_are_planted_in_the_session_are_believed_for_the_recheck_time_at_most(running, alice):
-    for noted in ([str(alice.pk), 9e12, None], [str(alice.pk), "x", None], ["0", 9e12, None], "x", [1]):
-        session = running.session
-        session["allauth_2fa_met"] = noted
-        session.save()
+    soon = time.time() + 60
+    for met in ([9e12, None], ["x", None], [soon, "x"], [soon, 9e99], [soon, True], [True, None], [soon], "x", [1], 1, {}):
+        plant(running, alice, met=met)
         assert who(running) == NOBODY
 
 
@@ -352,9 +352,7 @@ def test_what_was_noted_of_another_user_counts_for_nothing(client, alice, bob, s
     settings.ALLAUTH_2FA_REQUIRED = "nobody"
     client.force_login(alice)
     settings.ALLAUTH_2FA_REQUIRED = "everyone"
-    session = client.session
-    session["allauth_2fa_met"] = [str(bob.pk), 9e12, None]
-    session.save()
+    plant(client, bob, met=[time.time() + 60, None])
     assert who(client) == NOBODY
 
 

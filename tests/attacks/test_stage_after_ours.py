@@ -7,9 +7,8 @@ from django.urls import reverse
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from allauth_2fa.browsers.trust import TRUSTED_SESSION_KEY
 from tests.attacks.test_doors import NOBODY, who
-from tests.cast import PASSWORD, code_of, give_answer, give_password, is_logged_in, is_pending, wrong_code_of
+from tests.cast import PASSWORD, code_of, give_answer, give_password, is_logged_in, is_pending, noted, wrong_code_of
 from tests.trust.cast import leave
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.attacks.urls")]
@@ -119,4 +118,4 @@ def test_a_trusted_browser_is_let_pass_at_the_last_gate_as_at_the_first(client, 
     TOTPDevice.objects.update(confirmed=True)
     client.post("/later/")
     assert who(client)["user"] == "alice"
-    assert client.session[TRUSTED_SESSION_KEY]
+    assert noted(client)["trust"]

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from tests.attacks.test_doors import NOBODY, who
-from tests.cast import code_of, give_answer, give_password, is_logged_in, is_pending, log_in
+from tests.cast import code_of, give_answer, give_password, is_logged_in, is_pending, log_in, noted, plant
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.attacks.urls")]
 
@@ -104,11 +104,12 @@ def test_a_session_bound_to_a_device_that_was_given_to_another_user_owes_a_proof
 
 def test_the_checked_mark_of_one_user_says_nothing_about_another(client, alice, bob, phone, clock):
     give_password(client, bob)
-    marked = client.session["allauth_2fa_checked"]
+    marked = client.session["allauth_2fa"]
+    assert marked["checked_at"]
     session = client.session
     session["_auth_user_id"] = str(alice.pk)
     session["_auth_user_hash"] = alice.get_session_auth_hash()
-    session["allauth_2fa_checked"] = marked
+    session["allauth_2fa"] = marked
     session.save()
     assert who(client) == NOBODY
 
@@ -120,8 +121,8 @@ def test_garbage_in_the_checked_mark_is_no_trust(client, alice, phone, garbage):
     log_in(client, alice, phone)
     session = client.session
     del session["otp_device_id"]
-    session["allauth_2fa_checked"] = garbage
     session.save()
+    plant(client, alice, checked_at=garbage)
     assert who(client) == NOBODY
 
 
@@ -143,8 +144,8 @@ def test_what_one_user_left_in_a_stopped_session_is_not_handed_to_the_next(clien
     give_password(client, alice)
     session = client.session
     session["last_patient"] = "private"
-    session["allauth_2fa_codes_due"] = True
     session.save()
+    plant(client, alice, codes_pending=True)
     TOTPDevice.objects.create(user=alice)
     clock.shift(301)
     client.get("/who/")
@@ -153,7 +154,7 @@ def test_what_one_user_left_in_a_stopped_session_is_not_handed_to_the_next(clien
     give_password(client, bob)
     assert who(client)["user"] == "bob"
     assert "last_patient" not in client.session
-    assert "allauth_2fa_codes_due" not in client.session
+    assert "codes_pending" not in noted(client)
 
 
 def test_what_one_user_left_in_a_stopped_session_is_not_handed_to_the_next_without_leaving(client, alice, bob, clock):

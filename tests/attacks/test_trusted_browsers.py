@@ -22,7 +22,7 @@ from allauth_2fa.models.audit import AuditEntry
 from allauth_2fa.state import request_state
 from allauth_2fa.testing import login_verified
 from tests.attacks.test_doors import NOBODY, who
-from tests.cast import PASSWORD, drop, give_answer, give_password, is_logged_in, is_pending, wrong_code_of
+from tests.cast import PASSWORD, drop, give_answer, give_password, is_logged_in, is_pending, noted, plant, wrong_code_of
 from tests.trust import cast
 from tests.trust.cast import come_back, cookie_of, leave, next_code_of, with_cookie
 
@@ -353,23 +353,23 @@ def test_a_session_of_an_ended_trust_does_not_live_again_with_the_next_one(trust
     assert who(thief) == NOBODY
 
 
-@pytest.mark.parametrize("mark", ["x", [], ["1"], {}, 1, ["other", 1, "name"], ["1", "x", "name"]])
+@pytest.mark.parametrize("mark", ["x", [], ["1"], {}, 1, True, ["other", 1, "name"], ["1", "x", "name"]])
 def test_garbage_in_the_session_is_no_mark(client, rf, alice, phone, mark):
     request = rf.get("/")
-    request.session = {trust.TRUSTED_SESSION_KEY: mark}
+    request.session = {"allauth_2fa": {"user": str(alice.pk), "trust": mark}}
     assert not trust.holds(request, alice)
 
 
 def test_the_mark_of_one_user_serves_no_other(trusted, alice, bob, clock):
     bobs = TOTPDevice.objects.create(user=bob)
     give_password(trusted, alice)
-    mark = trusted.session[trust.TRUSTED_SESSION_KEY]
+    mark = noted(trusted)["trust"]
     thief = Client()
     login_verified(thief, bob, bobs)
     session = thief.session
     del session["otp_device_id"]
-    session[trust.TRUSTED_SESSION_KEY] = mark
     session.save()
+    plant(thief, bob, trust=mark)
     assert who(thief) == NOBODY
 
 

@@ -26,9 +26,8 @@ from allauth_2fa.forms import AddDeviceForm
 from allauth_2fa.login import challenge, guard, pending
 from allauth_2fa.middleware import BaseRequire2FAMiddleware
 from allauth_2fa.models import DeviceOptions, RecoveryDevice, SessionsEnd
-from allauth_2fa.sessions import checked
 from allauth_2fa.stages import EnrollmentStage, TwoFactorStage
-from allauth_2fa.state import STOPPED_SESSION_KEY, request_state
+from allauth_2fa.state import STOPPED_SESSION_KEY, ChallengeStore, SessionState, request_state
 from allauth_2fa.testing import login_verified
 from allauth_2fa.views import TwoFactorSetup
 from tests.cast import code_of, give_password
@@ -82,7 +81,7 @@ def test_without_a_device_the_login_is_over(alice):
 
 def test_nothing_is_sent_for_a_device_that_sends_nothing(alice, phone):
     with pytest.raises(NothingEnrolled):
-        sending.send(alice, phone.persistent_id, {})
+        sending.send(alice, phone.persistent_id, ChallengeStore({}))
 
 
 def test_a_setup_without_a_waiting_device_has_ended(alice):
@@ -162,7 +161,7 @@ def test_a_session_that_was_stopped_hands_nothing_on_to_the_next_user(request_of
 
 def test_an_authenticator_of_allauth_mfa_that_was_just_set_up_is_remembered(request_of_nobody, bob):
     AllauthTwoFactorConfig.on_mfa_added(request_of_nobody, bob)
-    assert request_of_nobody.session[checked.MFA_SESSION_KEY] == str(bob.pk)
+    assert SessionState(request_of_nobody.session, bob).is_proved_by_mfa
 
 
 def test_what_is_not_installed_is_named(settings, monkeypatch):

@@ -11,7 +11,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from allauth_2fa.models import DeviceOptions, RecoveryDevice
 from allauth_2fa.testing import login_verified
-from tests.cast import code_of, give_answer, give_password, wrong_code_of
+from tests.cast import code_of, give_answer, give_password, plant, wrong_code_of
 
 pytestmark = pytest.mark.django_db
 
@@ -142,11 +142,9 @@ def test_what_another_session_began_to_add_is_not_shown_here(verified, alice, ph
 
 
 @pytest.mark.parametrize("noted", ["x", [1, 2], ["otp_totp.totpdevice/1"], ["otp_totp.totpdevice/1", "x"], {"a": 1}])
-def test_garbage_in_the_session_is_no_device(verified, noted):
+def test_garbage_in_the_session_is_no_device(verified, alice, noted):
     verified.get(ADD)
-    session = verified.session
-    session["allauth_2fa_adding"] = noted
-    session.save()
+    plant(verified, alice, adding=noted)
     assert verified.post(ADD, {"otp_token": "123456"}).url == OVERVIEW
 
 

@@ -43,8 +43,7 @@ def enroll_elsewhere(user):
 def age_session(client, seconds):
     """Let the session believe that it was looked at that long ago."""
     session = client.session
-    user_id, at = session["allauth_2fa_checked"]
-    session["allauth_2fa_checked"] = [user_id, at - seconds]
+    session["allauth_2fa"]["checked_at"] -= seconds
     session.save()
 
 
@@ -131,7 +130,7 @@ def test_the_recheck_time_is_the_settings(client, alice, settings):
 def test_a_session_from_before_the_package_was_installed_is_caught_at_once(client, alice):
     give_password(client, alice)
     session = client.session
-    del session["allauth_2fa_checked"]
+    del session["allauth_2fa"]["checked_at"]
     session.save()
     enroll_elsewhere(alice)
     assert client.get("/")["Location"].startswith(CHALLENGE)

@@ -295,7 +295,7 @@ def test_a_session_from_before_the_factor_goes_on_in_a_browser_that_is_trusted(a
     TOTPDevice.objects.update(confirmed=False)
     come_back(client, alice)
     session = client.session
-    del session["allauth_2fa_checked"]
+    del session["allauth_2fa"]["checked_at"]
     session.save()
     TOTPDevice.objects.update(confirmed=True)
     assert client.get("/private/", follow=True).text == "user: alice"

@@ -18,11 +18,9 @@ from allauth_2fa.factors import registry
 from allauth_2fa.factors.asked import asked
 from allauth_2fa.factors.base import clean_answer
 from allauth_2fa.factors.static import spellings
-from allauth_2fa.state import request_state
+from allauth_2fa.state import ChallengeStore, request_state
 
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
-
     from django.contrib.auth.base_user import AbstractBaseUser
 
     from allauth_2fa.budget.budget import Budget
@@ -62,7 +60,7 @@ def answer(
     device_id: str | None = None,
     *,
     devices: list[Any] | None = None,
-    store: MutableMapping[str, Any] | None = None,
+    store: ChallengeStore | None = None,
 ) -> Device:
     """Judge an answer, once, by the one device that it is addressed to, and return that device.
 
@@ -80,6 +78,7 @@ def answer(
         LoginEnded: the user has no device left to prove anything with.
     """
     devices = offers(user, text) if devices is None else devices
+    store = store or ChallengeStore({})
     if not devices:
         raise LoginEnded
     sending.bind(devices, store)

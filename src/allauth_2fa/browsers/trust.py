@@ -26,7 +26,7 @@ from allauth_2fa import app_settings, statements
 from allauth_2fa.audit import events
 from allauth_2fa.factors import registry
 from allauth_2fa.models import Browser
-from allauth_2fa.state import clear_pending, request_state
+from allauth_2fa.state import SessionState, clear_pending, request_state
 from allauth_2fa.statements import Given, Statement
 
 from . import device_cookie
@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 
     from allauth_2fa.factors.base import Factor
 
-TRUSTED_SESSION_KEY = "allauth_2fa_trusted"
-"""``[user id, key of the row, name of the trust]``: this session was let pass by that trust, and lives as long as it."""
+SALT = "allauth_2fa_trusted"
+"""Keeps the fingerprints of this module apart from others that are made with the site's secret key."""
 
 NAME_BYTES = 12
 """Random bytes that name one trust: 96 bits. A session that was let pass by an ended one does not live again with the next."""
@@ -169,14 +169,14 @@ def still_passes(request: HttpRequest, user: AbstractBaseUser, mark: Any) -> boo
     return request_state(request).let_in == mark or _still_holds(user, mark)
 
 
-def note(request: HttpRequest, mark: Any) -> None:
+def note(request: HttpRequest, user: AbstractBaseUser, mark: Any) -> None:
     """Let the session that was let pass live as long as the trust does."""
-    request.session[TRUSTED_SESSION_KEY] = mark
+    SessionState(request.session, user).trust = mark
 
 
 def holds(request: HttpRequest, user: AbstractBaseUser) -> bool:
     """Return whether a trust that still holds has let this session pass (one query, none for a session without a mark)."""
-    return _still_holds(user, request.session.get(TRUSTED_SESSION_KEY))
+    return _still_holds(user, SessionState(request.session, user).trust)
 
 
 def _still_holds(user: AbstractBaseUser, mark: Any) -> bool:
@@ -240,7 +240,7 @@ def _fingerprints(user: AbstractBaseUser, name: str, held: str) -> Iterator[str]
     hashes = (user.get_session_auth_hash(), *user.get_session_auth_fallback_hash())
     for secret, password in zip((settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS), hashes, strict=False):
         bound = "\n".join((name, str(user.pk), password, held))
-        yield salted_hmac(TRUSTED_SESSION_KEY, bound, secret=secret, algorithm="sha256").hexdigest()
+        yield salted_hmac(SALT, bound, secret=secret, algorithm="sha256").hexdigest()
 
 
 def _is_sound(user: AbstractBaseUser, trust: str, held: str) -> bool:

@@ -18,15 +18,12 @@ from allauth_2fa.exceptions import EnrollmentEnded, NotAllowed, NothingEnrolled,
 from allauth_2fa.factors import registry
 from allauth_2fa.factors.base import clean_answer
 from allauth_2fa.models import DeviceOptions, lock_user
-from allauth_2fa.requirement import in_session
 from allauth_2fa.sessions import checked, ending, reauthentication, verified
-from allauth_2fa.state import request_state
+from allauth_2fa.state import ChallengeStore, SessionState, request_state, session_state
 
 from . import deletion, manage, sending
 
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
-
     from django.contrib.auth.base_user import AbstractBaseUser
     from django.http import HttpRequest
     from django_otp.models import Device
@@ -34,11 +31,8 @@ if TYPE_CHECKING:
 
     from allauth_2fa.factors.base import Factor
 
-SHOWN_SESSION_KEY = "allauth_2fa_setup"
-"""The fingerprint of the secret that this session has been shown."""
-
-ADDING_SESSION_KEY = "allauth_2fa_adding"
-"""Which device this session is adding: its django-otp id and its fingerprint."""
+SALT = "allauth_2fa_setup"
+"""Keeps the fingerprints of this module apart from others that are made with the site's secret key."""
 
 ONLY_AS_FIRST = "_allauth_2fa_only_as_first"
 """What a device bears that this request may confirm as the user's first one only."""
@@ -46,9 +40,6 @@ ONLY_AS_FIRST = "_allauth_2fa_only_as_first"
 ENDED_SESSIONS = "_allauth_2fa_ended_sessions"
 """What a device bears that has just become the first one, and a user who has just lost the last one: the moment before which
 the user's sessions are over."""
-
-CODES_DUE_SESSION_KEY = "allauth_2fa_codes_due"
-"""Present from the first enrollment until the recovery codes have been made and shown."""
 
 
 def waiting(user: AbstractBaseUser) -> TOTPDevice | None:
@@ -86,20 +77,21 @@ def begin(request: HttpRequest, user: AbstractBaseUser, *, anew: bool = False) -
             # Django looks for them first. None of them is confirmed in between.
             lock_user(user.pk)
             deletion.delete(registry.totp.model.objects.filter(pk__in=[extra.pk for extra in found[1:]], confirmed=False))
-    is_new = not found or anew or request.session.get(SHOWN_SESSION_KEY) != _fingerprint(device)
+    state = session_state(request, user)
+    is_new = not found or anew or state.shown_secret != _fingerprint(device)
     if is_new and found:
         try:
             registry.totp.replace_secret(device)
         except NothingEnrolled:
             raise EnrollmentEnded from None
     if is_new:
-        request.session[SHOWN_SESSION_KEY] = _fingerprint(device)
+        state.shown_secret = _fingerprint(device)
     return device, is_new
 
 
 def _fingerprint(device: Device) -> str:
     """Return what tells one secret from another without telling the secret: sessions may be readable cookies."""
-    return salted_hmac(SHOWN_SESSION_KEY, getattr(device, "key", device.persistent_id), algorithm="sha256").hexdigest()
+    return salted_hmac(SALT, getattr(device, "key", device.persistent_id), algorithm="sha256").hexdigest()
 
 
 # Any further device, of any factor
@@ -131,26 +123,26 @@ def begin_another(request: HttpRequest, user: AbstractBaseUser, factor: Factor, 
             deletion.delete(device)
         device = factor.begin(user, **facts)
     only_as_first(request, user, device)
-    request.session[ADDING_SESSION_KEY] = [device.persistent_id, _fingerprint(device)]
+    session_state(request, user).adding = (device.persistent_id, _fingerprint(device))
     return device
 
 
 def another(request: HttpRequest, user: AbstractBaseUser, factor: Factor) -> Device | None:
     """Return the device of that factor that this session is adding, None if there is none (any more)."""
-    noted = request.session.get(ADDING_SESSION_KEY)
-    if not (isinstance(noted, list) and len(noted) == 2 and all(isinstance(keep_session, str) for keep_session in noted)):  # noqa: PLR2004 - id and fingerprint
+    adding = session_state(request, user).adding
+    if adding is None:
         return None
     waiting = factor.model._default_manager.filter(user_id=user.pk, confirmed=False)  # noqa: SLF001 - Django documents it
-    device = next((device for device in waiting if device.persistent_id == noted[0]), None)
-    if device is None or not constant_time_compare(_fingerprint(device), noted[1]):
+    device = next((device for device in waiting if device.persistent_id == adding[0]), None)
+    if device is None or not constant_time_compare(_fingerprint(device), adding[1]):
         return None
     only_as_first(request, user, device)
     return _of(user, device)
 
 
-def forget_another(request: HttpRequest) -> None:
+def forget_another(request: HttpRequest, user: AbstractBaseUser) -> None:
     """Let the session add another device instead."""
-    request.session.pop(ADDING_SESSION_KEY, None)
+    session_state(request, user).adding = None
 
 
 @sensitive_variables("text")
@@ -173,7 +165,7 @@ def check(user: AbstractBaseUser, text: str) -> TOTPDevice:
 
 
 @sensitive_variables("text", "guess")
-def complete(device: Device, text: str, store: MutableMapping[str, Any] | None = None, actor: AbstractBaseUser | None = None) -> None:
+def complete(device: Device, text: str, store: ChallengeStore | None = None, actor: AbstractBaseUser | None = None) -> None:
     """Confirm the device by the code, which counts as used. With the user's first factor, every session of theirs ends.
 
     Args:
@@ -187,6 +179,7 @@ def complete(device: Device, text: str, store: MutableMapping[str, Any] | None =
         NoRoom: the user holds as many devices as there may be.
         Refused: the code does not belong to the device.
     """
+    store = store or ChallengeStore({})
     if not sending.sends(device):
         _complete(device, text, store, actor)
         return
@@ -197,7 +190,7 @@ def complete(device: Device, text: str, store: MutableMapping[str, Any] | None =
 
 
 @sensitive_variables("text")
-def _complete(device: Device, text: str, store: MutableMapping[str, Any] | None, actor: AbstractBaseUser | None) -> None:
+def _complete(device: Device, text: str, store: ChallengeStore, actor: AbstractBaseUser | None) -> None:
     refusal = _tried(device, text, store, actor)
     # Outside of the transaction: inside, the refusal would take back the throttling that it has just caused.
     if isinstance(refusal, NothingEnrolled):
@@ -207,7 +200,7 @@ def _complete(device: Device, text: str, store: MutableMapping[str, Any] | None,
 
 
 @sensitive_variables("text")
-def _tried(device: Device, text: str, store: MutableMapping[str, Any] | None, actor: AbstractBaseUser | None) -> Refused | None:
+def _tried(device: Device, text: str, store: ChallengeStore, actor: AbstractBaseUser | None) -> Refused | None:
     factor = registry.factor_of(device)
     if factor is None:
         return NothingEnrolled()
@@ -253,9 +246,9 @@ def verify_session(request: HttpRequest, user: AbstractBaseUser, device: Device)
     """
     before = getattr(device, ENDED_SESSIONS, None)
     is_first = before is not None or registry.count_primary(user.pk) == 1
-    forget_shown(request)
+    forget_shown(request, user)
     if is_first:
-        request.session[CODES_DUE_SESSION_KEY] = True
+        SessionState(request.session, user).codes_pending = True
         ending.end_others(request, user, "enrollment", before=before)
     else:
         request.session.cycle_key()
@@ -265,10 +258,9 @@ def verify_session(request: HttpRequest, user: AbstractBaseUser, device: Device)
     return is_first
 
 
-def forget_shown(request: HttpRequest) -> None:
+def forget_shown(request: HttpRequest, user: AbstractBaseUser) -> None:
     """Forget which devices the session has been shown, once one of them is confirmed."""
-    for key in (SHOWN_SESSION_KEY, ADDING_SESSION_KEY):
-        request.session.pop(key, None)
+    session_state(request, user).clear_enrollment()
 
 
 def remove(user: AbstractBaseUser, actor: AbstractBaseUser | None = None) -> None:
@@ -295,7 +287,9 @@ def remove(user: AbstractBaseUser, actor: AbstractBaseUser | None = None) -> Non
 
 def keep_session(request: HttpRequest, user: AbstractBaseUser) -> None:
     """Make the session that has removed the second factor an ordinary one, under a new key."""
-    for key in (django_otp.DEVICE_ID_SESSION_KEY, SHOWN_SESSION_KEY, ADDING_SESSION_KEY, CODES_DUE_SESSION_KEY, in_session.MET_SESSION_KEY):
-        request.session.pop(key, None)
+    request.session.pop(django_otp.DEVICE_ID_SESSION_KEY, None)
+    state = SessionState(request.session, user)
+    state.clear_enrollment()
+    state.codes_pending, state.met = False, None
     ending.end_others(request, user, "removal", before=getattr(user, ENDED_SESSIONS, None))
     checked.remember(request, user)

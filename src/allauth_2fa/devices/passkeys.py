@@ -1,7 +1,7 @@
 """Passkeys: asking the browser for one, judging what it hands over, adding one, and telling it which ones are left.
 
-Each question is kept in a *place*, the state of a login's stage or a session, with its purpose and its user. It is taken
-from there before the answer is judged; that it counts once even in a session that is sent again is the factor's business.
+Each question is kept with the challenge, in the state of a login's stage or in the session, with its purpose and its user. It
+is taken from there before the answer is judged; that it counts once even in a session that is sent again is the factor's business.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ from allauth_2fa.factors import registry
 from allauth_2fa.factors.base import LONGEST_ANSWER
 from allauth_2fa.models import DeviceOptions, lock_user
 from allauth_2fa.sessions import ending
+from allauth_2fa.state import SessionState, session_state
 
 from . import enrollment, manage
 
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping, Sequence
+    from collections.abc import Sequence
 
     from django.contrib.auth.base_user import AbstractBaseUser
     from django.http import HttpRequest
@@ -33,12 +34,10 @@ if TYPE_CHECKING:
 
     from allauth_2fa.factors.ceremony import Question
     from allauth_2fa.factors.webauthn import WebAuthnFactor
+    from allauth_2fa.state import ChallengeStore
 
-PROVING, ADDING = "allauth_2fa_passkey", "allauth_2fa_passkey_new"
-"""Where a place keeps the question that waits: for a proof, and for a new passkey."""
-
-CHANGED_SESSION_KEY = "allauth_2fa_passkeys_changed"
-"""Present from a change of the user's passkeys until the browser has been told of it."""
+PROVING, ADDING = "passkey", "passkey_new"
+"""The purposes of a question: to prove something, and to add a new passkey."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -85,21 +84,21 @@ def moment(microseconds: int) -> datetime:
     return EPOCH + microseconds * MICROSECOND
 
 
-def keep(store: MutableMapping[str, Any], purpose: str, user: AbstractBaseUser | None, question: Question, **facts: Any) -> None:
+def keep(store: ChallengeStore, purpose: str, user: AbstractBaseUser | None, question: Question, **facts: Any) -> None:
     """Keep a question until it is answered, instead of an earlier one for the same purpose."""
     time = {"asked": microseconds(question.asked_at), "until": microseconds(question.until)}
-    store[purpose] = {"state": question.state, **time, "user": _id_of(user), **facts}
+    store.keep_question(purpose, {"state": question.state, **time, "user": _id_of(user), **facts})
 
 
-def take(store: MutableMapping[str, Any], purpose: str, user: AbstractBaseUser | None) -> tuple[Question, dict[str, Any]]:
-    """Take the question of that purpose and user from its place, with the facts that were kept beside it.
+def take(store: ChallengeStore, purpose: str, user: AbstractBaseUser | None) -> tuple[Question, dict[str, Any]]:
+    """Take the question of that purpose and user from its store, with the facts that were kept beside it.
 
     Raises:
         PasskeyExpired: there is none, or its time is over.
     """
     from allauth_2fa.factors.ceremony import Question  # noqa: PLC0415 - it demands that django-otp-webauthn is installed
 
-    kept = store.pop(purpose, None)
+    kept = store.take_question(purpose)
     try:
         question = Question(kept["state"], moment(kept["asked"]), moment(kept["until"]))
         is_mine = kept["user"] == _id_of(user)
@@ -123,8 +122,8 @@ def recognizes(text: str) -> bool:
     return len(text) > LONGEST_ANSWER and text.lstrip().startswith("{") and factor() is not None
 
 
-def ask(request: HttpRequest, user: AbstractBaseUser, store: MutableMapping[str, Any]) -> dict[str, Any]:
-    """Put a question to the user's passkeys, keep it in the place, and return the options for the browser.
+def ask(request: HttpRequest, user: AbstractBaseUser, store: ChallengeStore) -> dict[str, Any]:
+    """Put a question to the user's passkeys, keep it in the store, and return the options for the browser.
 
     Raises:
         NothingEnrolled: the user has no passkey.
@@ -134,7 +133,7 @@ def ask(request: HttpRequest, user: AbstractBaseUser, store: MutableMapping[str,
     return options
 
 
-def answer(user: AbstractBaseUser, text: str, held: Sequence[Any], store: MutableMapping[str, Any] | None) -> Device:
+def answer(user: AbstractBaseUser, text: str, held: Sequence[Any], store: ChallengeStore) -> Device:
     """Judge what the browser has handed over, once, and return the passkey that has answered.
 
     Args:
@@ -150,7 +149,7 @@ def answer(user: AbstractBaseUser, text: str, held: Sequence[Any], store: Mutabl
     """
     from allauth_2fa.factors.ceremony import Assertion  # noqa: PLC0415 - it demands that django-otp-webauthn is installed
 
-    question, _kept = take({} if store is None else store, PROVING, user)
+    question, _kept = take(store, PROVING, user)
     assertion = Assertion.read(text)
     judge = factor_in_use()
     digest = judge.fingerprint(assertion)
@@ -186,7 +185,7 @@ def ask_for_new(request: HttpRequest, user: AbstractBaseUser, *, passwordless: b
     """
     passwordless = passwordless and may_log_in()
     options, question = factor_in_use().ask_for_new(helper(request), user, passwordless=passwordless)
-    keep(request.session, ADDING, user, question, passwordless=passwordless)
+    keep(session_state(request, user), ADDING, user, question, passwordless=passwordless)
     return options
 
 
@@ -207,7 +206,7 @@ def add(request: HttpRequest, user: AbstractBaseUser, text: str, name: str = "")
         PasskeyTaken: it is enrolled already.
         PasskeyNotAdded: it is not what was asked for.
     """
-    question, kept = take(request.session, ADDING, user)
+    question, kept = take(session_state(request, user), ADDING, user)
     try:
         with transaction.atomic():
             lock_user(user.pk)
@@ -235,7 +234,7 @@ def add(request: HttpRequest, user: AbstractBaseUser, text: str, name: str = "")
 def note_change(request: HttpRequest) -> None:
     """Let the next page tell the browser which passkeys are left."""
     if factor() is not None:
-        request.session[CHANGED_SESSION_KEY] = True
+        SessionState(request.session, request.user).passkeys_changed = True
 
 
 def take_change(request: HttpRequest) -> str:
@@ -244,8 +243,12 @@ def take_change(request: HttpRequest) -> str:
     Password managers then hide the passkeys that are not on the list.
     """
     user, judge = request.user, factor()
-    if judge is None or not user.is_authenticated or not request.session.pop(CHANGED_SESSION_KEY, None):
+    if judge is None or not user.is_authenticated:
         return ""
+    state = SessionState(request.session, user)
+    if not state.passkeys_changed:
+        return ""
+    state.passkeys_changed = False
     handle = judge.handle_of(user.pk)
     if handle is None:
         return ""

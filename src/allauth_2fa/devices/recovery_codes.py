@@ -13,10 +13,10 @@ from allauth_2fa import app_settings
 from allauth_2fa.audit import events
 from allauth_2fa.factors import recovery, registry
 from allauth_2fa.models import RecoveryCode
+from allauth_2fa.state import SessionState
 from allauth_2fa.statements import Fact, Given
 
 from . import deletion
-from .enrollment import CODES_DUE_SESSION_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +43,7 @@ class ShownCode:
 
 def codes_pending(request: HttpRequest) -> bool:
     """Return whether this session has just enrolled its first factor and has not been shown codes yet."""
-    return bool(request.session.get(CODES_DUE_SESSION_KEY))
+    return SessionState(request.session, request.user).codes_pending
 
 
 @sensitive_variables("codes")
@@ -53,8 +53,7 @@ def renew(request: HttpRequest, user: AbstractBaseUser) -> Sequence[ShownCode]:
     They are stored as digests, and the returned ones are the only readable copy. With
     ``ALLAUTH_2FA_ALWAYS_REVEAL_BACKUP_TOKENS`` they are django-otp's readable static tokens, as in 0.x.
     """
-    if request.session.get(CODES_DUE_SESSION_KEY):
-        del request.session[CODES_DUE_SESSION_KEY]
+    SessionState(request.session, user).codes_pending = False
     codes = _renew(user, app_settings.BACKUP_TOKENS_NUMBER)
     events.announce("recovery_codes_made", user, request=request, number=len(codes))
     return codes

@@ -28,16 +28,14 @@ from allauth_2fa.models.sent_codes import SentCode
 from . import manage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, MutableMapping, Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from django.contrib.auth.base_user import AbstractBaseUser
 
-logger = logging.getLogger(__name__)
+    from allauth_2fa.state import ChallengeStore
 
-SENT = "allauth_2fa_sent"
-"""Where the place of a challenge (the state of a login's stage, or a session) keeps what was sent: the device's id to the
-name of the code, which is of no use to anybody without the code."""
+logger = logging.getLogger(__name__)
 
 NAME = re.compile(r"[A-Za-z0-9_-]{24}")
 
@@ -57,7 +55,7 @@ def sends(device: Device) -> bool:
     return factor is not None and factor.is_interactive(device)
 
 
-def send_first(user: AbstractBaseUser, store: MutableMapping[str, Any]) -> None:
+def send_first(user: AbstractBaseUser, store: ChallengeStore) -> None:
     """Have the device that will be asked for first send its code, so that it arrives with the question.
 
     What cannot be sent now can be asked for on the page.
@@ -73,13 +71,13 @@ def send_first(user: AbstractBaseUser, store: MutableMapping[str, Any]) -> None:
             send(user, first.persistent_id, store)
 
 
-def send(user: AbstractBaseUser, device_id: str, store: MutableMapping[str, Any]) -> Device:
+def send(user: AbstractBaseUser, device_id: str, store: ChallengeStore) -> Device:
     """Have a device send its code, and note in ``store`` that it was asked for there.
 
     Args:
         user: whose device it is.
         device_id: the django-otp id of the device.
-        store: the state of the login's stage, or a session; the caller sees to it that it is kept.
+        store: where the challenge keeps it; the caller sees to it that it is stored.
 
     Raises:
         NothingEnrolled: the user has no such device, or it sends nothing.
@@ -94,7 +92,7 @@ def send(user: AbstractBaseUser, device_id: str, store: MutableMapping[str, Any]
     return _send_into(device, store)
 
 
-def send_waiting(device: Device, store: MutableMapping[str, Any]) -> Device:
+def send_waiting(device: Device, store: ChallengeStore) -> Device:
     """Have a device that waits to be confirmed send its code. See :func:`send`.
 
     However many devices a user begins to add, codes leave once in the time of ``allauth_2fa_send``: numbers and addresses
@@ -126,16 +124,16 @@ def next_at(device: Device) -> datetime | None:
     return refusal.until if refusal else None
 
 
-def _send_into(device: Device, store: MutableMapping[str, Any]) -> Device:
+def _send_into(device: Device, store: ChallengeStore) -> Device:
     sent, refusal = _send(device)
     if refusal is not None:
         raise refusal
-    store[SENT] = {**sent_in(store), sent.persistent_id: getattr(sent, ASKED).name}
+    store.note_sent(sent.persistent_id, getattr(sent, ASKED).name)
     return sent
 
 
 def ensure_sent(device: Device) -> None:
-    """Check that the device has sent a code that was asked for in the place that :func:`bind` has looked at.
+    """Check that the device has sent a code that was asked for in the store that :func:`bind` has looked at.
 
     Raises:
         NotSent: it has not, or another one has replaced that code there, or it has been used.
@@ -247,23 +245,17 @@ def _has_cooldown(device: Device) -> bool:
     return type(device).generate_is_allowed is not Device.generate_is_allowed
 
 
-def sent_in(store: MutableMapping[str, Any] | None) -> dict[str, Any]:
-    """Return what was sent there. A session may hold anything."""
-    noted = (store or {}).get(SENT)
-    return noted if isinstance(noted, dict) else {}
-
-
-def is_noted(device: Device, store: MutableMapping[str, Any] | None) -> bool:
+def is_noted(device: Device, store: ChallengeStore) -> bool:
     """Return whether a code of the device was asked for there."""
-    return device.persistent_id in sent_in(store)
+    return device.persistent_id in store.sent
 
 
-def bind(those: Iterable[Device], store: MutableMapping[str, Any] | None) -> None:
-    """Let each of the devices that sends codes know the one that was asked for in this place (one query, none without any).
+def bind(those: Iterable[Device], store: ChallengeStore) -> None:
+    """Let each of the devices that sends codes know the one that was asked for in this store (one query, none without any).
 
     Its answer is compared with that one, and with no other login's.
     """
-    noted, senders = sent_in(store), [device for device in those if sends(device)]
+    noted, senders = store.sent, [device for device in those if sends(device)]
     names = {device.persistent_id: noted.get(device.persistent_id) for device in senders}
     wanted = [name for name in names.values() if isinstance(name, str) and NAME.fullmatch(name)]
     found = {code.name: code for code in SentCode.objects.filter(name__in=wanted, used_at=None)} if wanted else {}

@@ -18,7 +18,7 @@ from allauth_2fa.exceptions import LoginEnded
 from allauth_2fa.factors import registry
 from allauth_2fa.requirement import policy
 from allauth_2fa.sessions import ending
-from allauth_2fa.state import CHALLENGE_PAGE, ENROLLMENT_KEY, ENROLLMENT_PAGE, clear_pending, request_state
+from allauth_2fa.state import CHALLENGE_PAGE, ENROLLMENT_KEY, ENROLLMENT_PAGE, SessionState, clear_pending, request_state
 
 from . import challenge, pending
 
@@ -141,7 +141,7 @@ def resume(stage: compat.LoginStage, user: AbstractBaseUser, device: Device, lea
         device: the new device; the session will be bound to it.
         leads_to: where the login leads behind the user's first device, whose recovery codes have to be shown.
     """
-    enrollment.forget_shown(stage.request)
+    enrollment.forget_shown(stage.request, user)
     before = getattr(device, enrollment.ENDED_SESSIONS, None)
     if before is not None:
         # In the login's own state: the session may be another user's before this login is finished.
@@ -164,6 +164,6 @@ def finish(request: HttpRequest, user: AbstractBaseUser) -> None:
     if state.get("due") and device is not None:
         charging.note_verified(request, user, device)
     if (before := state.get("sessions_ended")) is not None:
-        request.session[enrollment.CODES_DUE_SESSION_KEY] = True
+        SessionState(request.session, user).codes_pending = True
         moment = datetime.fromtimestamp(before, tz=UTC if settings.USE_TZ else None)
         ending.end_others(request, user, "enrollment", before=moment)

@@ -27,12 +27,14 @@ from allauth_2fa.sessions import checked, ending, verified
 from allauth_2fa.state import (
     ENROLLMENT_KEY,
     ENROLLMENT_PAGE,
-    OF_NOBODY,
     OUR_STAGES,
-    PENDING_SESSION_KEY,
-    STOPPED_SESSION_KEY,
+    SessionState,
+    is_marked_pending,
+    is_stopped,
+    mark_stopped,
     request_state,
     take_settled,
+    take_stopped,
 )
 
 from . import challenge, pending
@@ -48,10 +50,8 @@ if TYPE_CHECKING:
 LOGIN_KEYS = frozenset({SESSION_KEY, BACKEND_SESSION_KEY, HASH_SESSION_KEY, DEVICE_ID_SESSION_KEY, *compat.RECORD_KEYS})
 """What a login itself writes into a session."""
 
-OWN_KEYS = (checked.CHECKED_SESSION_KEY, in_session.MET_SESSION_KEY, checked.MFA_SESSION_KEY, trust.TRUSTED_SESSION_KEY)
-"""What the guard itself notes of the user who is logged in."""
-
-AUTHENTICATION_KEYS = (SESSION_KEY, BACKEND_SESSION_KEY, HASH_SESSION_KEY, DEVICE_ID_SESSION_KEY, *OWN_KEYS, ending.SINCE_SESSION_KEY)
+AUTHENTICATION_KEYS = (SESSION_KEY, BACKEND_SESSION_KEY, HASH_SESSION_KEY, DEVICE_ID_SESSION_KEY)
+"""What makes a session that of a user."""
 
 
 class Verdict(Enum):
@@ -143,7 +143,7 @@ def is_impersonated(request: HttpRequest) -> bool:
 
 
 def _owes_mfa(request: HttpRequest, user: AbstractBaseUser) -> bool:
-    return request.session.get(checked.MFA_SESSION_KEY) != str(user.pk) and compat.mfa_enabled_for(user)
+    return not SessionState(request.session, user).is_proved_by_mfa and compat.mfa_enabled_for(user)
 
 
 def passes_at_once(request: HttpRequest, user: Any) -> bool:
@@ -196,7 +196,7 @@ def admit(request: HttpRequest, user: Any, is_open: Callable[[], bool]) -> Any:
         return nobody()
     if verdict is Verdict.UNPROVED:
         suspend(request, user)
-        request.session[STOPPED_SESSION_KEY] = str(user.pk)
+        mark_stopped(request.session, user)
         return nobody()
     if verdict is Verdict.SHOWN:
         return user
@@ -229,8 +229,9 @@ def suspend(request: HttpRequest, user: AbstractBaseUser, key: str = compat.STAG
     state: dict[str, Any] = {}
     stages[key] = {"data": state}  # type: ignore[assignment]
     challenge.remember_backend(request, state)
-    for noted in AUTHENTICATION_KEYS:
-        request.session.pop(noted, None)
+    for key_of_login in AUTHENTICATION_KEYS:
+        request.session.pop(key_of_login, None)
+    SessionState(request.session, user).clear_login()
     _forget_cached(request)
     pending.begin(request, login, state)
     if key == ENROLLMENT_KEY:
@@ -270,7 +271,7 @@ def _stop(request: HttpRequest, user: AbstractBaseUser, shown: AbstractBaseUser 
     """
     suspend(request, user, key)
     is_own = shown is None or shown.pk == user.pk
-    request.session[STOPPED_SESSION_KEY] = str(user.pk) if is_own else OF_NOBODY
+    mark_stopped(request.session, user if is_own else None)
     request_state(request).announced = True
     forget_user(request)
 
@@ -280,16 +281,15 @@ def _clear_for(request: HttpRequest, user: AbstractBaseUser) -> None:
 
     Django empties a session in which another user was logged in. It does not know of one that the guard has stopped.
     """
-    stopped = request.session.pop(STOPPED_SESSION_KEY, None)
-    if stopped not in (None, str(user.pk)):
+    if take_stopped(request.session, user):
         kept = {key: value for key, value in request.session.items() if key in LOGIN_KEYS}
         request.session.clear()
         request.session.update(kept)
-    if PENDING_SESSION_KEY in request.session:
+    if is_marked_pending(request.session):
         pending.cancel(request)
+    SessionState(request.session, user).clear_checks()
     # What waits for a reauthentication was left there by whoever was here before.
-    for key in (*OWN_KEYS, compat.SUSPENDED_KEY):
-        request.session.pop(key, None)
+    request.session.pop(compat.SUSPENDED_KEY, None)
 
 
 def forget_user(request: HttpRequest) -> None:
@@ -304,7 +304,7 @@ def forget_user(request: HttpRequest) -> None:
 
 def sweep(request: HttpRequest) -> None:
     """Empty a session that was stopped and whose login is over, because it has timed out, say."""
-    if STOPPED_SESSION_KEY in request.session and compat.pending_stage_key(request) is None:
+    if is_stopped(request.session) and compat.pending_stage_key(request) is None:
         request.session.flush()
 
 

@@ -11,7 +11,7 @@ from allauth_2fa.audit import events
 from allauth_2fa.devices import manage, passkeys
 from allauth_2fa.exceptions import PasskeyNotVerified, PasskeyUnknown
 from allauth_2fa.sessions import verified
-from allauth_2fa.state import request_state
+from allauth_2fa.state import request_state, visitor_state
 
 from . import challenge, pending
 
@@ -19,17 +19,14 @@ if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
     from django.http import HttpRequest, HttpResponse
 
-LOGIN = "allauth_2fa_passkey_login"
-"""Where the session of a visitor keeps the question that waits for a login."""
-
-UNKNOWN_SESSION_KEY = "allauth_2fa_passkey_unknown"
-"""The id of a passkey that was offered and does not exist here, until the browser has been told."""
+LOGIN = "passkey_login"
+"""The purpose of a question that is put to a visitor."""
 
 
 def ask(request: HttpRequest) -> dict[str, Any]:
     """Put a question to whichever passkey of the site's the visitor chooses, and return the options for the browser."""
     options, question = passkeys.factor_in_use().ask(passkeys.helper(request), None)
-    passkeys.keep(request.session, LOGIN, None, question)
+    passkeys.keep(visitor_state(request), LOGIN, None, question)
     return options
 
 
@@ -50,7 +47,7 @@ def log_in(request: HttpRequest, text: str, redirect_url: str | None) -> HttpRes
     """
     from allauth_2fa.factors.ceremony import Assertion  # noqa: PLC0415 - it demands that django-otp-webauthn is installed
 
-    question, _kept = passkeys.take(request.session, LOGIN, None)
+    question, _kept = passkeys.take(visitor_state(request), LOGIN, None)
     assertion = Assertion.read(text)
     if not assertion.user_verified:
         raise PasskeyNotVerified
@@ -58,7 +55,7 @@ def log_in(request: HttpRequest, text: str, redirect_url: str | None) -> HttpRes
     device = judge.find(assertion)
     if device is None:
         if not judge.is_known(assertion):
-            request.session[UNKNOWN_SESSION_KEY] = passkeys.base64(assertion.credential_id)
+            visitor_state(request).unknown_passkey = passkeys.base64(assertion.credential_id)
         raise PasskeyUnknown
     passkeys.judge_telling(request, device, assertion, question)
     judge.ensure_passwordless(device, assertion)
@@ -103,4 +100,6 @@ def holds(request: HttpRequest, user: AbstractBaseUser, state: dict[str, Any]) -
 
 def take_unknown(request: HttpRequest) -> str:
     """Return, once, the id of a passkey that was offered and does not exist here, empty if there was none."""
-    return str(request.session.pop(UNKNOWN_SESSION_KEY, ""))
+    state = visitor_state(request)
+    unknown, state.unknown_passkey = state.unknown_passkey, ""
+    return unknown

@@ -7,13 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from allauth_2fa import compat
 from allauth_2fa.exceptions import LoginEnded
-from allauth_2fa.state import (
-    OUR_STAGES,
-    PENDING_SESSION_KEY,
-    STOPPED_SESSION_KEY,
-    clear_pending,
-    request_state,
-)
+from allauth_2fa.state import OUR_STAGES, clear_pending, is_stopped, mark_pending
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
@@ -29,8 +23,7 @@ def begin(request: HttpRequest, login: compat.Login, state: dict[str, Any]) -> N
     if user is None:
         raise LoginEnded
     bind_to_password(user, state)
-    request.session[PENDING_SESSION_KEY] = str(user.pk)
-    request_state(request).marked = True
+    mark_pending(request, user)
 
 
 def bind_to_password(user: AbstractBaseUser, state: dict[str, Any]) -> None:
@@ -48,7 +41,7 @@ def cancel(request: HttpRequest) -> None:
 
 def discard(request: HttpRequest) -> None:
     """Forget the pending login; with the whole session, as a logout does, if somebody was logged in before."""
-    if STOPPED_SESSION_KEY in request.session:
+    if is_stopped(request.session):
         request.session.flush()
     else:
         compat.clear_login(request)

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
-
-from django.conf import settings
+from typing import TYPE_CHECKING
 
 from allauth_2fa import app_settings
-from allauth_2fa.state import request_state
+from allauth_2fa.state import Met, SessionState, request_state
 
 from . import policy
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
     from django.http import HttpRequest
-
-MET_SESSION_KEY = "allauth_2fa_met"
-"""``[user id, Unix seconds until which it is believed, those at which it falls due or None]``: what the site requires of
-this user is not due yet, or is there."""
 
 
 def is_known_to_be_met(request: HttpRequest, user: AbstractBaseUser) -> bool:
@@ -44,29 +37,25 @@ def lacks(request: HttpRequest, user: AbstractBaseUser) -> bool:
 
 def was_met(request: HttpRequest, user: AbstractBaseUser) -> bool:
     """Return whether what the site requires was not due a short while ago."""
-    noted: Any = request.session.get(MET_SESSION_KEY)
-    try:
-        user_id, until, _due = noted
-        left = until - time.time()
-    except (TypeError, ValueError):
-        return False
-    return user_id == str(user.pk) and 0 < left <= app_settings.GUARD_RECHECK
+    return _known(request, user) is not None
+
+
+def _known(request: HttpRequest, user: AbstractBaseUser) -> Met | None:
+    met = SessionState(request.session, user).met
+    return met if met is not None and 0 < met.until - time.time() <= app_settings.GUARD_RECHECK else None
 
 
 def remember(request: HttpRequest, user: AbstractBaseUser, requirement: policy.Requirement) -> None:
     """Keep in the session that what the site requires of this user is not due for now."""
-    due = None if requirement.due_at is None else requirement.due_at.timestamp()
-    until = time.time() + app_settings.GUARD_RECHECK
-    request.session[MET_SESSION_KEY] = [str(user.pk), until if due is None else min(until, due), due]
+    due_at, until = requirement.due_at, time.time() + app_settings.GUARD_RECHECK
+    SessionState(request.session, user).met = Met(until if due_at is None else min(until, due_at.timestamp()), due_at)
 
 
 def shown(request: HttpRequest, user: AbstractBaseUser) -> policy.Requirement:
     """Return what the site requires of the user, for a page to say: from the session's note, as long as that is believed."""
     if policy.is_sure(user):
         return policy.FREE
-    if not was_met(request, user):
+    met = _known(request, user)
+    if met is None:
         return request_state(request).requirement or policy.requirement_of(user)
-    due: Any = request.session[MET_SESSION_KEY][2]
-    if due is None:
-        return policy.FREE
-    return policy.Requirement("grace", policy.factors_for(user), due_at=datetime.fromtimestamp(due, tz=UTC if settings.USE_TZ else None))
+    return policy.FREE if met.due_at is None else policy.Requirement("grace", policy.factors_for(user), due_at=met.due_at)

@@ -19,6 +19,7 @@ from django.utils import timezone
 from allauth_2fa import compat
 from allauth_2fa.audit import events
 from allauth_2fa.models import SessionsEnd, lock_user
+from allauth_2fa.state import SessionState
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
 logger = logging.getLogger(__name__)
-
-SINCE_SESSION_KEY = "allauth_2fa_since"
-"""``[user id, Unix seconds]``: the user's ``last_login`` when the session began, or when it was last found to count."""
 
 TICK = timedelta(microseconds=1)
 """What databases tell apart. The moment in the row is later than each login before it, whichever host's clock wrote that."""
@@ -48,7 +46,7 @@ def note(session: MutableMapping[str, Any], user: AbstractBaseUser, *, least: fl
         least: Unix seconds, the moment in the user's row, which the session has been found to be later than.
     """
     stamp = _stamp(user)
-    session[SINCE_SESSION_KEY] = [str(user.pk), max(time.time() if stamp is None else stamp, least)]
+    SessionState(session, user).since = max(time.time() if stamp is None else stamp, least)
 
 
 def is_noted(session: MutableMapping[str, Any], user: AbstractBaseUser) -> bool:
@@ -56,7 +54,7 @@ def is_noted(session: MutableMapping[str, Any], user: AbstractBaseUser) -> bool:
 
     Where users have no ``last_login`` that cannot be told: the row is read when the guard asks for the factor too.
     """
-    since, stamp = _since(session, user), _stamp(user)
+    since, stamp = SessionState(session, user).since, _stamp(user)
     return since is not None and (stamp is None or since == stamp)
 
 
@@ -68,7 +66,7 @@ def is_over(session: MutableMapping[str, Any], user: AbstractBaseUser) -> bool:
     if session.get(SESSION_KEY) != user._meta.pk.value_to_string(user):  # noqa: SLF001 - what Django's login() writes
         return False
     before = SessionsEnd.objects.filter(user_id=user.pk).values_list("before", flat=True).first()
-    since = _since(session, user)
+    since = SessionState(session, user).since
     if before is not None and (since is None or since < before.timestamp()):
         return True
     note(session, user, least=before.timestamp() if before else 0)
@@ -78,15 +76,6 @@ def is_over(session: MutableMapping[str, Any], user: AbstractBaseUser) -> bool:
 def _stamp(user: AbstractBaseUser) -> float | None:
     last_login = getattr(user, "last_login", None)
     return last_login.timestamp() if last_login else None
-
-
-def _since(session: MutableMapping[str, Any], user: AbstractBaseUser) -> float | None:
-    noted = session.get(SINCE_SESSION_KEY)
-    try:
-        user_id, since = noted  # type: ignore[misc]
-        return float(since) if user_id == str(user.pk) else None
-    except (TypeError, ValueError):
-        return None
 
 
 # Ending
@@ -126,7 +115,7 @@ def end_others(request: HttpRequest, user: AbstractBaseUser, how: str = "", *, b
     request.session.cycle_key()
     if _keeps_last_login():
         user.last_login = before
-    request.session[SINCE_SESSION_KEY] = [str(user.pk), before.timestamp()]
+    SessionState(request.session, user).since = before.timestamp()
     number = _end_listed(user, request, old_key)
     _announce(user, how, number, request=request)
     return number or 0

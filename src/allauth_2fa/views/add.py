@@ -12,6 +12,7 @@ from allauth_2fa.devices import enrollment, manage, sending
 from allauth_2fa.exceptions import Refused
 from allauth_2fa.factors import registry
 from allauth_2fa.forms import AddDeviceForm, DeviceFactsForm
+from allauth_2fa.state import session_state
 
 from .challenge import described, resend, sent_notice
 from .enrollment import AddingAnother, AddingPage
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from django_otp.models import Device
 
     from allauth_2fa.factors.base import Factor
+    from allauth_2fa.state import ChallengeStore
 
 PAGE = "two-factor-add"
 
@@ -55,7 +57,7 @@ class TwoFactorAdd(AddingAnother, AddingPage):
         if action == "begin" and self.factor.asks:
             return self.begin()
         if action == "replace":
-            enrollment.forget_another(request)
+            enrollment.forget_another(request, self.get_form_user())
             return HttpResponseRedirect(request.get_full_path())
         if self.device is None:
             # A second click on a button that has done its work, or a setup that another session has begun again.
@@ -80,7 +82,7 @@ class TwoFactorAdd(AddingAnother, AddingPage):
     def send(self) -> HttpResponse:
         """Have the device send its code, and show the page with an empty field."""
         try:
-            self.device = sending.send_waiting(self.device, self.request.session)
+            self.device = sending.send_waiting(self.device, self.get_store())
             self.notice = sent_notice(self.device)
         except Refused as refusal:
             self.notice = refusal.message
@@ -94,14 +96,18 @@ class TwoFactorAdd(AddingAnother, AddingPage):
         self.give_name(device)
         return self.finish(device)
 
+    def get_store(self) -> ChallengeStore:
+        """Return where it is kept which code was sent: in the session that adds the device."""
+        return session_state(self.request, self.get_form_user())
+
     def get_form_kwargs(self) -> dict[str, Any]:
         """Return Django's keyword arguments, the user, and the device that waits for its first code."""
-        return {**super().get_form_kwargs(), "adding": self.device, "store": self.request.session}
+        return {**super().get_form_kwargs(), "adding": self.device, "store": self.get_store()}
 
     def get_empty_form(self) -> Any:
         """Return the form with nothing in it, whatever was posted."""
         form_class: Any = self.get_form_class()
-        return form_class(user=self.get_form_user(), adding=self.device, store=self.request.session)
+        return form_class(user=self.get_form_user(), adding=self.device, store=self.get_store())
 
     def get_facts_form(self) -> DeviceFactsForm:
         """Return the form for what has to be filled in, with what was."""
@@ -120,5 +126,5 @@ class TwoFactorAdd(AddingAnother, AddingPage):
         """Return where the code goes, whether there is one to send, and when another one can be sent."""
         if self.device is None:
             return {"can_send": False, "detail": "", "is_sent": False, "resend": None}
-        about = described(self.device, self.request.session)
+        about = described(self.device, self.get_store())
         return {"can_send": about["is_interactive"], "resend": resend(self.device), **{key: about[key] for key in ("detail", "is_sent")}}

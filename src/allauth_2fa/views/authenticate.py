@@ -14,13 +14,12 @@ from allauth_2fa.browsers import trust
 from allauth_2fa.exceptions import LoginEnded
 from allauth_2fa.forms import TOTPAuthenticateForm
 from allauth_2fa.login import challenge, pending
+from allauth_2fa.state import ChallengeStore
 
 from . import announcements
 from .challenge import AskingPage
 
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
-
     from django.contrib.auth.base_user import AbstractBaseUser
     from django.http import HttpRequest, HttpResponse
     from django.http.response import HttpResponseBase
@@ -43,9 +42,9 @@ class TwoFactorAuthenticate(AskingPage):
             return self.end()
         return super().dispatch(request, *args, **kwargs)
 
-    def get_store(self) -> MutableMapping[str, Any]:
+    def get_store(self) -> ChallengeStore:
         """Return the state of our stage: a code that was sent counts for this login alone."""
-        return self.stage.state
+        return ChallengeStore(self.stage.state)
 
     def keep_place(self) -> None:
         """Keep the login again, with what its state now holds."""

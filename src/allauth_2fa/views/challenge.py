@@ -15,13 +15,14 @@ from allauth_2fa.answers import verify
 from allauth_2fa.budget import stored
 from allauth_2fa.devices import manage, passkeys, sending
 from allauth_2fa.exceptions import NotAllowed, Refused
+from allauth_2fa.state import SessionState
 
 from .base import FormPage
 
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
-
     from django.http import HttpRequest, HttpResponse
+
+    from allauth_2fa.state import ChallengeStore
 
 
 class AskingPage(FormPage):
@@ -34,12 +35,12 @@ class AskingPage(FormPage):
     sent: Any = None
     """The device that has just sent a code, as it is now."""
 
-    def get_store(self) -> MutableMapping[str, Any]:
+    def get_store(self) -> ChallengeStore:
         """Return where it is kept which code was sent for this question: a code counts only where it was asked for."""
-        return self.request.session
+        return SessionState(self.request.session, self.get_form_user())
 
     def keep_place(self) -> None:
-        """See to it that the place is kept beyond this request."""
+        """See to it that the store is kept beyond this request."""
 
     def get_form(self, form_class: Any = None) -> Any:
         """Return the form, and keep it at hand with the devices that it offers."""
@@ -132,13 +133,13 @@ class AskingPage(FormPage):
         return ""
 
 
-def described(device: Any, store: MutableMapping[str, Any] | None = None) -> dict[str, Any]:
+def described(device: Any, store: ChallengeStore | None = None) -> dict[str, Any]:
     """Return what a page that asks for a device says of it."""
     return {
         **manage.described(device),
         "called": manage.called(device),
         "is_interactive": sending.sends(device),
-        "is_sent": sending.is_noted(device, store),
+        "is_sent": store is not None and sending.is_noted(device, store),
         # It takes a query, and most pages ask for that of one device alone.
         "resend": SimpleLazyObject(partial(resend, device)),
     }

@@ -170,7 +170,7 @@ class TwoFactorSetup(SetupForAnotherMixin, AddingPage):
 
     def hand_over(self, owner: AbstractBaseUser) -> HttpResponse:
         """Leave the device to its owner. It verifies nothing here: the session is the visitor's."""
-        enrollment.forget_shown(self.request)
+        enrollment.forget_shown(self.request, self.get_form_user())
         ending.end_all(owner, "enrollment", request=self.request, actor=cast("AbstractBaseUser", self.request.user))
         context = {"account": compat.user_display(owner)}
         get_adapter().add_message(self.request, messages.SUCCESS, "allauth_2fa/messages/set_up_for.txt", context)

@@ -101,7 +101,7 @@ def test_an_apps_session_that_became_owing_is_stopped(client, alice):
     token = log_in_by_api(client, APP).json()["meta"]["session_token"]
     TOTPDevice.objects.create(user=alice)
     session = SessionStore(token)
-    session["allauth_2fa_checked"] = [str(alice.pk), 0]
+    session["allauth_2fa"]["checked_at"] = 0
     session.save()
     assert not is_inside(Client(), APP, **{"X-Session-Token": token})
     assert "_auth_user_id" not in SessionStore(token)

@@ -119,7 +119,7 @@ def test_an_authenticator_enrolled_elsewhere_stops_a_session_that_owed_nothing(c
     assert who(client)["user"] == "alice"
     activate(alice)
     session = client.session
-    session["allauth_2fa_checked"] = [str(alice.pk), 0]
+    session["allauth_2fa"]["checked_at"] = 0
     session.save()
     assert who(client) == NOBODY
 
@@ -138,7 +138,7 @@ def test_the_mark_of_the_other_does_not_cover_a_device_of_ours_that_is_enrolled_
     give_mfa_answer(client, mfa_code())
     TOTPDevice.objects.create(user=alice)
     session = client.session
-    session.pop("allauth_2fa_checked", None)
+    session["allauth_2fa"].pop("checked_at", None)
     session.save()
     assert who(client) == NOBODY
 

@@ -14,11 +14,10 @@ from django.test import Client
 from django.urls import reverse
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from allauth_2fa.sessions.checked import MFA_SESSION_KEY
 from tests.attacks.beside.test_mfa_beside_us import activate, give_mfa_answer, mfa_code
 from tests.attacks.test_doors import who
 from tests.attacks.urls import DONE
-from tests.cast import PASSWORD, code_of, give_answer, give_password
+from tests.cast import PASSWORD, code_of, give_answer, give_password, plant
 
 pytestmark = pytest.mark.django_db
 
@@ -156,9 +155,7 @@ def test_who_has_a_security_key_there_alone_is_led_to_it_and_adds_nothing_by_the
     settings.ALLAUTH_2FA_REQUIRED = "nobody"
     give_password(client, alice)
     Authenticator.objects.create(user=alice, type=Authenticator.Type.WEBAUTHN, data={"name": "Key", "credential": {}})
-    session = client.session
-    session[MFA_SESSION_KEY] = str(alice.pk)
-    session.save()
+    plant(client, alice, mfa=True)
     clock.shift(200)
     assert who(client)["user"] == "alice"
     client.post(reverse(PASSWORD_PAGE), {"password": PASSWORD})

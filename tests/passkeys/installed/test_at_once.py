@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 from django.contrib.auth.models import User
 from django.contrib.sessions.backends.db import SessionStore
@@ -12,6 +14,7 @@ from django_otp_webauthn.models import WebAuthnCredential
 
 from allauth_2fa.devices import passkeys
 from allauth_2fa.exceptions import PasskeyCopied, PasskeyExpired, PasskeyNotAdded, PasskeyTaken
+from allauth_2fa.state import ChallengeStore
 from tests.concurrency.conftest import as_default
 from tests.concurrency.test_threads import ACCEPTED, at_once, kinds
 from tests.passkeys.authenticator import Authenticator
@@ -41,7 +44,7 @@ def request_of(user):
 
 def asking(user):
     """Put a question, and return its options with the place in which it waits."""
-    place = {}
+    place = ChallengeStore({})
     return passkeys.ask(request_of(user), user, place), place
 
 
@@ -49,7 +52,7 @@ def answering(user, credential, place):
     """Return a call that judges the answer by copies of its own, as each request has them."""
 
     def call():
-        passkeys.answer(user, credential, list(WebAuthnCredential.objects.filter(user=user)), dict(place))
+        passkeys.answer(user, credential, list(WebAuthnCredential.objects.filter(user=user)), copy.deepcopy(place))
 
     return call
 

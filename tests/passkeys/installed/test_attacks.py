@@ -226,7 +226,7 @@ def test_a_question_of_the_future_does_not_count(client, alice, passkey, authent
 def test_a_session_may_hold_anything(client, passwordless, authenticator, kept):
     options = options_from(client, LOGIN)
     session = client.session
-    session["allauth_2fa_passkey_login"] = kept
+    session["allauth_2fa"] = {"user": "", "passkey_login": kept}
     session.save()
     client.post(reverse(LOGIN), {"credential": authenticator.get(options)})
     assert not is_logged_in(client)
@@ -235,7 +235,7 @@ def test_a_session_may_hold_anything(client, passwordless, authenticator, kept):
 def test_a_session_may_hold_a_time_beyond_all_times(client, passwordless, authenticator):
     options = options_from(client, LOGIN)
     session = client.session
-    session["allauth_2fa_passkey_login"] |= {"until": 10**40}
+    session["allauth_2fa"]["passkey_login"] |= {"until": 10**40}
     session.save()
     client.post(reverse(LOGIN), {"credential": authenticator.get(options)})
     assert not is_logged_in(client)
@@ -246,10 +246,10 @@ def test_the_question_of_another_user_is_none_of_ones_own(client, alice, bob, pa
     give_password(client, bob)
     options = options_from(client, PROVE)
     login = client.session["account_login"]
-    kept = login["state"]["stages"]["mfa_authenticate"]["data"]["allauth_2fa_passkey"]
+    kept = login["state"]["stages"]["mfa_authenticate"]["data"]["passkey"]
     give_password(client, alice)
     session = client.session
-    session["account_login"]["state"]["stages"]["mfa_authenticate"]["data"]["allauth_2fa_passkey"] = kept
+    session["account_login"]["state"]["stages"]["mfa_authenticate"]["data"]["passkey"] = kept
     session.save()
     give_answer(client, authenticator.get(options))
     assert not is_logged_in(client)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from allauth_2fa.devices import passkeys
 from allauth_2fa.exceptions import PasskeyNotAdded, Refused
 from allauth_2fa.factors import registry
+from allauth_2fa.state import ChallengeStore
 from tests.cast import give_password, is_logged_in, is_pending
 from tests.passkeys.authenticator import bytes_of, text_of
 
@@ -94,7 +95,7 @@ def test_where_passkeys_are_added_it_adds_nothing(client, alice, text):
 @given(at=st.sampled_from(["id", "rawId", "type", "clientDataJSON", "authenticatorData", "signature"]), data=st.data())
 def test_a_right_answer_with_one_part_damaged_is_refused(rf, alice, passkey, authenticator, at, data):
     given_options, question = registry.by_id("webauthn").ask(passkeys.helper(rf.get("/")), alice)
-    place = {}
+    place = ChallengeStore({})
     passkeys.keep(place, passkeys.PROVING, alice, question)
     credential = authenticator.get(given_options)
     damaged = mutations(credential, lambda _part: data.draw(values), at)

@@ -21,6 +21,7 @@ from allauth_2fa.exceptions import DeviceRefused, NothingEnrolled, NotJudged, No
 from allauth_2fa.factors import generic, registry
 from allauth_2fa.factors.sent import SentCodeFactor
 from allauth_2fa.models import Browser
+from allauth_2fa.state import ChallengeStore
 from allauth_2fa.testing import login_verified
 from tests.cast import PASSWORD, code_of, give_answer, give_password, is_logged_in, is_pending, wrong_code_of
 from tests.pager.models import Beeper, LoudPager, Pager
@@ -148,7 +149,7 @@ def test_of_guesses_at_tokens_that_come_at_once_one_is_tried_and_counts(tokens):
 
 def test_a_throttled_pager_is_not_guessed_on_by_leaving_the_choice_out(alice, phone, pager, settings):
     settings.ALLAUTH_2FA_FACTORS = ["pager.pager", "totp"]
-    store = {}
+    store = ChallengeStore({})
     sending.send(alice, pager.persistent_id, store)
     wrong = next(code for code in ("000000", "111111") if code not in {Pager.sent[-1], code_of(phone)})
     assert outcome(alice, wrong, store=store) == "refused"
@@ -165,7 +166,7 @@ def test_a_choice_that_is_no_device_is_not_tried(alice, phone, device_id):
 
 
 def test_a_chosen_device_alone_judges(alice, phone, pager, key):
-    store = {}
+    store = ChallengeStore({})
     sending.send(alice, pager.persistent_id, store)
     assert outcome(alice, code_of(phone), pager, store) == "refused"
     assert outcome(alice, code_of(phone), key, store) == "refused"
@@ -199,7 +200,7 @@ def test_a_login_that_is_replayed_behind_its_code_opens_nothing(client, alice, p
 
 @pytest.mark.parametrize("garbage", [[], 7, "text", None, {"pager.pager/1": 7}, [["pager.pager/1", "x"]]])
 def test_garbage_where_the_sent_codes_are_noted_breaks_nothing(alice, pager, garbage):
-    store = {sending.SENT: garbage}
+    store = ChallengeStore({"sent": garbage})
     assert outcome(alice, "123456", pager, store) == "expired"
     sending.send(alice, pager.persistent_id, store)
     assert outcome(alice, Pager.sent[-1], pager, store) == pager.persistent_id
@@ -277,7 +278,7 @@ def test_a_device_that_was_given_away_sends_nothing(alice, bob, pager):
 
 def test_a_device_that_sends_nothing_has_nothing_sent_while_it_is_added(alice, phone):
     with pytest.raises(NothingEnrolled):
-        sending.send_waiting(phone, {})
+        sending.send_waiting(phone, ChallengeStore({}))
 
 
 class PagerFactor(SentCodeFactor):
@@ -306,7 +307,7 @@ def test_a_device_without_anything_to_fill_in_is_begun_anew_while_it_waits(clien
 
 
 def test_of_a_device_that_is_off_nobody_knows_when_it_sends(alice, pager, settings):
-    sending.send(alice, pager.persistent_id, {})
+    sending.send(alice, pager.persistent_id, ChallengeStore({}))
     pager.refresh_from_db()
     assert sending.next_at(pager) is not None
     settings.ALLAUTH_2FA_FACTORS = ["totp"]

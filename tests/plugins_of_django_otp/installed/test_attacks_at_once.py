@@ -27,6 +27,7 @@ from allauth_2fa.devices import enrollment, sending
 from allauth_2fa.exceptions import CounterOff, DeviceRefused, EnrollmentEnded, NothingEnrolled, NotSent, Throttled, TooSoon
 from allauth_2fa.factors import registry
 from allauth_2fa.models import Browser, SentCode
+from allauth_2fa.state import ChallengeStore
 from tests.concurrency.conftest import FAILURES, as_default, fail_before
 from tests.concurrency.test_threads import ACCEPTED, at_once, judging, kinds
 from tests.pager.models import Beeper, LoudPager, Pager
@@ -73,7 +74,7 @@ def test_one_code_that_was_sent_counts_once_and_is_sent_once(alice, settings, mo
     settings.ALLAUTH_2FA_FACTORS = [model.model_label()]
     Pager.sent.clear()
     device = model.objects.create(user=alice, name="Pager")
-    sendings = kinds(at_once(*(lambda: sending.send(alice, device.persistent_id, {}) for _ in range(THREADS))))
+    sendings = kinds(at_once(*(lambda: sending.send(alice, device.persistent_id, ChallengeStore({})) for _ in range(THREADS))))
     assert sendings == {model: 1, TooSoon: THREADS - 1}
     assert len(Pager.sent) == 1
     outcomes = kinds(at_once(*(judging(device, Pager.sent[0]) for _ in range(THREADS))))
@@ -84,7 +85,7 @@ def test_one_code_that_was_sent_counts_once_and_is_sent_once(alice, settings, mo
 def test_a_device_without_a_cooldown_is_sent_one_code(alice):
     Beeper.sent.clear()
     device = Beeper.objects.create(user=alice, name="Beeper")
-    sendings = kinds(at_once(*(lambda: sending.send(alice, device.persistent_id, {}) for _ in range(THREADS))))
+    sendings = kinds(at_once(*(lambda: sending.send(alice, device.persistent_id, ChallengeStore({})) for _ in range(THREADS))))
     assert sendings == {Beeper: 1, TooSoon: THREADS - 1}
     assert len(Beeper.sent) == 1
 
@@ -122,7 +123,7 @@ def telephone(alice, gateway):
 @pytest.mark.parametrize("kind", ["mailbox", "telephone"])
 def test_one_code_is_sent_and_counts_once(alice, gateway, kind, request):
     device = request.getfixturevalue(kind)
-    sendings = kinds(at_once(*(lambda: sending.send(alice, device.persistent_id, {}) for _ in range(THREADS))))
+    sendings = kinds(at_once(*(lambda: sending.send(alice, device.persistent_id, ChallengeStore({})) for _ in range(THREADS))))
     assert sendings == {type(device): 1, TooSoon: THREADS - 1}
     assert len(mail.outbox) + len(gateway.sent) == 1
     device.refresh_from_db()
@@ -134,7 +135,7 @@ def test_one_code_is_sent_and_counts_once(alice, gateway, kind, request):
 @pytest.mark.parametrize("kind", ["mailbox", "telephone"])
 def test_of_32_wrong_codes_one_is_judged(alice, kind, request):
     device = request.getfixturevalue(kind)
-    sending.send(alice, device.persistent_id, {})
+    sending.send(alice, device.persistent_id, ChallengeStore({}))
     device.refresh_from_db()
     fail_before(device)
     wrong = [code for code in map("{:06}".format, range(33)) if code != device.token][:32]
@@ -171,7 +172,7 @@ def test_one_of_many_completions_confirms_the_device(alice, kind, request):
     device = request.getfixturevalue(kind)
     type(device).objects.update(confirmed=False)
     device.refresh_from_db()
-    store = {}
+    store = ChallengeStore({})
     sending.send_waiting(device, store)
 
     def completing():
@@ -186,7 +187,7 @@ def test_one_of_many_completions_confirms_the_device(alice, kind, request):
 
 def asked_for(alice, device):
     """Have a code sent for a login; return its place, and the code."""
-    store = {}
+    store = ChallengeStore({})
     Pager.objects.update(last_generated_timestamp=None)
     sending.send(alice, device.persistent_id, store)
     return store, Pager.sent[-1]
@@ -245,10 +246,10 @@ def test_a_known_browser_and_new_ones_are_sent_one_code_each(alice):
         request = HttpRequest()
         request.COOKIES[device_cookie.COOKIE] = value
         with context.request_context(request):
-            return sending.send(alice, device.persistent_id, {})
+            return sending.send(alice, device.persistent_id, ChallengeStore({}))
 
     def from_elsewhere():
-        return sending.send(alice, device.persistent_id, {})
+        return sending.send(alice, device.persistent_id, ChallengeStore({}))
 
     assert kinds(at_once(*([from_home] * THREADS), *([from_elsewhere] * THREADS))) == {Pager: 2, TooSoon: 2 * THREADS - 2}
     assert len(Pager.sent) == 2

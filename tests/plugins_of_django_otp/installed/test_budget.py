@@ -16,6 +16,7 @@ from allauth_2fa.exceptions import CounterOff, Refused
 from allauth_2fa.factors import registry
 from allauth_2fa.factors.generic import GenericFactor, complete_alone
 from allauth_2fa.models import Browser
+from allauth_2fa.state import ChallengeStore
 from tests.cast import give_answer, give_password, is_logged_in, wrong_code_of
 from tests.pager.models import Pager
 
@@ -65,7 +66,7 @@ def lock(user):
 
 def test_devices_of_all_kinds_share_one_purse(client, alice, phone, token, pager):
     give_password(client, alice)
-    sending.send(alice, pager.persistent_id, {})
+    sending.send(alice, pager.persistent_id, ChallengeStore({}))
     outcomes = [
         say(client, wrong_code_of(phone), device=phone.persistent_id),
         say(client, "000000", device=token.persistent_id),
@@ -191,7 +192,7 @@ def _addable(settings):
 def test_guessing_at_a_device_that_is_being_added_takes_from_the_purse(alice, bob):
     """The number that was typed may be somebody else's."""
     device = Pager.objects.create(user=bob, confirmed=False)
-    store = {}
+    store = ChallengeStore({})
     sending.send_waiting(device, store)
     wrong = "111111" if Pager.sent[-1] == "000000" else "000000"
     codes = []

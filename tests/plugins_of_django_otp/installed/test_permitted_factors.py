@@ -13,6 +13,7 @@ from allauth_2fa.answers import verify
 from allauth_2fa.devices import enrollment, manage, sending
 from allauth_2fa.exceptions import NotAllowed, NothingEnrolled
 from allauth_2fa.factors import registry
+from allauth_2fa.state import ChallengeStore
 from allauth_2fa.testing import login_verified
 from tests.cast import code_of, give_answer, give_password, is_logged_in, is_pending
 from tests.plugins_of_django_otp.installed.conftest import code_in
@@ -60,7 +61,7 @@ def test_who_has_nothing_else_is_not_let_in_and_reads_why(client, staff, staff_m
 
 
 def test_a_right_code_from_before_opens_nothing_and_is_used_up(staff, staff_mailbox, settings):
-    store = {}
+    store = ChallengeStore({})
     settings.ACCOUNT_ADAPTER = "allauth_2fa.adapter.OTPAdapter"
     sending.send(staff, staff_mailbox.persistent_id, store)
     settings.ACCOUNT_ADAPTER = f"{__name__}.StrictAdapter"

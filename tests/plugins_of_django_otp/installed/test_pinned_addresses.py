@@ -19,6 +19,7 @@ from allauth_2fa.devices import sending
 from allauth_2fa.exceptions import AddressRefused, NoAddress
 from allauth_2fa.factors import registry
 from allauth_2fa.models import RecoveryCode
+from allauth_2fa.state import ChallengeStore
 from tests.cast import give_answer, give_password, is_logged_in, is_pending
 from tests.plugins_of_django_otp.installed.conftest import code_in
 
@@ -57,10 +58,10 @@ def test_it_accepts_no_answer_even_a_code_that_somebody_has_had_it_send(client, 
 
 def test_it_refuses_by_the_code_that_scripts_know(alice, blank):
     with pytest.raises(NoAddress) as refusal:
-        sending.send(alice, blank.persistent_id, {})
+        sending.send(alice, blank.persistent_id, ChallengeStore({}))
     assert refusal.value.code == AddressRefused.code
     # It may have had an address when the code was sent.
-    without, store = blank.email, {}
+    without, store = blank.email, ChallengeStore({})
     EmailDevice.objects.update(email="alice@example.com")
     sending.send(alice, blank.persistent_id, store)
     EmailDevice.objects.update(email=without)

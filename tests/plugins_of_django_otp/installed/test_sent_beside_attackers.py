@@ -16,6 +16,7 @@ from allauth_2fa.devices import sending
 from allauth_2fa.exceptions import NotDelivered, NotSent, TooSoon
 from allauth_2fa.factors import asked, registry
 from allauth_2fa.models import Browser, SentCode
+from allauth_2fa.state import ChallengeStore
 from tests.cast import give_answer, give_password, is_logged_in
 from tests.pager.models import Beeper, Pager
 from tests.plugins_of_django_otp.installed.conftest import age_sent_codes
@@ -158,15 +159,15 @@ def test_when_there_is_room_again_is_told(alice, pager, clock):
     fill(pager, 20, HOUR)
     oldest = SentCode.objects.order_by("created_at").first()
     with pytest.raises(TooSoon) as refusal:
-        sending.send(alice, pager.persistent_id, {})
+        sending.send(alice, pager.persistent_id, ChallengeStore({}))
     assert refusal.value.until == oldest.created_at + timedelta(hours=1)
     clock.move_to(refusal.value.until + timedelta(seconds=1))
-    sending.send(alice, pager.persistent_id, {})
+    sending.send(alice, pager.persistent_id, ChallengeStore({}))
 
 
 def test_what_could_not_be_sent_counts_too(alice, telephone, gateway, clock):
     gateway.is_broken = True
-    store = {}
+    store = ChallengeStore({})
     for _try in range(25):
         with pytest.raises((NotDelivered, TooSoon)):
             sending.send(alice, telephone.persistent_id, store)
@@ -180,17 +181,17 @@ def test_what_could_not_be_sent_counts_too(alice, telephone, gateway, clock):
 def test_what_is_older_than_a_day_is_deleted(alice, pager, clock):
     fill(pager, 3, HOUR)
     clock.shift(DAY + HOUR)
-    sending.send(alice, pager.persistent_id, {})
+    sending.send(alice, pager.persistent_id, ChallengeStore({}))
     assert SentCode.objects.count() == 1
 
 
 def test_a_code_answers_for_no_other_device_and_no_other_user(alice, bob, pager):
-    store = {}
+    store = ChallengeStore({})
     sending.send(alice, pager.persistent_id, store)
-    (name,) = store[sending.SENT].values()
+    (name,) = store.sent.values()
     theirs, second = Pager.objects.create(user=bob), Pager.objects.create(user=alice)
     for device in (theirs, second):
-        sending.bind([device], {sending.SENT: {device.persistent_id: name}})
+        sending.bind([device], ChallengeStore({"sent": {device.persistent_id: name}}))
         with pytest.raises(NotSent):
             sending.ensure_sent(device)
 

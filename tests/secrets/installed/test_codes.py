@@ -18,6 +18,7 @@ from allauth_2fa.encryption import cipher, columns, values
 from allauth_2fa.exceptions import DeviceRefused, NotJudged
 from allauth_2fa.factors import registry
 from allauth_2fa.models import SentCode
+from allauth_2fa.state import ChallengeStore
 from tests.cast import give_answer, give_password, is_logged_in
 from tests.pager.models import LoudPager, Pager, QuietPager
 from tests.secrets.keys import NEW, OLD, STRANGE, held, put
@@ -144,11 +145,11 @@ def test_a_login_by_a_code_that_is_sent(client, alice, pager):
 
 def test_of_a_code_that_was_sent_for_a_login_nothing_is_kept_that_tells_it(alice, pager, use):
     use()
-    column_name = {}
-    sending.send(alice, pager.persistent_id, column_name)
+    store = ChallengeStore({})
+    sending.send(alice, pager.persistent_id, store)
     row = SentCode.objects.values().get()
-    assert row["name"] == column_name[sending.SENT][pager.persistent_id]
-    assert not [value for value in (*row.values(), *column_name[sending.SENT].values()) if Pager.sent[0] in str(value).split()]
+    assert row["name"] == store.sent[pager.persistent_id]
+    assert not [value for value in (*row.values(), *store.sent.values()) if Pager.sent[0] in str(value).split()]
     assert re.fullmatch("[0-9a-f]{64}", row["digest"])
     assert SentCode.objects.get().is_code(Pager.sent[0])
     with_another_name = SentCode(name="other", device=row["device"], digest=row["digest"])
