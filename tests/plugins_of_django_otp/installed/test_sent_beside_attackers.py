@@ -174,7 +174,7 @@ def test_what_could_not_be_sent_counts_too(alice, telephone, gateway, clock):
         cache.clear()
         clock.shift(31)
     assert gateway.asked == 20
-    assert store == {}
+    assert store.sent == {}
     assert not SentCode.objects.filter(used_at=None).exists()
 
 
