@@ -27,7 +27,7 @@ from allauth_2fa.devices import enrollment, sending
 from allauth_2fa.exceptions import CounterOff, DeviceRefused, EnrollmentEnded, NothingEnrolled, NotSent, Throttled, TooSoon
 from allauth_2fa.factors import registry
 from allauth_2fa.models import Browser, SentCode
-from allauth_2fa.state import ChallengeStore
+from allauth_2fa.state import ChallengeStore, SessionState
 from tests.concurrency.conftest import FAILURES, as_default, fail_before
 from tests.concurrency.test_threads import ACCEPTED, at_once, judging, kinds
 from tests.pager.models import Beeper, LoudPager, Pager
@@ -156,7 +156,7 @@ def test_numbers_that_are_begun_at_once_are_sent_one_message(alice, gateway, _ro
 
         def add():
             device = enrollment.begin_another(request, alice, factor, number=number)
-            return sending.send_waiting(device, request.session)
+            return sending.send_waiting(device, SessionState(request.session, alice))
 
         return add
 
