@@ -23,7 +23,7 @@ from allauth_2fa.sessions import checked, reauthentication, verified
 
 from . import compat
 from .factors import registry
-from .state import ENROLLMENT_KEY, request_state
+from .state import ENROLLMENT_KEY, PendingLogin, ProvedBy, request_state
 from .utils import get_next_query_string
 
 if TYPE_CHECKING:
@@ -169,20 +169,20 @@ class TwoFactorAdapterMixin:
         if state is not None:
             _remember_what_was_proved(request, user, state)
 
-    def _admit(self, request: HttpRequest, user: AbstractBaseUser, state: dict[str, Any]) -> dict[str, Any]:
+    def _admit(self, request: HttpRequest, user: AbstractBaseUser, state: PendingLogin) -> PendingLogin:
         """Check that the login has proved what it has to as things are now, and return our stage's state of it."""
-        enrolled = challenge.passed_state(request, user, ENROLLMENT_KEY) or {}
+        enrolled = challenge.passed_state(request, user, ENROLLMENT_KEY)
         # The device that was just added counts before the one that was answered for.
-        for passed in (state, enrolled):
+        for passed in (state, enrolled) if enrolled else (state,):
             challenge.restore_backend(user, passed)
             device = challenge.proving_device(request, passed, user)
-            if passed.get("due") and (device is None or not pending.is_sound(user, passed)):
+            if passed.needs_device and (device is None or not pending.is_sound(user, passed)):
                 # While another stage came in between, the device was removed, the password changed or the user deactivated.
                 compat.clear_login(request)
                 raise ImmediateHttpResponse(end_login(request))
             if device is not None:
                 user.otp_device = device  # type: ignore[attr-defined]
-        if state.get("trusted") and not trust.still_passes(request, user, state["trusted"]):
+        if state.trust and not trust.still_passes(request, user, state.trust):
             compat.clear_login(request)
             raise ImmediateHttpResponse(end_login(request))
         if challenge.needs_challenge_now(request, user, state):
@@ -190,26 +190,26 @@ class TwoFactorAdapterMixin:
         request_state(request).settled = True
         return state
 
-    def _ask_again(self, request: HttpRequest, user: AbstractBaseUser) -> dict[str, Any]:
+    def _ask_again(self, request: HttpRequest, user: AbstractBaseUser) -> PendingLogin:
         """Send a login back to our stage: while it waited at another one after ours, its user was given a second factor."""
         response = compat.enter_again(request, request_state(request).login)
         if response is not None:
             raise ImmediateHttpResponse(response)
-        return self._admit(request, user, challenge.passed_state(request, user) or {})
+        return self._admit(request, user, challenge.passed_state(request, user) or PendingLogin({}))
 
 
-def _remember_what_was_proved(request: HttpRequest, user: AbstractBaseUser, state: dict[str, Any]) -> None:
+def _remember_what_was_proved(request: HttpRequest, user: AbstractBaseUser, state: PendingLogin) -> None:
     _remember_what_is_required(request, user)
-    if compat.mfa_installed() and (state.get("mfa") or checked.mfa_is_proved(request, user)):
+    if compat.mfa_installed() and (state.proved_by is ProvedBy.MFA or checked.mfa_is_proved(request, user)):
         checked.remember_mfa(request, user)
-    if not state.get("due"):
-        if state.get("trusted"):
-            trust.note(request, user, state["trusted"])
+    if not state.needs_device:
+        if state.trust:
+            trust.note(request, user, state.trust)
         checked.remember(request, user)
     else:
         # Nobody gets here whose proof is missing.
         charging.note_verified(request, user, user.otp_device)  # type: ignore[attr-defined]
-        if state.get("trust") and trust.may_trust(user):
+        if state.wants_trust and trust.may_trust(user):
             trust.grant(request, user)
     login = request_state(request).login
     if login is not None and login.signup and user.has_usable_password() and not compat.records(request, user):

@@ -18,7 +18,7 @@ from allauth_2fa.sessions import verified
 
 from . import compat
 from .adapter import end_login
-from .state import CHALLENGE_PAGE, ENROLLMENT_KEY, ENROLLMENT_PAGE, ChallengeStore, clear_pending, request_state
+from .state import CHALLENGE_PAGE, ENROLLMENT_KEY, ENROLLMENT_PAGE, PendingLogin, ProvedBy, clear_pending, request_state
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
@@ -55,7 +55,7 @@ class TwoFactorStage(_Stage):
     def __init__(self, controller: compat.LoginStageController, request: HttpRequest, login: compat.Login) -> None:
         super().__init__(controller, request, login)
         request_state(request).login = login
-        if self.state.get("mfa"):
+        if PendingLogin(self.state).proved_by is ProvedBy.MFA:
             self.urlname = compat.MFA_PAGE
 
     def exit(self) -> HttpResponse:
@@ -76,28 +76,28 @@ class TwoFactorStage(_Stage):
 
     def handle(self) -> tuple[HttpResponse | None, bool]:
         """Return what the login leads to (None: go on), and whether it lives on."""
-        user = self.login.user
+        user, state = self.login.user, PendingLogin(self.state)
         request_state(self.request).asked = True
         if user is None or not user.is_active:
             return HttpResponseRedirect(reverse("account_login")), False
-        if self.state.get("passwordless"):
+        if state.proved_by is ProvedBy.PASSKEY:
             # A passkey that has checked who is there has proved both factors.
-            return (None, True) if passwordless.holds(self.request, user, self.state) else (end_login(self.request), False)
+            return (None, True) if passwordless.holds(self.request, user, state) else (end_login(self.request), False)
         if verified.needs_challenge(user):
-            if trust.pass_login(self.request, user, self.state):
+            if trust.pass_login(self.request, user, state):
                 return None, True
-            self.state.pop("mfa", None)
-            pending.begin(self.request, self.login, self.state)
-            sending.send_first(user, ChallengeStore(self.state))
+            pending.begin(self.request, self.login, state)
+            sending.send_first(user, state)
             return HttpResponseRedirect(get_adapter().get_2fa_authenticate_url(self.request)), True
-        # The guard may have taken this login for due because of an authenticator of allauth.mfa's.
-        self.state["due"] = False
-        return self._hand_over(user) if compat.mfa_installed() else (None, True)
+        # The guard may have begun this login because of an authenticator of allauth.mfa's.
+        state.ask_nothing()
+        return self._hand_over(user, state) if compat.mfa_installed() else (None, True)
 
-    def _hand_over(self, user: AbstractBaseUser) -> tuple[HttpResponse | None, bool]:
+    def _hand_over(self, user: AbstractBaseUser, state: PendingLogin) -> tuple[HttpResponse | None, bool]:
         response, lives_on = compat.mfa_stage(self).handle()
         # Who is let pass for another reason (a trusted browser) has settled it with allauth.mfa, who has no authenticator has not.
-        self.state["mfa"] = response is not None or compat.mfa_enabled_for(user)
+        if response is not None or compat.mfa_enabled_for(user):
+            state.leave_to_mfa()
         return response, lives_on
 
 
@@ -113,7 +113,7 @@ class EnrollmentStage(_Stage):
         if user is None or not user.is_active:
             return HttpResponseRedirect(reverse("account_login")), False
         if not first_device.is_wanted(self, user):
-            self.state["due"] = False
+            PendingLogin(self.state).ask_nothing()
             return None, True
-        pending.begin(self.request, self.login, self.state)
+        pending.begin(self.request, self.login, PendingLogin(self.state))
         return HttpResponseRedirect(reverse(ENROLLMENT_PAGE)), True

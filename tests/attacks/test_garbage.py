@@ -164,12 +164,17 @@ def test_garbage_in_the_stash_is_no_error_of_ours_and_no_login(client, alice, ph
 
 PLANTED = [
     {"handled": True, "data": {}},
-    {"handled": True, "data": {"due": True}},
+    {"handled": True, "data": {"proved_by": ["nothing yet"]}},
+    {"handled": True, "data": {"proved_by": ["device", "otp_totp.totpdevice/999"]}},
+    {"data": {"password": None}},
+    {"data": {"password": 7}},
+    {"data": {"password": "x"}},
+    {"data": {"backend": ["x"], "password": "é"}},
+    # What earlier builds kept.
     {"handled": True, "data": {"due": True, "device": "otp_totp.totpdevice/999"}},
-    {"data": {"due": True, "password": None}},
-    {"data": {"due": True, "password": 7}},
-    {"data": {"due": True, "password": "x"}},
-    {"data": {"backend": ["x"], "due": True, "password": "é"}},
+    {"handled": True, "data": {"due": False, "mfa": True, "trusted": ["1", 1, "name"]}},
+    *({"handled": True, "data": data} for data in (None, 1, "x", [], [["proved_by", ["not asked"]]])),
+    *({"data": data} for data in (None, 1, "x", [])),
 ]
 
 

@@ -27,7 +27,7 @@ from allauth_2fa.login import challenge, guard, pending
 from allauth_2fa.middleware import BaseRequire2FAMiddleware
 from allauth_2fa.models import DeviceOptions, RecoveryDevice, SessionsEnd
 from allauth_2fa.stages import EnrollmentStage, TwoFactorStage
-from allauth_2fa.state import STOPPED_SESSION_KEY, ChallengeStore, SessionState, request_state
+from allauth_2fa.state import STOPPED_SESSION_KEY, ChallengeStore, PendingLogin, SessionState, request_state
 from allauth_2fa.testing import login_verified
 from allauth_2fa.views import TwoFactorSetup
 from tests.cast import code_of, give_password
@@ -60,7 +60,7 @@ def test_a_stage_without_a_user_who_can_log_in_ends_the_login(request_of_nobody,
 
 def test_a_login_of_nobody_is_not_held(request_of_nobody):
     with pytest.raises(LoginEnded):
-        pending.begin(request_of_nobody, Login(user=None), {})
+        pending.begin(request_of_nobody, Login(user=None), PendingLogin({}))
 
 
 def test_a_login_of_somebody_else_has_passed_nothing(request_of_nobody, alice, bob):

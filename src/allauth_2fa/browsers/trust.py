@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from django_otp.models import Device
 
     from allauth_2fa.factors.base import Factor
+    from allauth_2fa.state import PendingLogin
 
 SALT = "allauth_2fa_trusted"
 """Keeps the fingerprints of this module apart from others that are made with the site's secret key."""
@@ -107,7 +108,7 @@ class _Row:
         return self.trust.partition(".")[0]
 
 
-def pass_login(request: HttpRequest, user: AbstractBaseUser, state: dict[str, Any]) -> bool:
+def pass_login(request: HttpRequest, user: AbstractBaseUser, state: PendingLogin) -> bool:
     """Let a login pass whose user would be asked for a second factor, if this browser is trusted, and return whether it was.
 
     That is one query for a browser that has a cookie, and none for others. Letting pass costs one more, and the row of the audit log.
@@ -117,7 +118,6 @@ def pass_login(request: HttpRequest, user: AbstractBaseUser, state: dict[str, An
         user: who has passed the first factor.
         state: of our stage. It keeps by which trust the login was let pass, since another stage may come in between.
     """
-    state.pop("trusted", None)
     digests = [device_cookie.digest(value) for value in device_cookie.presented(request)]
     if not digests or not may_trust(user):
         return False
@@ -135,8 +135,8 @@ def pass_login(request: HttpRequest, user: AbstractBaseUser, state: dict[str, An
     mine = next((row for row in rows if row.digest in digests and _is_sound(user, row.trust, held)), None)
     if mine is None or not _renew(request, user, mine):
         return False
-    state["due"] = False
-    state["trusted"] = request_state(request).let_in = [str(user.pk), mine.pk, mine.name]
+    request_state(request).let_in = mark = [str(user.pk), mine.pk, mine.name]
+    state.pass_by_trust(mark)
     clear_pending(request)
     return True
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY
@@ -11,10 +11,7 @@ from allauth_2fa import compat
 from allauth_2fa.audit import events
 from allauth_2fa.factors import registry
 from allauth_2fa.sessions import verified
-from allauth_2fa.state import (
-    clear_pending,
-    request_state,
-)
+from allauth_2fa.state import PendingLogin, ProvedBy, clear_pending, request_state
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
@@ -32,23 +29,22 @@ def complete(stage: compat.LoginStage, user: AbstractBaseUser, device: Device) -
 def resume(stage: compat.LoginStage, user: AbstractBaseUser, device: Device) -> HttpResponse:
     """Let the login go on behind a stage of ours, bound to the device, and return what it leads to."""
     verified.record_answer(stage.request, user, device)
-    # Kept with the login, not on the user: another stage may come in between, and re-reads the user.
-    stage.state["device"] = device.persistent_id
+    PendingLogin(stage.state).prove_by_device(device)
     request_state(stage.request).device = device
     clear_pending(stage.request)
     return stage.exit()
 
 
-def passed_state(request: HttpRequest, user: AbstractBaseUser, key: str = compat.STAGE_KEY) -> dict[str, Any] | None:
+def passed_state(request: HttpRequest, user: AbstractBaseUser, key: str = compat.STAGE_KEY) -> PendingLogin | None:
     """Return our stage's state of the login that has just run through the stages, None if no such login is running."""
     login = request_state(request).login
     if login is None or login.user is None or login.user.pk != user.pk:
         return None
     stage = login.state.get("stages", {}).get(key, {})
-    return stage.get("data", {}) if stage.get("handled") else None
+    return PendingLogin(stage.get("data")) if stage.get("handled") else None
 
 
-def needs_challenge_now(request: HttpRequest, user: AbstractBaseUser, state: dict[str, Any]) -> bool:
+def needs_challenge_now(request: HttpRequest, user: AbstractBaseUser, state: PendingLogin) -> bool:
     """Return whether a login that our stage let pass in an earlier request needs a second factor by now.
 
     Args:
@@ -56,29 +52,28 @@ def needs_challenge_now(request: HttpRequest, user: AbstractBaseUser, state: dic
         user: whose login it is, with the device that it has answered by, if any.
         state: our stage's state of it.
     """
-    if request_state(request).asked or verified.is_bound(user) or state.get("trusted"):
+    if request_state(request).asked or verified.is_bound(user) or state.proved_by is ProvedBy.TRUST:
         return False
-    return verified.needs_challenge(user) or (not state.get("mfa") and compat.mfa_enabled_for(user))
+    return verified.needs_challenge(user) or (state.proved_by is not ProvedBy.MFA and compat.mfa_enabled_for(user))
 
 
-def proving_device(request: HttpRequest, state: dict[str, Any], user: AbstractBaseUser) -> Device | None:
+def proving_device(request: HttpRequest, state: PendingLogin, user: AbstractBaseUser) -> Device | None:
     """Return the device that answered, None if it is not the user's or not confirmed any more.
 
     In the request that judged the answer it is at hand; behind another stage it is loaded again.
     """
     device = request_state(request).device
-    if device is not None and device.persistent_id == state.get("device") and device.user_id == user.pk and device.confirmed:
+    if device is not None and device.persistent_id == state.device_id and device.user_id == user.pk and device.confirmed:
         return device
-    return registry.load(state.get("device"), user)
+    return registry.load(state.device_id, user)
 
 
-def restore_backend(user: AbstractBaseUser, state: dict[str, Any]) -> None:
+def restore_backend(user: AbstractBaseUser, state: PendingLogin) -> None:
     """Log the user in through the authentication back end of the door that they came by."""
-    backend = state.get("backend")
-    if backend in settings.AUTHENTICATION_BACKENDS:
-        user.backend = backend
+    if state.backend in settings.AUTHENTICATION_BACKENDS:
+        user.backend = state.backend
 
 
-def remember_backend(request: HttpRequest, state: dict[str, Any]) -> None:
+def remember_backend(request: HttpRequest, state: PendingLogin) -> None:
     """Keep the authentication back end of a session that is turned into a pending login."""
-    state["backend"] = request.session.get(BACKEND_SESSION_KEY)
+    state.backend = request.session.get(BACKEND_SESSION_KEY)

@@ -6,10 +6,7 @@ else: it removes none, and none is added once the user holds a factor that the l
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
-
-from django.conf import settings
+from typing import TYPE_CHECKING
 
 from allauth_2fa import app_settings, compat
 from allauth_2fa.budget import charging
@@ -18,7 +15,16 @@ from allauth_2fa.exceptions import LoginEnded
 from allauth_2fa.factors import registry
 from allauth_2fa.requirement import policy
 from allauth_2fa.sessions import ending
-from allauth_2fa.state import CHALLENGE_PAGE, ENROLLMENT_KEY, ENROLLMENT_PAGE, SessionState, clear_pending, request_state
+from allauth_2fa.state import (
+    CHALLENGE_PAGE,
+    ENROLLMENT_KEY,
+    ENROLLMENT_PAGE,
+    PendingLogin,
+    ProvedBy,
+    SessionState,
+    clear_pending,
+    request_state,
+)
 
 from . import challenge, pending
 
@@ -115,21 +121,20 @@ def ensure_open(stage: compat.LoginStage) -> AbstractBaseUser:
 def has_proved(stage: compat.LoginStage) -> bool:
     """Return whether the login has answered for a factor of the user's on its way to the stage."""
     challenged = _challenged(stage)
-    return bool(challenged.get("device") or challenged.get("mfa"))
+    return challenged.device_id is not None or challenged.proved_by is ProvedBy.MFA
 
 
 def _still_proves(stage: compat.LoginStage, user: AbstractBaseUser) -> bool:
     """Return whether what the login has answered by is there still: who has lost it removes it, and a finder waits here."""
     challenged = _challenged(stage)
-    if challenged.get("device"):
+    if challenged.device_id is not None:
         return challenge.proving_device(stage.request, challenged, user) is not None
-    return not challenged.get("mfa") or compat.mfa_enabled_for(user)
+    return challenged.proved_by is not ProvedBy.MFA or compat.mfa_enabled_for(user)
 
 
-def _challenged(stage: compat.LoginStage) -> dict[str, Any]:
+def _challenged(stage: compat.LoginStage) -> PendingLogin:
     """Return what the stage that asks for the second factor knows of the login."""
-    state: dict[str, Any] = stage.login.state["stages"].get(compat.STAGE_KEY, {}).get("data", {})
-    return state
+    return PendingLogin(stage.login.state["stages"].get(compat.STAGE_KEY, {}).get("data"))
 
 
 def resume(stage: compat.LoginStage, user: AbstractBaseUser, device: Device, leads_to: str) -> HttpResponse:
@@ -145,25 +150,26 @@ def resume(stage: compat.LoginStage, user: AbstractBaseUser, device: Device, lea
     before = getattr(device, enrollment.ENDED_SESSIONS, None)
     if before is not None:
         # In the login's own state: the session may be another user's before this login is finished.
-        stage.state["sessions_ended"] = before.timestamp()
+        PendingLogin(stage.state).sessions_ended = before
         stage.login.redirect_url = leads_to
     return challenge.resume(stage, user, device)
 
 
 def skip(stage: compat.LoginStage) -> HttpResponse:
     """Let a login go on that has to wait no longer, and return what it leads to."""
-    stage.state["due"] = False
+    PendingLogin(stage.state).ask_nothing()
     clear_pending(stage.request)
     return stage.exit()
 
 
 def finish(request: HttpRequest, user: AbstractBaseUser) -> None:
     """Finish what a login began that has set up a device. With a first factor, codes are due and other sessions are over."""
-    state = challenge.passed_state(request, user, ENROLLMENT_KEY) or {}
+    state = challenge.passed_state(request, user, ENROLLMENT_KEY)
+    if state is None:
+        return
     device = getattr(user, "otp_device", None)
-    if state.get("due") and device is not None:
+    if state.needs_device and device is not None:
         charging.note_verified(request, user, device)
-    if (before := state.get("sessions_ended")) is not None:
+    if (before := state.sessions_ended) is not None:
         SessionState(request.session, user).codes_pending = True
-        moment = datetime.fromtimestamp(before, tz=UTC if settings.USE_TZ else None)
-        ending.end_others(request, user, "enrollment", before=moment)
+        ending.end_others(request, user, "enrollment", before=before)

@@ -28,6 +28,7 @@ from allauth_2fa.state import (
     ENROLLMENT_KEY,
     ENROLLMENT_PAGE,
     OUR_STAGES,
+    PendingLogin,
     SessionState,
     is_marked_pending,
     is_stopped,
@@ -226,8 +227,9 @@ def suspend(request: HttpRequest, user: AbstractBaseUser, key: str = compat.STAG
     """Turn a logged-in session into a pending login of allauth's that waits at the stage of that key."""
     login = compat.Login(user=user)
     stages = login.state["stages"] = {"current": key}
-    state: dict[str, Any] = {}
-    stages[key] = {"data": state}  # type: ignore[assignment]
+    data: dict[str, Any] = {}
+    stages[key] = {"data": data}  # type: ignore[assignment]
+    state = PendingLogin(data)
     challenge.remember_backend(request, state)
     for key_of_login in AUTHENTICATION_KEYS:
         request.session.pop(key_of_login, None)
@@ -235,10 +237,14 @@ def suspend(request: HttpRequest, user: AbstractBaseUser, key: str = compat.STAG
     _forget_cached(request)
     pending.begin(request, login, state)
     if key == ENROLLMENT_KEY:
+        # The stage before counts as passed.
+        asked: dict[str, Any] = {}
+        PendingLogin(asked).ask_nothing()
+        stages[compat.STAGE_KEY] = {"data": asked}  # type: ignore[assignment]
         request_state(request).page = ENROLLMENT_PAGE
     elif compat.mfa_installed() and not verified.needs_challenge(user):
         # The proof that is owed is allauth.mfa's: its page asks for it, and no device of ours will answer.
-        state.update(due=False, mfa=True)
+        state.leave_to_mfa()
         request_state(request).page = compat.MFA_PAGE
     compat.put_off_earlier_stages(request, login)
     compat.stash(request, login)

@@ -11,7 +11,7 @@ from allauth_2fa.audit import events
 from allauth_2fa.devices import manage, passkeys
 from allauth_2fa.exceptions import PasskeyNotVerified, PasskeyUnknown
 from allauth_2fa.sessions import verified
-from allauth_2fa.state import request_state, visitor_state
+from allauth_2fa.state import PendingLogin, request_state, visitor_state
 
 from . import challenge, pending
 
@@ -68,10 +68,11 @@ def _perform(request: HttpRequest, device: Any, redirect_url: str | None) -> Htt
     """Begin a login of the passkey's owner in which our stage finds the proof that it would ask for."""
     user = device.user
     login = compat.Login(user=user, redirect_url=redirect_url)
-    state: dict[str, Any] = {"passwordless": passkeys.microseconds(device.last_used_at)}
-    login.state["stages"] = {compat.STAGE_KEY: {"data": state}}
-    pending.bind_to_password(user, state)
-    state["device"] = device.persistent_id
+    data: dict[str, Any] = {}
+    login.state["stages"] = {compat.STAGE_KEY: {"data": data}}
+    state = PendingLogin(data)
+    state.wait(user)
+    state.prove_by_passkey(device, passkeys.microseconds(device.last_used_at))
     request_state(request).device = device
     verified.record_answer(request, user, device, passwordless=True)
     if user.is_active:
@@ -80,7 +81,7 @@ def _perform(request: HttpRequest, device: Any, redirect_url: str | None) -> Htt
     return compat.resume(request, login, anew=True)
 
 
-def holds(request: HttpRequest, user: AbstractBaseUser, state: dict[str, Any]) -> bool:
+def holds(request: HttpRequest, user: AbstractBaseUser, state: PendingLogin) -> bool:
     """Return whether the passkey that began the login proves it still.
 
     It does in the request that has judged its answer. Behind another stage, in a later request, it does once, and only if it
@@ -92,7 +93,7 @@ def holds(request: HttpRequest, user: AbstractBaseUser, state: dict[str, Any]) -
     notes = request_state(request)
     if notes.device is device:
         return True
-    used_at = passkeys.moment(state["passwordless"])
+    used_at = passkeys.moment(state.passkey_used_at)
     mine = type(device).objects.filter(pk=device.pk, user_id=user.pk, confirmed=True, last_used_at=used_at)
     notes.device = device
     return bool(mine.update(last_used_at=max(timezone.now(), used_at + passkeys.MICROSECOND)))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hmac
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from allauth_2fa import compat
 from allauth_2fa.exceptions import LoginEnded
-from allauth_2fa.state import OUR_STAGES, clear_pending, is_stopped, mark_pending
+from allauth_2fa.state import OUR_STAGES, PendingLogin, clear_pending, is_stopped, mark_pending
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
@@ -17,19 +17,13 @@ if TYPE_CHECKING:
 # The pending login
 
 
-def begin(request: HttpRequest, login: compat.Login, state: dict[str, Any]) -> None:
+def begin(request: HttpRequest, login: compat.Login, state: PendingLogin) -> None:
     """Bind the login to the password as it is now, and mark it as waiting for a second factor."""
     user = login.user
     if user is None:
         raise LoginEnded
-    bind_to_password(user, state)
+    state.wait(user)
     mark_pending(request, user)
-
-
-def bind_to_password(user: AbstractBaseUser, state: dict[str, Any]) -> None:
-    """Let a login with this state of our stage end without a proof, or when the password has changed."""
-    state["due"] = True
-    state["password"] = user.get_session_auth_hash()
 
 
 def cancel(request: HttpRequest) -> None:
@@ -54,16 +48,16 @@ def ensure_sound(stage: compat.LoginStage) -> AbstractBaseUser:
         LoginEnded: the user was deleted or deactivated, or the password has changed since.
     """
     user = stage.login.user
-    if user is None or not is_sound(user, stage.state):
+    if user is None or not is_sound(user, PendingLogin(stage.state)):
         raise LoginEnded
     return user
 
 
-def is_sound(user: AbstractBaseUser, state: dict[str, Any]) -> bool:
+def is_sound(user: AbstractBaseUser, state: PendingLogin) -> bool:
     """Return whether the user is active and has the password that the login with this state of our stage began with."""
-    return user.is_active and _same_password(user, state.get("password"))
+    return user.is_active and _same_password(user, state.password)
 
 
-def _same_password(user: AbstractBaseUser, bound: object) -> bool:
+def _same_password(user: AbstractBaseUser, bound: str | None) -> bool:
     hashes = (user.get_session_auth_hash(), *user.get_session_auth_fallback_hash())
-    return isinstance(bound, str) and any(hmac.compare_digest(bound.encode(), known.encode()) for known in hashes)
+    return bound is not None and any(hmac.compare_digest(bound.encode(), known.encode()) for known in hashes)

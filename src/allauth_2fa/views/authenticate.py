@@ -14,7 +14,7 @@ from allauth_2fa.browsers import trust
 from allauth_2fa.exceptions import LoginEnded
 from allauth_2fa.forms import TOTPAuthenticateForm
 from allauth_2fa.login import challenge, pending
-from allauth_2fa.state import ChallengeStore
+from allauth_2fa.state import PendingLogin
 
 from . import announcements
 from .challenge import AskingPage
@@ -42,9 +42,9 @@ class TwoFactorAuthenticate(AskingPage):
             return self.end()
         return super().dispatch(request, *args, **kwargs)
 
-    def get_store(self) -> ChallengeStore:
+    def get_store(self) -> PendingLogin:
         """Return the state of our stage: a code that was sent counts for this login alone."""
-        return ChallengeStore(self.stage.state)
+        return PendingLogin(self.stage.state)
 
     def keep_place(self) -> None:
         """Keep the login again, with what its state now holds."""
@@ -85,7 +85,7 @@ class TwoFactorAuthenticate(AskingPage):
             return self.form_invalid(form)
         # It counts once the login is finished: another stage may come in between.
         is_ticked = "trust" in form.fields and form.cleaned_data.get("trust")
-        self.stage.state["trust"] = bool(is_ticked and trust.is_strong(device))
+        PendingLogin(self.stage.state).wants_trust = bool(is_ticked and trust.is_strong(device))
         response = challenge.complete(self.stage, self.user, device)
         if self.request.user.is_authenticated:
             announcements.tell_at_login(self.request, self.user, device)
