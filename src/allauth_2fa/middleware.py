@@ -23,7 +23,7 @@ from allauth_2fa.sessions import stepup, verified
 from . import app_settings, compat, cookies, responses, routes
 from .cookies import MARK, PENDING_COOKIE
 from .responses import is_page
-from .state import clear_pending, is_marked_pending, is_stopped, request_state
+from .state import Standing, clear_pending, is_marked_pending, is_stopped, request_state
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -131,8 +131,8 @@ class AllauthTwoFactorMiddleware:
         served: whoever asked may hold on to the user.
         """
         notes = request_state(request)
-        if (notes.is_kept_out or notes.counted_as_open) and notes.is_kept_out == self.is_open(request):
-            notes.is_kept_out = not notes.is_kept_out
+        if notes.standing in {Standing.OPEN, Standing.KEPT_OUT} and notes.is_kept_out == self.is_open(request):
+            notes.standing = Standing.OPEN if notes.is_kept_out else Standing.KEPT_OUT
             notes.look_again()
             return HttpResponseForbidden() if notes.is_kept_out else None
         return None
@@ -159,7 +159,7 @@ def _resolved(request: HttpRequest) -> Any:
 
 def _may_leave(request: HttpRequest) -> bool:
     # What the guard has stopped in this very request (a proxy's login, say) is led to the challenge, and has not left it.
-    is_elsewhere = request_state(request).foreign_user is None and not compat.is_headless_url(request)
+    is_elsewhere = not request_state(request).is_stopped and not compat.is_headless_url(request)
     return cookies.is_marked(request) and is_elsewhere and is_page(request)
 
 
@@ -184,13 +184,13 @@ def _has_work(request: HttpRequest) -> bool:
     way, a look for the old one would have Django's answer take the new cookie away.
     """
     notes = request_state(request)
-    changed = notes.foreign_user is not None or notes.marked is not None or notes.browser_cookie is not None
+    changed = notes.is_stopped or notes.marked is not None or notes.browser_cookie is not None
     return changed or notes.is_kept_out or (cookies.is_marked(request) and request.session.accessed)
 
 
 def _finish(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
     """Turn the response around if the session owed a proof, and keep the marker cookie in step with the session."""
-    if request_state(request).foreign_user is not None or request_state(request).is_kept_out:
+    if request_state(request).is_stopped or request_state(request).is_kept_out:
         response = _in_place_of(response, _turn_around(request, response), request)
     waiting = guard.is_waiting(request)
     if not waiting and is_marked_pending(request.session):
@@ -217,7 +217,7 @@ def _in_place_of(given: HttpResponseBase, response: HttpResponseBase, request: H
     """
     if response is not given:
         add_never_cache_headers(response)
-        if not request_state(request).announced:
+        if request_state(request).standing is not Standing.STOPPED_AT_LOGIN:
             for name, morsel in given.cookies.items():
                 response.cookies.setdefault(name, morsel)
         storage = getattr(request, "_messages", None)
@@ -232,7 +232,7 @@ def _turn_around(request: HttpRequest, response: HttpResponseBase) -> HttpRespon
     if compat.is_headless_request(request):
         return response
     notes = request_state(request)
-    if notes.foreign_user is None:
+    if not notes.is_stopped:
         return responses.to_enrollment(request, response) if is_page(request) else responses.enrollment_required(notes.requirement)
     if not guard.is_waiting(request) or _is_own_page(request):
         return response

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
+from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -50,6 +50,16 @@ ENROLLMENT_PAGE = "two-factor-enroll"
 """The name of the page that leads a login on to the user's first device."""
 
 
+class Standing(Enum):
+    """What has become of the session in this request, as far as anybody has asked for its user."""
+
+    SHOWN = "It shows its user, or nobody has asked."
+    OPEN = "Its user lacks what the site requires, and was shown because the page seemed to be one that stays open."
+    KEPT_OUT = "Its user lacks what the site requires, and was not shown to the view."
+    STOPPED = "It was turned into a pending login when somebody asked for its user."
+    STOPPED_AT_LOGIN = "It was turned into a pending login at Django's signal, in the view that logged it in."
+
+
 @dataclass(slots=True)
 class RequestState:
     """What this request has learnt about its login, from the stages to the adapter and the middleware."""
@@ -60,14 +70,10 @@ class RequestState:
     """Our stage has found out in this request whether that login needs a second factor."""
     settled: bool = False
     """The stages have let that login pass; the guard need not look at it again. One look uses it up."""
-    foreign_user: AbstractBaseUser | None = None
-    """Whose session, logged in by another door, was turned into a pending login."""
-    announced: bool = False
-    """That login was caught at Django's signal, in the view that made it, and not in a later request."""
+    standing: Standing = Standing.SHOWN
+    """What has become of the session."""
     shown: AbstractBaseUser | None = None
     """The user whom the request has shown so far."""
-    counted_as_open: bool = False
-    """The session's user lacks what the site requires, and was shown because the page seemed to be one that stays open."""
     ended: Any = None
     """The session that was over and has been emptied. allauth's headless API may put another one in its place."""
     page: str = CHALLENGE_PAGE
@@ -76,8 +82,6 @@ class RequestState:
     """That login waits for another device, and has answered for one that its user holds."""
     requirement: Requirement | None = None
     """What the site asks of that login's user, or of the one whose session may not be shown on this page."""
-    is_kept_out: bool = False
-    """The session's user lacks what the site requires, and was not shown to the view."""
     look_again: Callable[[], None] = lambda: None
     """Has whoever asks for the user next see what is decided again."""
     device: Device | None = None
@@ -94,6 +98,16 @@ class RequestState:
     """The user that has verified in this browser in this request, and the digest by which it is known from now on."""
     browser_cookie: str | None = None
     """What the cookie of this browser has to be from now on."""
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the session was turned into a pending login in this request."""
+        return self.standing in {Standing.STOPPED, Standing.STOPPED_AT_LOGIN}
+
+    @property
+    def is_kept_out(self) -> bool:
+        """Whether the session's user lacks what the site requires, and was not shown to the view."""
+        return self.standing is Standing.KEPT_OUT
 
 
 def request_state(request: HttpRequest) -> RequestState:

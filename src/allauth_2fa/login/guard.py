@@ -30,6 +30,7 @@ from allauth_2fa.state import (
     OUR_STAGES,
     PendingLogin,
     SessionState,
+    Standing,
     is_marked_pending,
     is_stopped,
     mark_stopped,
@@ -201,9 +202,9 @@ def admit(request: HttpRequest, user: Any, is_open: Callable[[], bool]) -> Any:
         return nobody()
     if verdict is Verdict.SHOWN:
         return user
-    request_state(request).counted_as_open = is_open()
-    request_state(request).is_kept_out = not request_state(request).counted_as_open
-    return user if request_state(request).counted_as_open else nobody()
+    stays_open = is_open()
+    request_state(request).standing = Standing.OPEN if stays_open else Standing.KEPT_OUT
+    return user if stays_open else nobody()
 
 
 def _was_ended(request: HttpRequest, user: AbstractBaseUser) -> bool:
@@ -248,7 +249,7 @@ def suspend(request: HttpRequest, user: AbstractBaseUser, key: str = compat.STAG
         request_state(request).page = compat.MFA_PAGE
     compat.put_off_earlier_stages(request, login)
     compat.stash(request, login)
-    request_state(request).foreign_user = user
+    request_state(request).standing = Standing.STOPPED
 
 
 def on_user_logged_in(request: HttpRequest | None, user: AbstractBaseUser) -> None:
@@ -278,7 +279,7 @@ def _stop(request: HttpRequest, user: AbstractBaseUser, shown: AbstractBaseUser 
     suspend(request, user, key)
     is_own = shown is None or shown.pk == user.pk
     mark_stopped(request.session, user if is_own else None)
-    request_state(request).announced = True
+    request_state(request).standing = Standing.STOPPED_AT_LOGIN
     forget_user(request)
 
 
