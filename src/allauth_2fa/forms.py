@@ -19,6 +19,8 @@ from .factors import registry
 from .state import ChallengeStore
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from django.contrib.auth.base_user import AbstractBaseUser
     from django.http import HttpRequest
     from django_otp.models import Device
@@ -282,6 +284,9 @@ class PasskeyForm(DeviceNameForm):
 class TOTPDeviceRemoveForm(_AskingForm):
     """Takes the second factor away, for a code where ``ALLAUTH_2FA_REQUIRE_OTP_ON_DEVICE_REMOVAL`` says so."""
 
+    sessions_ended: datetime | None = None
+    """The moment before which the user's sessions are over, once the second factor is taken away."""
+
     def __init__(self, user: AbstractBaseUser, **kwargs: Any) -> None:
         super().__init__(user, **kwargs)
         if app_settings.REQUIRE_OTP_ON_DEVICE_REMOVAL:
@@ -296,4 +301,4 @@ class TOTPDeviceRemoveForm(_AskingForm):
 
     def save(self) -> None:
         """Remove the user's devices and what stood in for them."""
-        enrollment.remove(self.user)
+        self.sessions_ended = enrollment.remove(self.user)

@@ -24,6 +24,8 @@ from allauth_2fa.state import ChallengeStore, SessionState, request_state, sessi
 from . import deletion, manage, sending
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from django.contrib.auth.base_user import AbstractBaseUser
     from django.http import HttpRequest
     from django_otp.models import Device
@@ -38,8 +40,7 @@ ONLY_AS_FIRST = "_allauth_2fa_only_as_first"
 """What a device bears that this request may confirm as the user's first one only."""
 
 ENDED_SESSIONS = "_allauth_2fa_ended_sessions"
-"""What a device bears that has just become the first one, and a user who has just lost the last one: the moment before which
-the user's sessions are over."""
+"""What a device bears that has just become the first one: the moment before which the user's sessions are over."""
 
 
 def waiting(user: AbstractBaseUser) -> TOTPDevice | None:
@@ -263,14 +264,17 @@ def forget_shown(request: HttpRequest, user: AbstractBaseUser) -> None:
     session_state(request, user).clear_enrollment()
 
 
-def remove(user: AbstractBaseUser, actor: AbstractBaseUser | None = None) -> None:
+def remove(user: AbstractBaseUser, actor: AbstractBaseUser | None = None) -> datetime:
     """Take the second factor away: the devices, confirmed or waiting, and what stood in for them.
 
-    Every session of the user's ends; :func:`part` lets that of the request go on.
+    Every session of the user's ends; :func:`keep_session` lets that of the request go on.
 
     Args:
         user: whose it is.
         actor: who does it, if it is not the user.
+
+    Returns:
+        The moment before which the user's sessions are over.
     """
     with transaction.atomic():
         lock_user(user.pk)
@@ -281,15 +285,22 @@ def remove(user: AbstractBaseUser, actor: AbstractBaseUser | None = None) -> Non
             mine = factor.model.objects.filter(user_id=user.pk)
             if mine.update(confirmed=False):
                 deletion.delete(mine.all())
-        setattr(user, ENDED_SESSIONS, ending.invalidate(user.pk))
+        before = ending.invalidate(user.pk)
         events.announce("two_factor_off", user, actor=actor)
+    return before
 
 
-def keep_session(request: HttpRequest, user: AbstractBaseUser) -> None:
-    """Make the session that has removed the second factor an ordinary one, under a new key."""
+def keep_session(request: HttpRequest, user: AbstractBaseUser, before: datetime | None) -> None:
+    """Make the session that has removed the second factor an ordinary one, under a new key.
+
+    Args:
+        request: whose session it is.
+        user: who is logged in in it.
+        before: the moment before which the user's sessions are over, None if the removal has not ended them.
+    """
     request.session.pop(django_otp.DEVICE_ID_SESSION_KEY, None)
     state = SessionState(request.session, user)
     state.clear_enrollment()
     state.codes_pending, state.met = False, None
-    ending.end_others(request, user, "removal", before=getattr(user, ENDED_SESSIONS, None))
+    ending.end_others(request, user, "removal", before=before)
     checked.remember(request, user)

@@ -122,5 +122,5 @@ def _turn_off(user: AbstractBaseUser, actor: Any, request: HttpRequest | None) -
     if request is None or actor.pk != user.pk:
         ending.end_all(user, "removal", actor=actor)
         return
-    setattr(user, enrollment.ENDED_SESSIONS, ending.invalidate(user.pk))
-    transaction.on_commit(partial(enrollment.keep_session, request, user), robust=True)
+    before = ending.invalidate(user.pk)
+    transaction.on_commit(partial(enrollment.keep_session, request, user, before), robust=True)

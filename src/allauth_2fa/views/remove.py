@@ -43,7 +43,8 @@ class TwoFactorRemove(ProofRequiredMixin, FactorRequiredMixin, AskingPage):
         if getattr(form, "device", None) is None and (ask := self.ask_for_proof(self.request, has_factor=True)):
             return cast("HttpResponse", ask)
         form.save()
-        enrollment.keep_session(self.request, self.get_form_user())
+        # A form of the project's own may have taken it away in its own way.
+        enrollment.keep_session(self.request, self.get_form_user(), getattr(form, "sessions_ended", None))
         passkeys.note_change(self.request)
         get_adapter().add_message(self.request, messages.SUCCESS, "allauth_2fa/messages/removed.txt")
         return super().form_valid(form)
