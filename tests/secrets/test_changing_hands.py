@@ -54,14 +54,14 @@ def test_the_secret_goes_along(alice, bob, phone, plain, loaded, written, look):
     if look:
         assert device.key == plain
     WRITTEN[written](device)
-    assert held(phone) == values.sealed(plain, PLACE, str(bob.pk)).stored
+    assert held(phone) == values.encrypted(plain, PLACE, str(bob.pk)).stored
     assert (TOTPDevice.objects.get().user_id, TOTPDevice.objects.get().key, device.key) == (bob.pk, plain, plain)
 
 
 def test_a_secret_that_was_moved_in_the_table_is_not_opened_for_its_new_row(alice, bob, phone):
     TOTPDevice.objects.update(user=bob)
     device = TOTPDevice.objects.only("key").get()
-    assert isinstance(device.key, values.Shut)
+    assert isinstance(device.key, values.Unreadable)
     assert device.verify_is_allowed()[0] is False
 
 
@@ -69,7 +69,7 @@ def test_a_device_that_is_gone_shows_no_secret(alice, bob, phone):
     device = TOTPDevice.objects.only("key").get()
     device.user = bob
     TOTPDevice.objects.all()._raw_delete("default")
-    assert isinstance(device.key, values.Shut)
+    assert isinstance(device.key, values.Unreadable)
 
 
 def test_other_columns_and_other_devices_are_written_in_bulk_as_ever(alice, bob, phone, plain):

@@ -38,7 +38,7 @@ def phone(alice, plain):
 
 def text_of(plain, user):
     """Return what is to be in the database."""
-    return values.sealed(plain, "otp_totp.totpdevice.key", str(user.pk)).stored
+    return values.encrypted(plain, "otp_totp.totpdevice.key", str(user.pk)).stored
 
 
 def test_a_new_device_is_sealed_in_the_database_and_plain_in_memory(alice, phone, plain):
@@ -229,7 +229,7 @@ def test_a_loaded_secret_serves_as_a_condition_and_in_an_update(alice, phone, pl
     assert TOTPDevice.objects.filter(key__in=[loaded.key]).exists()
     assert not TOTPDevice.objects.exclude(key=loaded.key).exists()
     assert TOTPDevice.objects.filter(key=phone.key).exists()
-    assert TOTPDevice.objects.update(key=columns.sealed_for(phone, plain)) == 1
+    assert TOTPDevice.objects.update(key=columns.encrypted_for(phone, plain)) == 1
     assert held(phone) == text_of(plain, alice)
 
 

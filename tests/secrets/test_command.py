@@ -77,7 +77,7 @@ def usable(phones):
 def newest(phones):
     """Return whether each column holds what the newest key makes of it."""
     bound = {device.pk: (PLACE, str(device.user_id)) for device in phones}
-    return texts(phones) == [values.at_rest(values.sealed(secret, *bound[device.pk])) for device, secret in phones.items()]
+    return texts(phones) == [values.at_rest(values.encrypted(secret, *bound[device.pk])) for device, secret in phones.items()]
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 7, 1000])
@@ -100,9 +100,9 @@ def test_a_site_turns_it_on_rotates_its_key_and_turns_it_off_and_loses_nothing(p
 def test_each_command_leaves_alone_what_it_is_not_about_and_may_be_run_again(phones, use):
     first, second, third, *_others = phones
     use(OLD)
-    put(first, values.sealed(phones[first], PLACE, str(first.user_id)).stored)
+    put(first, values.encrypted(phones[first], PLACE, str(first.user_id)).stored)
     use(NEW, OLD)
-    put(second, values.sealed(phones[second], PLACE, str(second.user_id)).stored)
+    put(second, values.encrypted(phones[second], PLACE, str(second.user_id)).stored)
     before = texts(phones)
     run("encrypt")
     assert texts(phones)[:2] == before[:2]
@@ -147,9 +147,9 @@ def test_status_counts_and_fails_until_everything_is_encrypted_with_the_newest_k
     first, second, third, *_others = phones
     registry.static.renew(alice, 3)
     use(OLD)
-    put(first, values.sealed(phones[first], PLACE, str(first.user_id)).stored)
+    put(first, values.encrypted(phones[first], PLACE, str(first.user_id)).stored)
     use(NEW, OLD)
-    put(second, values.sealed(phones[second], PLACE, str(second.user_id)).stored)
+    put(second, values.encrypted(phones[second], PLACE, str(second.user_id)).stored)
     put(third, "")
     said = run("status", code=WORK_LEFT)
     new, old = cipher.site_keys()
@@ -221,10 +221,10 @@ def test_progress_is_printed_with_each_batch(phones, use):
 def test_what_cannot_be_read_is_counted_left_alone_and_fails(phones, use, action):
     first, second, third, *_others = phones
     use(STRANGE)
-    put(first, values.sealed(phones[first], PLACE, str(first.user_id)).stored)
+    put(first, values.encrypted(phones[first], PLACE, str(first.user_id)).stored)
     (strange,) = cipher.site_keys()
     use(NEW, OLD)
-    put(second, values.sealed(phones[second], PLACE, "somebody else").stored)
+    put(second, values.encrypted(phones[second], PLACE, "somebody else").stored)
     put(third, "no secret")
     before = texts(phones)[:3]
     said = run(action, code=LOST, verbosity=2)
@@ -243,7 +243,7 @@ def test_what_cannot_be_read_is_counted_left_alone_and_fails(phones, use, action
 def test_a_row_that_changed_meanwhile_is_looked_at_again_and_not_overwritten(phones, use):
     use(NEW, OLD)
     device = next(iter(phones))
-    fresh = values.sealed("ab" * 20, PLACE, str(device.user_id)).stored
+    fresh = values.encrypted("ab" * 20, PLACE, str(device.user_id)).stored
     changes = iter([fresh])
 
     def act():
@@ -272,7 +272,7 @@ def test_a_row_that_goes_to_another_owner_meanwhile_is_not_sealed_for_the_former
     with before_each("UPDATE", TABLE, lambda: TOTPDevice.objects.filter(pk=device.pk).update(user=bob)):
         run("encrypt")
     assert usable(phones)
-    assert held(device) == values.sealed(phones[device], PLACE, str(bob.pk)).stored
+    assert held(device) == values.encrypted(phones[device], PLACE, str(bob.pk)).stored
 
 
 def test_a_row_that_is_deleted_meanwhile_is_let_go(phones, use):

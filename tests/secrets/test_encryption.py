@@ -34,13 +34,13 @@ def _keyed(keyed):
 
 
 def seal(secret=SECRET, column_name=PLACE, owner="7"):
-    return values.sealed(secret, column_name, owner).stored
+    return values.encrypted(secret, column_name, owner).stored
 
 
 def reason(text, column_name=PLACE, owner="7"):
     """Return why the text cannot be read; nothing of a secret is in it."""
-    shut = values.opened(text, column_name, owner)
-    assert type(shut) is values.Shut
+    shut = values.decrypted(text, column_name, owner)
+    assert type(shut) is values.Unreadable
     assert SECRET not in shut.reason
     return shut.reason
 
@@ -56,7 +56,7 @@ def test_every_secret_fits_the_column_and_comes_back(secret, owner):
     assert text.isascii()
     # A short one may stand there by chance.
     assert len(secret) < 6 or secret.hex() not in text
-    assert values.opened(text, PLACE, owner) == secret.hex()
+    assert values.decrypted(text, PLACE, owner) == secret.hex()
 
 
 @settings(**SHARED)
@@ -75,20 +75,20 @@ def test_it_opens_in_its_column_alone():
 @given(first=st.tuples(texts, texts), second=st.tuples(texts, texts))
 def test_what_it_is_bound_to_cannot_be_shifted_between_place_and_owner(first, second):
     text = seal(SECRET, *first)
-    assert (values.opened(text, *second) == SECRET) is (first == second)
+    assert (values.decrypted(text, *second) == SECRET) is (first == second)
 
 
 def test_no_character_can_be_changed_left_out_or_added():
     text = seal()
     for at in range(len(text)):
         for symbol in set(printable) - {text[at]}:
-            assert type(values.opened(text[:at] + symbol + text[at + 1 :], PLACE, "7")) is values.Shut
-        assert type(values.opened(text[:at] + text[at + 1 :], PLACE, "7")) is values.Shut
-        assert type(values.opened(text[:at], PLACE, "7")) in {values.Shut, str}
-        assert values.opened(text[:at], PLACE, "7") == text[:at]
+            assert type(values.decrypted(text[:at] + symbol + text[at + 1 :], PLACE, "7")) is values.Unreadable
+        assert type(values.decrypted(text[:at] + text[at + 1 :], PLACE, "7")) is values.Unreadable
+        assert type(values.decrypted(text[:at], PLACE, "7")) in {values.Unreadable, str}
+        assert values.decrypted(text[:at], PLACE, "7") == text[:at]
     for more in ("0", " ", "\n", "\0", "=", text):
-        assert type(values.opened(text + more, PLACE, "7")) is values.Shut
-        assert type(values.opened(more + text, PLACE, "7")) is values.Shut
+        assert type(values.decrypted(text + more, PLACE, "7")) is values.Unreadable
+        assert type(values.decrypted(more + text, PLACE, "7")) is values.Unreadable
 
 
 @pytest.mark.parametrize("size", range(1, 41))
@@ -96,29 +96,29 @@ def test_there_is_one_way_to_write_it(size):
     # Base 64 has several for a number of bytes that is no multiple of three.
     text = seal("5a" * size)
     for symbol in set(printable) - {text[-1]}:
-        assert type(values.opened(text[:-1] + symbol, PLACE, "7")) is values.Shut
+        assert type(values.decrypted(text[:-1] + symbol, PLACE, "7")) is values.Unreadable
 
 
 def test_no_byte_can_be_changed():
-    packed = b64decode(seal().removeprefix(cipher.SEALED))
+    packed = b64decode(seal().removeprefix(cipher.ENCRYPTED))
     for at in range(len(packed)):
         for flipped in (1, 128):
             changed = bytes([*packed[:at], packed[at] ^ flipped, *packed[at + 1 :]])
-            text = cipher.SEALED + b64encode(changed).decode()
+            text = cipher.ENCRYPTED + b64encode(changed).decode()
             assert reason(text).startswith("ALLAUTH_2FA_ENCRYPTION_KEYS has no key" if at < 3 else "it was changed")
 
 
 @pytest.mark.parametrize("text", ["~", "~0", "~" + "0" * 25, "~" + "0" * 52 + "=", "~" + "~" * 79, "~\N{BLACK HEART SUIT}"])
 def test_what_is_no_sealed_text_is_damaged(text):
     assert reason(text) == "it is damaged"
-    with pytest.raises(cipher.CannotOpenError):
+    with pytest.raises(cipher.CannotDecryptError):
         cipher.key_id(text)
 
 
 @settings(**SHARED)
 @given(text=texts)
 def test_any_text_is_readable_if_it_is_a_hexadecimal_number_and_is_shut_otherwise(text):
-    value = values.opened(text, PLACE, "7")
+    value = values.decrypted(text, PLACE, "7")
     assert value == text
     assert (type(value) is str) is (len(text) % 2 == 0 and set(text) <= set("0123456789abcdefABCDEF"))
 
@@ -126,20 +126,20 @@ def test_any_text_is_readable_if_it_is_a_hexadecimal_number_and_is_shut_otherwis
 @settings(**SHARED)
 @given(secret=st.binary(min_size=40, max_size=40))
 def test_no_plain_secret_looks_like_a_sealed_one_and_none_the_other_way_round(secret):
-    assert not cipher.is_sealed(secret.hex())
-    assert not cipher.is_sealed(secret.hex().upper())
+    assert not cipher.is_encrypted(secret.hex())
+    assert not cipher.is_encrypted(secret.hex().upper())
     with pytest.raises(ValueError, match="non-hexadecimal"):
         bytes.fromhex(seal(secret.hex()))
 
 
 def test_what_is_no_secret_is_left_as_it_is():
     for text in ("", "abc", "no secret", "\0", "4a" * 41, seal()):
-        assert values.sealed(text, PLACE, "7") == text
-        assert type(values.sealed(text, PLACE, "7")) is str
+        assert values.encrypted(text, PLACE, "7") == text
+        assert type(values.encrypted(text, PLACE, "7")) is str
 
 
 def test_a_secret_in_capitals_is_the_same_secret():
-    assert values.opened(seal("ABCDEF"), PLACE, "7") == "abcdef"
+    assert values.decrypted(seal("ABCDEF"), PLACE, "7") == "abcdef"
 
 
 def test_the_same_secret_gives_the_same_text_and_another_owner_another():
@@ -149,7 +149,7 @@ def test_the_same_secret_gives_the_same_text_and_another_owner_another():
 
 def test_what_was_written_by_this_version_is_read_by_all_later_ones(use):
     use("kept for ever: this is what the first version wrote")
-    assert values.opened("~/SdGliYJRQRBgZhFsIqzEUCTzPgLSrZP4SaoN8XgHrolQfi/WDmL", PLACE, "7") == SECRET
+    assert values.decrypted("~/SdGliYJRQRBgZhFsIqzEUCTzPgLSrZP4SaoN8XgHrolQfi/WDmL", PLACE, "7") == SECRET
     assert values.digested("271828", "pager.pager.token", "7").stored == ":pw5gSfG!II##AM0"
 
 
@@ -161,9 +161,9 @@ def test_each_key_opens_what_it_has_sealed_and_the_newest_seals(use):
     older = seal()
     use(NEW, OLD)
     newer = seal()
-    assert values.opened(older, PLACE, "7") == values.opened(newer, PLACE, "7") == SECRET
+    assert values.decrypted(older, PLACE, "7") == values.decrypted(newer, PLACE, "7") == SECRET
     use(NEW)
-    assert values.opened(newer, PLACE, "7") == SECRET
+    assert values.decrypted(newer, PLACE, "7") == SECRET
     assert reason(older) == f"ALLAUTH_2FA_ENCRYPTION_KEYS has no key {cipher.key_id(older)}"
     use(STRANGE)
     assert reason(newer) == f"ALLAUTH_2FA_ENCRYPTION_KEYS has no key {cipher.key_id(newer)}"
@@ -174,20 +174,20 @@ def test_each_key_opens_what_it_has_sealed_and_the_newest_seals(use):
 def test_two_keys_of_one_name_are_both_tried(monkeypatch):
     first, second = cipher.site_keys()
     twin = replace(second, name=first.name)
-    text = cipher.seal(b"secret", twin, PLACE, "7")
+    text = cipher.encrypt(b"secret", twin, PLACE, "7")
     monkeypatch.setattr(cipher, "_derived", lambda _entries: (first, twin))
-    assert cipher.unseal(text, PLACE, "7") == b"secret"
+    assert cipher.decrypt(text, PLACE, "7") == b"secret"
 
 
 def test_the_spellings_of_a_secret_are_all_that_may_be_kept_of_it(use):
-    both = values.spellings(SECRET, PLACE, "7")
+    both = values.equivalent_ciphertexts(SECRET, PLACE, "7")
     use(NEW)
     newer = seal()
     use(OLD)
     assert both == [SECRET, newer, seal()]
     use()
-    assert values.spellings(SECRET, PLACE, "7") == [SECRET]
-    assert values.spellings("no secret", PLACE, "7") == ["no secret"]
+    assert values.equivalent_ciphertexts(SECRET, PLACE, "7") == [SECRET]
+    assert values.equivalent_ciphertexts("no secret", PLACE, "7") == ["no secret"]
 
 
 def test_the_name_of_a_key_and_what_is_derived_from_it_have_nothing_in_common():
@@ -220,7 +220,7 @@ def test_what_cannot_be_a_key_is_named_and_seals_and_opens_nothing(settings, ent
     settings.SECRET_KEY_FALLBACKS = ["an old one, only for the tests: long enough"]
     settings.ALLAUTH_2FA_ENCRYPTION_KEYS = entries
     assert cipher.weaknesses(entries) == [says]
-    for use_it in (seal, lambda: values.opened(text, PLACE, "7"), lambda: values.digested("123456", PLACE, "7")):
+    for use_it in (seal, lambda: values.decrypted(text, PLACE, "7"), lambda: values.digested("123456", PLACE, "7")):
         with pytest.raises(ImproperlyConfigured) as raised:
             use_it()
         assert says in str(raised.value)
@@ -237,7 +237,7 @@ def test_without_the_library_nothing_is_sealed_and_nothing_opened(monkeypatch, u
     text = seal()
     use("another key, so that it is derived again: 123")
     monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives.ciphers.aead", None)
-    for use_it in (seal, lambda: values.opened(text, PLACE, "7")):
+    for use_it in (seal, lambda: values.decrypted(text, PLACE, "7")):
         with pytest.raises(ImproperlyConfigured, match=r"pip install 'django-allauth-2fa\[encryption\]'"):
             use_it()
 
@@ -264,7 +264,7 @@ def test_the_library_is_loaded_when_something_is_sealed_and_not_before(project, 
 
 
 def test_a_pickle_holds_no_secret_and_no_code():
-    secret, code = values.sealed(SECRET, PLACE, "7"), values.digested("271828", "pager.pager.token", "7")
+    secret, code = values.encrypted(SECRET, PLACE, "7"), values.digested("271828", "pager.pager.token", "7")
     for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
         frozen = pickle.dumps([secret, code], protocol)
         assert SECRET.encode() not in frozen
@@ -280,21 +280,21 @@ def test_a_pickle_holds_no_secret_and_no_code():
 def test_a_pickle_of_what_cannot_be_read_stays_shut_until_the_key_is_back(use):
     text = seal()
     use(STRANGE)
-    frozen = pickle.dumps(values.opened(text, PLACE, "7"))
-    assert type(pickle.loads(frozen)) is values.Shut  # noqa: S301 - our own
+    frozen = pickle.dumps(values.decrypted(text, PLACE, "7"))
+    assert type(pickle.loads(frozen)) is values.Unreadable  # noqa: S301 - our own
     use(NEW)
     assert pickle.loads(frozen) == SECRET  # noqa: S301 - our own
 
 
 def test_a_copy_is_as_good_as_the_original():
-    secret = values.opened(seal(), PLACE, "7")
+    secret = values.decrypted(seal(), PLACE, "7")
     copied = deepcopy([secret])[0]
     assert copied == secret
     assert (type(copied), copied.stored, copied.owner) == (values.Secret, secret.stored, "7")
 
 
 def test_a_secret_is_a_string_like_any_other():
-    secret = values.opened(seal(), PLACE, "7")
+    secret = values.decrypted(seal(), PLACE, "7")
     assert secret == SECRET
     assert (f"{secret}", str(secret), secret.encode(), secret[:4]) == (SECRET, SECRET, SECRET.encode(), SECRET[:4])
     assert hash(secret) == hash(SECRET)

@@ -140,7 +140,7 @@ def test_a_copy_and_a_pickle_of_it_refuse_too(lost):
     device, codes = lost
     for copied in (deepcopy(device), pickle.loads(pickle.dumps(device))):  # noqa: S301 - our own
         assert not copied.verify_token(codes[3])
-        assert columns.is_shut(copied)
+        assert columns.is_unreadable(copied)
 
 
 def test_a_reload_that_brings_it_refuses_too(phone, use):

@@ -1,1 +1,1 @@
-"""Secrets at rest: the cipher, the values it reads and writes, and the model fields that hold them."""
+"""Encryption of secrets at rest: the cipher, the values in memory, the model fields, and the sweep over all rows."""

@@ -1,17 +1,18 @@
-"""Secrets and codes as the database keeps them: sealed by the keys in ``ALLAUTH_2FA_ENCRYPTION_KEYS``, the newest first.
+"""Encrypts secrets and hashes codes with the keys in ``ALLAUTH_2FA_ENCRYPTION_KEYS``; the newest key comes first.
 
-A sealed secret is ``~``, which says how it was made, then base 64 of three bytes that name the key, sixteen that authenticate
-(AES-SIV, RFC 5297) and as many as the secret has: 80 characters for the 40 bytes that django-otp's column can hold at most,
-so that every secret fits. It is bound to its column and its owner, and means nothing elsewhere. A secret is a hexadecimal
-number, which has no ``~``: nobody takes one for the other, and code that knows nothing of this module cannot make codes of
-what is sealed.
+An encrypted secret is ``~`` (the format marker) and the base 64 of: 3 bytes that name the key, the 16 byte authentication tag
+(AES-SIV, RFC 5297), and as many bytes as the secret has. The 40 bytes that django-otp's column can hold at most become 80
+characters, so every secret fits. The ciphertext is bound to its column and its owner and cannot be decrypted for any other. A
+plain secret is a hexadecimal number, which never contains ``~``, so the two cannot be confused, and code that does not know
+this module cannot compute codes from a ciphertext.
 
-The same secret of the same owner gives the same text under the same key. So a column can be compared with what it must
-still hold.
+Encryption is deterministic: the same secret, owner, column and key give the same text. So an UPDATE can be conditional on the
+text that a column must still hold.
 
-A code that was sent is kept as ``:`` and 96 bits of a keyed digest: what it was cannot be told, only whether an answer is it.
+A code that was sent is stored as ``:`` and 96 bits of a keyed digest. The code cannot be recovered from it; an answer can be
+compared with it.
 
-``cryptography`` is imported when the first thing is sealed or opened, and never while the setting is empty.
+``cryptography`` is imported at the first encryption or decryption, and never while the setting is empty.
 """
 
 from __future__ import annotations
@@ -34,47 +35,49 @@ from allauth_2fa import app_settings
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
-SEALED = "~"
-"""How a sealed secret begins. What is made in another way, one day, begins in another way."""
+ENCRYPTED = "~"
+"""First character of an encrypted secret. Another format would get another first character."""
 
 LONGEST = 40
-"""Bytes of the longest secret: django-otp's column has 80 hexadecimal digits."""
+"""Length of the longest secret in bytes: django-otp's column has 80 hexadecimal digits."""
 
 NAME_SIZE, TAG_SIZE = 3, 16
 
 DIGESTED = ":"
-"""How the digest of a code begins."""
+"""First character of the digest of a code."""
 
 DIGEST_SIZE = 12
-"""Bytes of a digest: what fits into the 16 characters of django-otp's column."""
+"""Length of a digest in bytes: the most that fits into the 16 characters of django-otp's column."""
 
 DIGEST_LENGTH = 16
 
 LEAST_LENGTH = 32
-"""Characters of the shortest key. Its 192 bits, if they are base 64 as from ``secrets.token_urlsafe``, are more than enough."""
+"""Length of the shortest key in characters. In base 64, as ``secrets.token_urlsafe`` makes it, that is 192 bits: more than enough."""
 
 LEAST_BITS = 100
-"""What a key must have if each of its characters were drawn from those that occur in it. It catches what was typed, and not
-what was generated: 32 random hexadecimal digits have more, since nine or more different ones occur."""
+"""Least estimated entropy of a key in bits: its length times the logarithm of the number of different characters in it.
+
+It rejects keys that a person typed and accepts generated ones: 32 random hexadecimal digits pass, since at least nine
+different digits occur in them."""
 
 
-class CannotOpenError(ValueError):
-    """A sealed secret cannot be opened. The text says why, and holds nothing of it."""
+class CannotDecryptError(ValueError):
+    """An encrypted secret cannot be decrypted. The message says why and contains no part of the secret."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Key:
-    """One key of the setting, and what is derived from it (HKDF-SHA256, RFC 5869)."""
+    """One entry of the setting and the keys derived from it (HKDF-SHA256, RFC 5869)."""
 
     name: bytes
     siv: AESSIV
     digesting: bytes
     mismatch: type[Exception]
-    """What ``siv`` raises where it is not the right key, owner, column or text."""
+    """The exception that ``siv`` raises for a wrong key, owner, column or text."""
 
     @property
     def id(self) -> str:
-        """The name by which logs and the command call the key: six hexadecimal digits that tell nothing of it."""
+        """The name of the key in logs and commands: six hexadecimal digits that reveal nothing about the key."""
         return self.name.hex()
 
 
@@ -83,7 +86,7 @@ class Key:
 
 @sensitive_variables("key")
 def weakness(key: object) -> str:
-    """Say why an entry of the setting cannot be a key, without showing it; an empty string if it can."""
+    """Return why an entry of the setting cannot be a key, without showing it; an empty string if it can."""
     if not isinstance(key, str):
         return f"is of type {type(key).__name__}, not str"
     if len(key) < LEAST_LENGTH:
@@ -97,7 +100,7 @@ def weakness(key: object) -> str:
 
 @sensitive_variables("entries")
 def weaknesses(entries: object) -> list[str]:
-    """Say what is wrong with the setting, without showing any of it; an empty list if nothing is."""
+    """Return what is wrong with the setting, without showing any of it; an empty list if nothing is wrong."""
     if not isinstance(entries, list | tuple):
         return [f"it is of type {type(entries).__name__}, not list"]
     found = [f"entry {number} {weak}" for number, weak in enumerate(map(weakness, entries), 1) if weak]
@@ -111,8 +114,8 @@ def site_keys() -> tuple[Key, ...]:
     """Return the site's keys, the newest first; none if the setting is empty.
 
     Raises:
-        ImproperlyConfigured: an entry cannot be a key, or ``cryptography`` is not installed. Then nothing is read or
-            written that would have to be sealed: a mistake in a setting must not leave secrets readable.
+        ImproperlyConfigured: an entry cannot be a key, or ``cryptography`` is not installed. No secret is read or written
+            then: a mistake in a setting must not leave secrets readable.
     """
     entries = app_settings.ENCRYPTION_KEYS
     if not entries:
@@ -159,50 +162,50 @@ def _derived(entries: tuple[str, ...]) -> tuple[Key, ...]:
 # Secrets
 
 
-def is_sealed(text: str) -> bool:
-    """Return whether the text is a sealed secret, whether or not it can be opened."""
-    return text.startswith(SEALED)
+def is_encrypted(text: str) -> bool:
+    """Return whether the text is an encrypted secret, whether or not it can be decrypted."""
+    return text.startswith(ENCRYPTED)
 
 
 def key_id(text: str) -> str:
-    """Return the name of the key by which a sealed secret was sealed, whether or not the site has it.
+    """Return the name of the key that a secret was encrypted with, whether or not the site has that key.
 
     Raises:
-        CannotOpenError: the text is damaged.
+        CannotDecryptError: the text is damaged.
     """
     return _unpacked(text)[:NAME_SIZE].hex()
 
 
 @sensitive_variables("secret")
-def seal(secret: bytes, key: Key, column_name: str, owner: str) -> str:
-    """Return the secret as the column of this owner keeps it.
+def encrypt(secret: bytes, key: Key, column_name: str, owner: str) -> str:
+    """Return the ciphertext of a secret for this column and owner.
 
     Args:
         secret: 1 to :data:`LONGEST` bytes.
         key: one of :func:`site_keys`.
-        column_name: the name of the column, which must not change.
+        column_name: the name of the column, ``app.model.field``. It must never change.
         owner: the primary key of the user, as text.
     """
-    return SEALED + _as_text(key.name + key.siv.encrypt(secret, _bound(column_name, owner)))
+    return ENCRYPTED + _as_text(key.name + key.siv.encrypt(secret, _bound(column_name, owner)))
 
 
 @sensitive_variables("secret")
-def unseal(text: str, column_name: str, owner: str) -> bytes:
-    """Return the secret that was sealed for this column and owner by any of the site's keys.
+def decrypt(text: str, column_name: str, owner: str) -> bytes:
+    """Return the secret that was encrypted for this column and owner with any of the site's keys.
 
     Raises:
-        CannotOpenError: the key is not there, or the text was changed, or it was sealed for another owner or another column.
+        CannotDecryptError: the key is missing, the text was changed, or it was encrypted for another owner or column.
     """
     packed = _unpacked(text)
     named = [key for key in site_keys() if key.name == packed[:NAME_SIZE]]
     if not named:
-        raise CannotOpenError(f"ALLAUTH_2FA_ENCRYPTION_KEYS has no key {packed[:NAME_SIZE].hex()}")
+        raise CannotDecryptError(f"ALLAUTH_2FA_ENCRYPTION_KEYS has no key {packed[:NAME_SIZE].hex()}")
     for key in named:
         try:
             return key.siv.decrypt(packed[NAME_SIZE:], _bound(column_name, owner))
         except key.mismatch:
             continue
-    raise CannotOpenError("it was changed, or it belongs to another user")
+    raise CannotDecryptError("it was changed, or it belongs to another user")
 
 
 def _bound(column_name: str, owner: str) -> list[bytes]:
@@ -210,14 +213,14 @@ def _bound(column_name: str, owner: str) -> list[bytes]:
 
 
 def _unpacked(text: str) -> bytes:
-    """Return the bytes of a sealed text. There is one way to write them: all others are refused."""
-    packed = text.removeprefix(SEALED)
+    """Return the bytes of an encrypted text. Base 64 that is not in its canonical form is refused."""
+    packed = text.removeprefix(ENCRYPTED)
     try:
         found = a2b_base64(packed + "=" * (-len(packed) % 4))
     except ValueError:
         found = b""
     if len(found) <= NAME_SIZE + TAG_SIZE or _as_text(found) != packed:
-        raise CannotOpenError("it is damaged")
+        raise CannotDecryptError("it is damaged")
     return found
 
 
@@ -235,7 +238,7 @@ def is_digest(text: str) -> bool:
 
 @sensitive_variables("code")
 def digest(code: str, key: Key, column_name: str, owner: str) -> str:
-    """Return what the column of this owner keeps of a code."""
+    """Return the digest of a code for this column and owner."""
     bound = json.dumps([column_name, owner, code])
     hashed = salted_hmac("allauth_2fa.code", bound, secret=key.digesting, algorithm="sha256").digest()
     return DIGESTED + b85encode(hashed[:DIGEST_SIZE]).decode("ascii")
@@ -243,5 +246,5 @@ def digest(code: str, key: Key, column_name: str, owner: str) -> str:
 
 @sensitive_variables("code")
 def is_digest_of(text: str, code: str, column_name: str, owner: str) -> bool:
-    """Return whether the text is the digest of this code by any of the site's keys. How long it takes tells nothing."""
-    return any([constant_time_compare(text, digest(code, key, column_name, owner)) for key in site_keys()])  # noqa: C419 - each key takes its time
+    """Return whether the text is the digest of this code under any of the site's keys, in constant time."""
+    return any([constant_time_compare(text, digest(code, key, column_name, owner)) for key in site_keys()])  # noqa: C419 - always compare with every key

@@ -1,12 +1,12 @@
-"""The columns of django-otp's devices that hold a secret or a code: plain in memory, sealed in the database.
+"""Encrypts the columns of django-otp's devices that hold a secret or a code: plain in memory, encrypted in the database.
 
-:func:`connect` adopts them when the apps are ready. It gives their fields a class that writes, compares and dumps what is
-sealed, and opens what was loaded when an instance is made. Whoever works with instances sees secrets as they always were:
-django-otp's own code, the admin, forms, deferred fields, reads and writes in bulk. ``values()`` and ``update(key="...")``
-work with the texts of the column itself, since they know no owner.
+:func:`connect` changes the class of these fields when the apps are ready. The new class writes, compares and dumps ciphertexts,
+and decrypts a column when an instance is made. All code that works with instances sees plain secrets as before: django-otp's
+own code, the admin, forms, deferred fields, reads and writes in bulk. ``values()`` and ``update(key="...")`` work with the
+stored texts, since they do not know the owner.
 
-A field's class, and not signals alone: a save that fails leaves no sealed text in memory, ``bulk_create`` seals too, and
-``dumpdata`` writes no secret.
+Signals alone would not do. With a field class a save that fails leaves no ciphertext in memory, ``bulk_create`` encrypts too,
+and ``dumpdata`` writes no secret.
 """
 
 from __future__ import annotations
@@ -26,7 +26,20 @@ from django_otp.models import DeviceManager, SideChannelDevice
 from allauth_2fa.exceptions import NotJudged
 
 from . import cipher
-from .values import OWNER, Digested, Kept, Secret, Shut, Waiting, at_rest, bytes_of, digested, opened, sealed, spellings
+from .values import (
+    OWNER,
+    Digested,
+    Secret,
+    StoredValue,
+    Undecrypted,
+    Unreadable,
+    at_rest,
+    bytes_of,
+    decrypted,
+    digested,
+    encrypted,
+    equivalent_ciphertexts,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,47 +47,47 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 SECRETS = {"otp_totp.totpdevice": "key", "otp_hotp.hotpdevice": "key"}
-"""Which column of which model holds a secret."""
+"""The column that holds the secret, by the label of the model."""
 
 
 class AtRest(models.CharField):
-    """What the fields of secrets and of codes have in common."""
+    """Base class of the fields that hold secrets and codes."""
 
     @property
     def column_name(self) -> str:
-        """The name that texts are bound to: the same for the model, its proxies and its children."""
+        """The name that ciphertexts are bound to: the same for the model, its proxies and its children."""
         return f"{self.model._meta.label_lower}.{self.attname}"  # noqa: SLF001 - Django documents it
 
     def owner(self, user_id: Any) -> str:
-        """Return the key of a user in one form, whatever type it was given in."""
+        """Return the primary key of a user as text, for a key of any type."""
         field: Any = self.model._meta.get_field("user")  # noqa: SLF001 - Django documents it
         return str(field.to_python(user_id))
 
     def bound(self, instance: Any) -> tuple[str, str]:
-        """Return what the texts of this instance are bound to: place and owner."""
+        """Return the column name and the owner that the ciphertexts of this instance are bound to."""
         return self.column_name, self.owner(instance.user_id)
 
     @abstractmethod
-    def kept(self, instance: models.Model, value: Any) -> Any:
-        """Return the value with the text that is to be kept of it for the owner of the instance."""
+    def to_store(self, instance: models.Model, value: Any) -> Any:
+        """Return the value together with the text to store for the owner of the instance."""
 
-    def renewed(self, value: Kept) -> Any:
-        """Return what is to be written of a value that may have been loaded a while ago."""
+    def with_newest_key(self, value: StoredValue) -> Any:
+        """Return the value to write, encrypted with the newest key if it was loaded before a key rotation."""
         return value
 
     @abstractmethod
-    def concerns(self, text: str) -> bool:
-        """Return whether a loaded text stands for something else in memory."""
+    def needs_conversion(self, text: str) -> bool:
+        """Return whether a loaded text must be converted before the instance may show it."""
 
     @abstractmethod
-    def taken(self, text: str, user_id: Any) -> str:
-        """Return what such a text of this owner's is in memory."""
+    def in_memory(self, text: str, user_id: Any) -> str:
+        """Return the value in memory of a stored text of this owner."""
 
-    # What Django asks a field for
+    # Django's field methods
 
     @sensitive_variables("value")
     def pre_save(self, model_instance: models.Model, add: bool) -> Any:  # noqa: FBT001 - Django's signature
-        value = self.kept(model_instance, super().pre_save(model_instance, add))
+        value = self.to_store(model_instance, super().pre_save(model_instance, add))
         setattr(model_instance, self.attname, value)
         return value
 
@@ -84,50 +97,50 @@ class AtRest(models.CharField):
 
     @sensitive_variables("value")
     def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:  # noqa: FBT001, FBT002 - Django's signature
-        # What is prepared is compared with the column. The rest is written: Django 5.2.0 does not say so in bulk updates.
-        written = self.renewed(value) if isinstance(value, Kept) and not prepared else value
+        # Prepared values are compared with the column; all others are written. Django 5.2.0 does not tell the two apart in bulk updates.
+        written = self.with_newest_key(value) if isinstance(value, StoredValue) and not prepared else value
         return super().get_db_prep_value(written, connection, prepared)
 
     @sensitive_variables("value")
     def value_to_string(self, obj: models.Model) -> str:
-        return str(at_rest(self.kept(obj, self.value_from_object(obj))))
+        return str(at_rest(self.to_store(obj, self.value_from_object(obj))))
 
-    # What signals tell
+    # Signal receivers
 
     def load(self, instance: models.Model, **_facts: Any) -> None:
-        """Take over the text that an instance was just made with. Receives ``post_init``."""
+        """Convert the text that a new instance was made with. Receives ``post_init``."""
         data = vars(instance)
         text = data.get(self.attname)
-        if not isinstance(text, str) or isinstance(text, Kept) or not self.concerns(text):
+        if not isinstance(text, str) or isinstance(text, StoredValue) or not self.needs_conversion(text):
             return
         if "user_id" in data:
-            self.take(instance, text)
+            self.convert(instance, text)
         else:
-            # Django would load the owner now, and does not know yet from which database.
-            data[self.attname] = Waiting(text)
+            # Reading the owner now would make Django load it, and Django does not know the database yet.
+            data[self.attname] = Undecrypted(text)
 
-    def take(self, instance: Any, text: str) -> None:
-        """Put into the instance what the text is in memory."""
-        self._put(instance, self.taken(text, instance.user_id))
+    def convert(self, instance: Any, text: str) -> None:
+        """Set the instance's attribute to the value of the text."""
+        self._put(instance, self.in_memory(text, instance.user_id))
 
-    def take_late(self, instance: Any, text: str) -> None:
-        """Do the same some time after the row was loaded: the instance may have been given to another user meanwhile."""
-        value = self.taken(text, instance.user_id)
-        if isinstance(value, Shut):
+    def convert_deferred(self, instance: Any, text: str) -> None:
+        """Convert the text some time after the row was loaded; the instance may have been given to another user since."""
+        value = self.in_memory(text, instance.user_id)
+        if isinstance(value, Unreadable):
             rows = self.model._base_manager.using(instance._state.db).filter(pk=instance.pk)  # noqa: SLF001 - Django documents it
-            value = next((self.taken(text, owner) for owner in rows.values_list("user_id", flat=True)), value)
+            value = next((self.in_memory(text, owner) for owner in rows.values_list("user_id", flat=True)), value)
         self._put(instance, value)
 
     def _put(self, instance: models.Model, value: str) -> None:
         data = vars(instance)
         data[self.attname] = value
-        if isinstance(data[self.attname], Shut):
+        if isinstance(data[self.attname], Unreadable):
             data["verify_is_allowed"] = partial(_verify_is_allowed, instance)
 
     def before_save(self, instance: models.Model, *, raw: bool = False, update_fields: Any = None, **_facts: Any) -> None:
-        """Keep what a fixture holds, which Django writes without asking the field. Receives ``pre_save``.
+        """Encrypt the secrets of a fixture, since Django writes them without calling the field. Receives ``pre_save``.
 
-        What has not been loaded is loaded before the owner changes: afterwards nobody knows for whom it was sealed.
+        A deferred secret is loaded before the owner changes: afterwards nothing tells which owner it was encrypted for.
         """
         if raw:
             self.pre_save(instance, add=False)
@@ -135,27 +148,27 @@ class AtRest(models.CharField):
             getattr(instance, self.attname)
 
     def after_save(self, instance: models.Model, **_facts: Any) -> None:
-        """Follow the owner, if only he was saved. Receives ``post_save``."""
+        """Encrypt the secret for the new owner where a save has changed only the owner. Receives ``post_save``."""
 
 
 class SecretField(AtRest):
     """Holds the secret of a device."""
 
     @sensitive_variables("value")
-    def kept(self, instance: models.Model, value: Any) -> Any:
-        if not isinstance(value, str) or isinstance(value, Shut):
+    def to_store(self, instance: models.Model, value: Any) -> Any:
+        if not isinstance(value, str) or isinstance(value, Unreadable):
             return value
-        return sealed(value, *self.bound(instance))
+        return encrypted(value, *self.bound(instance))
 
-    def renewed(self, value: Kept) -> Any:
-        # By the newest key: what was loaded before a rotation must not bring an older one back.
-        return sealed(value, value.column_name, value.owner) if isinstance(value, Secret) else value
+    def with_newest_key(self, value: StoredValue) -> Any:
+        # With the newest key: a value that was loaded before a rotation must not bring the older key back.
+        return encrypted(value, value.column_name, value.owner) if isinstance(value, Secret) else value
 
-    def concerns(self, text: str) -> bool:
-        return cipher.is_sealed(text) or (bool(text) and not bytes_of(text))
+    def needs_conversion(self, text: str) -> bool:
+        return cipher.is_encrypted(text) or (bool(text) and not bytes_of(text))
 
-    def taken(self, text: str, user_id: Any) -> str:
-        return opened(text, self.column_name, self.owner(user_id))
+    def in_memory(self, text: str, user_id: Any) -> str:
+        return decrypted(text, self.column_name, self.owner(user_id))
 
     def after_save(self, instance: Any, *, using: str = "", update_fields: Any = None, **_facts: Any) -> None:
         secret = vars(instance).get(self.attname)
@@ -163,9 +176,11 @@ class SecretField(AtRest):
             return
         column_name, owner = self.bound(instance)
         if owner != secret.owner:
-            moved = sealed(secret, column_name, owner)
+            moved = encrypted(secret, column_name, owner)
             mine = self.model._base_manager.using(using).filter(pk=instance.pk)  # noqa: SLF001 - Django documents it
-            mine.filter(**{f"{self.attname}__in": spellings(secret, column_name, secret.owner)}).update(**{self.attname: moved})
+            mine.filter(**{f"{self.attname}__in": equivalent_ciphertexts(secret, column_name, secret.owner)}).update(
+                **{self.attname: moved}
+            )
             setattr(instance, self.attname, moved)
 
 
@@ -173,23 +188,23 @@ class CodeField(AtRest):
     """Holds a code that was sent."""
 
     @sensitive_variables("value")
-    def kept(self, instance: models.Model, value: Any) -> Any:
+    def to_store(self, instance: models.Model, value: Any) -> Any:
         if not value or not isinstance(value, str) or isinstance(value, Digested):
             return value
         return digested(value, *self.bound(instance))
 
-    def concerns(self, text: str) -> bool:
+    def needs_conversion(self, text: str) -> bool:
         return cipher.is_digest(text)
 
-    def taken(self, text: str, user_id: Any) -> str:
+    def in_memory(self, text: str, user_id: Any) -> str:
         return Digested(text, text, self.column_name, self.owner(user_id))
 
 
 class OwnedRows(models.QuerySet):
-    """The rows of django-otp's devices. Whoever gives them to other users in bulk has their secrets sealed for those."""
+    """Query set of django-otp's devices: a bulk update that changes owners encrypts the secrets for the new owners."""
 
     def bulk_update(self, objs: Any, fields: Any, batch_size: int | None = None) -> int:
-        """Write the secrets as well, if the owners are written."""
+        """Update the rows; write the secrets as well where the owners are written."""
         objs, names = tuple(objs), list(fields)
         if OWNER.intersection(names):
             for field in [field for field in self.model._meta.concrete_fields if isinstance(field, SecretField)]:  # noqa: SLF001 - documented
@@ -200,15 +215,15 @@ class OwnedRows(models.QuerySet):
 
 
 class ColumnAttribute(DeferredAttribute):
-    """What a model has instead of the column. It asks for the owner of a secret that was loaded without."""
+    """Descriptor of an encrypted column: decrypts on first access a secret that was loaded without its owner."""
 
     field: Any
 
     @sensitive_variables("value")
     def __get__(self, instance: Any, cls: Any = None) -> Any:
         value = super().__get__(instance, cls)
-        if isinstance(value, Waiting):
-            self.field.take_late(instance, str(value))
+        if isinstance(value, Undecrypted):
+            self.field.convert_deferred(instance, str(value))
             return vars(instance)[self.field.attname]
         return value
 
@@ -217,7 +232,7 @@ class ColumnAttribute(DeferredAttribute):
         vars(instance)[self.field.attname] = value
 
     def fetch_many(self, instances: Any) -> None:
-        """Take over what Django 6.1 has fetched for all instances of a query at once."""
+        """Convert the texts that Django 6.1 has fetched for all instances of a query at once."""
         super().fetch_many(instances)
         for instance in instances:
             self.field.load(instance)
@@ -227,7 +242,7 @@ class ColumnAttribute(DeferredAttribute):
 
 
 def connect() -> None:
-    """Adopt the columns of all models, their proxies and children included. To be called once, when the apps are ready."""
+    """Install the field classes on all models, their proxies and children included. Call it once, when the apps are ready."""
     DeviceManager._queryset_class = OwnedRows  # noqa: SLF001 - what BaseManager.from_queryset() sets
     for model in apps.get_models():
         for field in model._meta.concrete_fields:  # noqa: SLF001 - Django documents it
@@ -240,7 +255,7 @@ def connect() -> None:
 
 
 def _adopt(field: Any) -> None:
-    """Give the field the class that it needs, under the name of its own: migrations and error messages tell no difference."""
+    """Give the field its encrypting class under the field's own class name, so that migrations and error messages stay the same."""
     needed = _class_for(field)
     if needed is not None and not isinstance(field, AtRest):
         own = type(field)
@@ -256,45 +271,45 @@ def _class_for(field: Any) -> type[AtRest] | None:
 
 
 def columns() -> Iterator[AtRest]:
-    """Yield the columns that were adopted, each once, in the order of the apps."""
+    """Yield each encrypted column once, in the order of the apps."""
     for model in apps.get_models():
         yield from (field for field in model._meta.local_concrete_fields if isinstance(field, AtRest) and field.model is model)  # noqa: SLF001
 
 
-# What factors ask for
+# For factors
 
 
 @sensitive_variables("plain")
-def sealed_for(device: models.Model, plain: str, attribute: str = "key") -> str:
-    """Return a new secret of the device as ``update()`` needs it, which knows no owner."""
+def encrypted_for(device: models.Model, plain: str, attribute: str = "key") -> str:
+    """Return a new secret encrypted for the device, to be passed to ``update()``, which does not know the owner."""
     field: Any = device._meta.get_field(attribute)  # noqa: SLF001 - Django documents it
-    return sealed(plain, *field.bound(device))
+    return encrypted(plain, *field.bound(device))
 
 
-def spellings_of(device: models.Model, attribute: str = "key") -> list[str]:
-    """Return all texts that the column may hold while it holds the device's secret.
+def equivalent_ciphertexts_of(device: models.Model, attribute: str = "key") -> list[str]:
+    """Return all texts that stand for the device's current secret in the column.
 
-    A condition on them stays exact, whatever ``allauth_2fa_secrets`` does to the column meanwhile.
+    A query with ``attribute__in`` these stays exact while ``allauth_2fa_secrets`` rewrites the column.
     """
     field: Any = device._meta.get_field(attribute)  # noqa: SLF001 - Django documents it
-    return spellings(getattr(device, attribute), *field.bound(device))
+    return equivalent_ciphertexts(getattr(device, attribute), *field.bound(device))
 
 
-def is_shut(device: models.Model) -> bool:
-    """Return whether a secret of the device cannot be read, so that it refuses every answer."""
-    return Shut in map(type, vars(device).values())
+def is_unreadable(device: models.Model) -> bool:
+    """Return whether a secret of the device cannot be read, so that the device refuses every answer."""
+    return Unreadable in map(type, vars(device).values())
 
 
 def refuses(device: models.Model) -> bool:
-    """Return whether the device refuses every answer because a secret of it cannot be read, and log why."""
+    """Return whether a secret of the device cannot be read, and log why."""
     for value in list(vars(device).values()):
-        if isinstance(value, Shut):
+        if isinstance(value, Unreadable):
             logger.error("The secret of a device cannot be read, %s of row %s: %s.", value.column_name, device.pk, value.reason)
-    return is_shut(device)
+    return is_unreadable(device)
 
 
 def _verify_is_allowed(device: Any) -> tuple[bool, dict[str, Any] | None]:
-    """Stand in for the method of a device that was loaded with a secret that cannot be read."""
+    """Replace ``verify_is_allowed()`` of a device that was loaded with an unreadable secret."""
     if refuses(device):
         return False, {"error_message": NotJudged.sentence}
     return type(device).verify_is_allowed(device)

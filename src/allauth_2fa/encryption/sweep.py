@@ -1,8 +1,7 @@
-"""Goes through the columns of secrets and codes a batch at a time: looks, encrypts, rotates, decrypts.
+"""Inspects, encrypts, rotates and decrypts the columns of secrets and codes, one batch of rows at a time.
 
-Each row is changed by an UPDATE that names its old text and its owner, so nothing that somebody else has written meanwhile
-is overwritten. A batch is committed as a whole and may be lost as a whole: whenever it is interrupted, each row is as it was
-or as it is to be, and the next run does the rest.
+Each UPDATE names the row's old text and its owner, so concurrent changes are never overwritten. A batch is committed as a
+whole. After an interruption each row holds either its old or its new text, and the next run changes the rest.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from . import cipher
 from .columns import SecretField
-from .values import Secret, Shut, at_rest, digested, opened, sealed
+from .values import Secret, Unreadable, at_rest, decrypted, digested, encrypted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,17 +25,17 @@ if TYPE_CHECKING:
     from .columns import AtRest
 
 BATCH_SIZE = 1000
-"""Rows a batch: a fraction of a second's work, during which the rows are locked."""
+"""Rows per batch. The rows of a batch are locked for a fraction of a second."""
 
 ROUNDS = 5
-"""How often the rows of a batch that somebody else held or changed are looked at again."""
+"""How often rows of a batch that another process has locked or changed are tried."""
 
 PAUSE = 0.1
-"""Seconds between two rounds: longer than a login holds a row."""
+"""Seconds between two rounds: longer than a login locks a row."""
 
 
 class Action(Enum):
-    """What is to be done."""
+    """What to do with the rows."""
 
     STATUS = "status"
     ENCRYPT = "encrypt"
@@ -50,11 +49,11 @@ class State(Enum):
     NEWEST = "newest"
     """A secret, encrypted with the newest key."""
     OLDER = "older"
-    """A secret, encrypted with another key of the site's."""
+    """A secret, encrypted with an older key of the site."""
     DIGEST = "digest"
     """The digest of a code."""
     READABLE = "readable"
-    """A secret or a code that whoever reads the database can use."""
+    """A plain secret or code."""
     LOST = "lost"
     """A secret that cannot be read."""
     EMPTY = "empty"
@@ -69,7 +68,7 @@ class Row(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """What a row holds, and what that is in memory."""
+    """What a row holds, and its value in memory."""
 
     row: Row
     state: State
@@ -77,7 +76,7 @@ class Finding(NamedTuple):
 
 
 class Change(NamedTuple):
-    """What a row is to hold instead."""
+    """The new text of a row."""
 
     row: Row
     text: str | None
@@ -85,29 +84,29 @@ class Change(NamedTuple):
 
 @dataclass(slots=True)
 class Tally:
-    """What was found in a column so far, and done there."""
+    """Counts of what was found and changed in a column so far."""
 
     rows: int = 0
     found: Counter[State] = field(default_factory=Counter)
     keys: Counter[str] = field(default_factory=Counter)
-    """Secrets that can be read, by the name of the key that they were found encrypted with."""
+    """Number of readable secrets, by the name of the key that they were encrypted with."""
     reasons: Counter[str] = field(default_factory=Counter)
-    """Why secrets cannot be read."""
+    """Number of unreadable secrets, by the reason."""
     lost: list[Any] = field(default_factory=list)
-    """The keys of the last batch's rows that cannot be read."""
+    """Primary keys of the unreadable rows in the last batch."""
     changed: int = 0
     busy: int = 0
-    """Rows that are still to be changed, because others held them each time."""
+    """Number of rows that could not be changed, because another process had them locked in each round."""
 
 
 def sweep(column: AtRest, action: Action, *, batch_size: int = BATCH_SIZE, dry_run: bool = False) -> Iterator[Tally]:
-    """Go through a column by the primary key; yield the tally, always the same one, after each batch.
+    """Go through a column in the order of the primary key, and yield the same tally after each batch.
 
     Args:
         column: one of :func:`allauth_2fa.encryption.columns.columns`.
-        action: what is to be done.
-        batch_size: how many rows are held in memory, and written in one transaction, at a time.
-        dry_run: count what would be changed, and write nothing.
+        action: what to do.
+        batch_size: number of rows that are held in memory and written in one transaction.
+        dry_run: count the changes and write nothing.
     """
     using = router.db_for_write(column.model)
     tally = Tally()
@@ -119,10 +118,10 @@ def sweep(column: AtRest, action: Action, *, batch_size: int = BATCH_SIZE, dry_r
             tally.changed += len(changes)
         else:
             _work_off(column, action, changes, tally)
-        # With DEBUG on, Django keeps the last 9,000 statements: here that is every row.
+        # With DEBUG on, Django remembers the last 9,000 statements, which hold the rows.
         reset_queries()
         yield tally
-        # The database compares the keys, never Python: each sorts UUIDs and strings in a way of its own.
+        # Let the database compare the keys: Python may sort UUIDs and strings in another order.
         rows = _rows(column, using).filter(pk__gt=page[-1].row.pk)[:batch_size]
 
 
@@ -138,18 +137,18 @@ def _rows(column: AtRest, using: str) -> Any:
 
 @sensitive_variables("text", "value")
 def look(column: AtRest, row: Row) -> Finding:
-    """Find out what the row holds."""
+    """Return what the row holds."""
     text = row.text
     if not text:
         return Finding(row, State.EMPTY, text)
     if not isinstance(column, SecretField):
         return Finding(row, State.DIGEST if cipher.is_digest(text) else State.READABLE, text)
-    value = opened(text, column.column_name, column.owner(row.user_id))
+    value = decrypted(text, column.column_name, column.owner(row.user_id))
     if isinstance(value, Secret):
-        # What the newest key would make of it, and not its name alone: two keys might have one name.
-        is_newest = text == at_rest(sealed(value, value.column_name, value.owner))
+        # Compare whole ciphertexts, not only the name of the key: two keys might have the same name.
+        is_newest = text == at_rest(encrypted(value, value.column_name, value.owner))
         return Finding(row, State.NEWEST if is_newest else State.OLDER, value)
-    return Finding(row, State.LOST if isinstance(value, Shut) else State.READABLE, value)
+    return Finding(row, State.LOST if isinstance(value, Unreadable) else State.READABLE, value)
 
 
 def _count(page: Sequence[Finding], tally: Tally) -> None:
@@ -157,7 +156,7 @@ def _count(page: Sequence[Finding], tally: Tally) -> None:
     tally.lost.clear()
     for finding in page:
         tally.found[finding.state] += 1
-        if isinstance(finding.value, Shut):
+        if isinstance(finding.value, Unreadable):
             tally.reasons[finding.value.reason] += 1
             tally.lost.append(finding.row.pk)
         elif isinstance(finding.value, Secret):
@@ -166,22 +165,22 @@ def _count(page: Sequence[Finding], tally: Tally) -> None:
 
 @sensitive_variables("text")
 def change_for(column: AtRest, action: Action, finding: Finding) -> Change | None:
-    """Return what the action makes of a row, None if it leaves the row alone."""
+    """Return the change that the action makes to a row, None if it makes none."""
     row, state, value = finding
     bound = column.column_name, column.owner(row.user_id)
     text = row.text
     if (action, state) in {(Action.ENCRYPT, State.READABLE), (Action.ROTATE, State.OLDER)}:
-        text = at_rest(sealed(value, *bound) if isinstance(column, SecretField) else digested(value, *bound))
+        text = at_rest(encrypted(value, *bound) if isinstance(column, SecretField) else digested(value, *bound))
     elif action is Action.DECRYPT and state in {State.NEWEST, State.OLDER}:
         text = str(value)
     elif action is Action.DECRYPT and state is State.DIGEST:
-        # What it was cannot be told. It was good for some minutes, and its owner has another one sent.
+        # A code cannot be recovered from its digest. It was valid for some minutes; the owner can request another one.
         text = None
     return None if text == row.text else Change(row, text)
 
 
 def _work_off(column: AtRest, action: Action, changes: Sequence[Change], tally: Tally) -> None:
-    """Make the changes; look again at rows that others held or changed, and count those that stay busy."""
+    """Make the changes; try again the rows that others have locked or changed, and count those that stay busy."""
     using = router.db_for_write(column.model)
     for number in range(ROUNDS):
         if not changes:
@@ -198,7 +197,7 @@ def _work_off(column: AtRest, action: Action, changes: Sequence[Change], tally: 
 
 
 def _write(column: AtRest, changes: Sequence[Change], using: str) -> int:
-    """Write those changes whose rows nobody else holds and are still as they were read; return how many that were."""
+    """Write the changes of unlocked rows that are still as they were read, and return how many were written."""
     with transaction.atomic(using=using):
         free = _lock(column, [change.row.pk for change in changes], using)
         mine = [change for change in changes if change.row.pk in free]
@@ -206,10 +205,10 @@ def _write(column: AtRest, changes: Sequence[Change], using: str) -> int:
 
 
 def _lock(column: AtRest, pks: list[Any], using: str) -> set[Any]:
-    """Lock the rows that nobody else holds, and return their keys.
+    """Lock the rows that nobody else has locked, and return their primary keys.
 
-    Nobody is waited for: a batch that waits for one row while it holds others would hold up logins, and in the worst case
-    one of them would be broken off. SQLite locks no rows, and a transaction there must not begin with a question.
+    Rows that are locked are skipped: a batch that waited for one row while it holds others would delay logins, and could end
+    in a deadlock. SQLite has no row locks, and a transaction that writes must not begin with a SELECT there.
     """
     features = connections[using].features
     rows = column.model._base_manager.using(using).filter(pk__in=pks)  # noqa: SLF001 - Django documents it
@@ -218,7 +217,7 @@ def _lock(column: AtRest, pks: list[Any], using: str) -> set[Any]:
 
 
 def _update(column: AtRest, changes: Sequence[Change], using: str) -> int:
-    """Run one conditional UPDATE a row, all in one go: an optimisation, ten times as fast as ``update()`` for each."""
+    """Run one conditional UPDATE per row in one ``executemany()``: ten times as fast as ``update()`` for each row."""
     connection, meta = connections[using], cast("Any", column.model)._meta  # noqa: SLF001 - Django documents it
     quote = connection.ops.quote_name
     key, owner = meta.pk, meta.get_field("user")

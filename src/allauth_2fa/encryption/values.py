@@ -1,4 +1,4 @@
-"""What stands in memory for a text that the database keeps: strings like those that django-otp knows, and one thing more."""
+"""The values in memory of encrypted columns: strings as django-otp expects them, which also carry their stored text."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from django.views.decorators.debug import sensitive_variables
 from . import cipher
 
 OWNER = frozenset({"user", "user_id"})
-"""How a device's owner is called among the fields that are written."""
+"""Names of the owner among the fields of a device."""
 
 
-class Waiting(str):
-    """A sealed text that was loaded without its owner, until somebody asks for it. It is no hexadecimal number either."""
+class Undecrypted(str):
+    """An encrypted text that was loaded without its owner and is decrypted at its first use. It is not a hexadecimal number."""
 
     __slots__ = ()
 
 
-class Kept(str):
-    """A value of which the database keeps another text, ``stored``, that is bound to a place, the column, and an owner."""
+class StoredValue(str):
+    """A value together with the text that the database stores for it, which is bound to a column and an owner."""
 
     __slots__ = ("column_name", "owner", "stored")
 
@@ -35,32 +35,32 @@ class Kept(str):
         return kept
 
     def __repr__(self) -> str:
-        # Error reports and shells show the representations of whatever is at hand.
+        # Error reports and shells show the representation of every local variable.
         return f"<{type(self).__name__} of {self.column_name}>"
 
 
-class Secret(Kept):
-    """A secret that is sealed in the database; in a pickle too, since a cache is a place where things are left."""
+class Secret(StoredValue):
+    """A secret that is encrypted in the database, and in pickles too, since caches store pickles."""
 
     __slots__ = ()
 
     def __reduce__(self) -> Any:
-        return opened, (self.stored, self.column_name, self.owner)
+        return decrypted, (self.stored, self.column_name, self.owner)
 
 
-class Shut(Kept):
-    """A secret that cannot be read. It stays in the database as it is, and is no hexadecimal number to make codes of."""
+class Unreadable(StoredValue):
+    """A secret that cannot be read. Its stored text stays unchanged and is not a hexadecimal number, so no code can be computed."""
 
     __slots__ = ("reason",)
 
     reason: str
 
     def __reduce__(self) -> Any:
-        return opened, (self.stored, self.column_name, self.owner)
+        return decrypted, (self.stored, self.column_name, self.owner)
 
 
-class Digested(Kept):
-    """The digest of a code. It equals the code that it was made of and no other text, its own neither."""
+class Digested(StoredValue):
+    """The digest of a code. It equals the code and no other text, not even the text of the digest."""
 
     __slots__ = ()
 
@@ -80,13 +80,13 @@ class Digested(Kept):
         return Digested, (self.stored, self.stored, self.column_name, self.owner)
 
 
-class Sent(Kept):
-    """A code that has just been made and is still to be sent; the database and pickles keep its digest."""
+class Sent(StoredValue):
+    """A new code that is still to be sent; the database and pickles hold its digest."""
 
     __slots__ = ()
 
     def __eq__(self, other: object) -> bool:
-        # The left one is asked first here, and has to ask the digest.
+        # Python asks the left operand first; only the digest can compare itself with a code.
         return other == str(self) if isinstance(other, Digested) else str(self) == other
 
     def __ne__(self, other: object) -> bool:
@@ -99,68 +99,68 @@ class Sent(Kept):
 
 
 @sensitive_variables("secret")
-def opened(text: str, column_name: str, owner: str) -> str:
-    """Return what a column's text is in memory: the secret, plain or opened, or :class:`Shut`, which says why not."""
+def decrypted(text: str, column_name: str, owner: str) -> str:
+    """Return the secret of a stored text, which may be plain or encrypted, or :class:`Unreadable` with the reason."""
     try:
-        if not cipher.is_sealed(text):
+        if not cipher.is_encrypted(text):
             unhexlify(text)
             return text
-        secret = cipher.unseal(text, column_name, owner)
-    except cipher.CannotOpenError as error:
+        secret = cipher.decrypt(text, column_name, owner)
+    except cipher.CannotDecryptError as error:
         reason = str(error)
     except ValueError:
         reason = "it is no hexadecimal number"
     else:
         return Secret(secret.hex(), text, column_name, owner)
-    shut = Shut(text, text, column_name, owner)
-    shut.reason = reason
-    return shut
+    unreadable = Unreadable(text, text, column_name, owner)
+    unreadable.reason = reason
+    return unreadable
 
 
 @sensitive_variables("plain", "secret")
-def sealed(plain: str, column_name: str, owner: str) -> str:
-    """Return the secret as it is to be kept from now on: by the newest key, or plain on a site without keys.
+def encrypted(plain: str, column_name: str, owner: str) -> str:
+    """Return the secret with the text to store: encrypted with the newest key, or plain on a site without keys.
 
-    What is no secret stays what it is: an empty text, or one that is no hexadecimal number.
+    A text that is not a secret is returned unchanged: an empty one, or one that is not a hexadecimal number.
     """
     keys = cipher.site_keys()
     secret = bytes_of(plain)
     if not keys or not secret:
         return str(plain)
-    return Secret(plain, cipher.seal(secret, keys[0], column_name, owner), column_name, owner)
+    return Secret(plain, cipher.encrypt(secret, keys[0], column_name, owner), column_name, owner)
 
 
 @sensitive_variables("code")
 def digested(code: str, column_name: str, owner: str) -> str:
-    """Return the code with the digest that is to be kept of it, or as it is on a site without keys."""
+    """Return the code with the digest to store, or the plain code on a site without keys."""
     keys = cipher.site_keys()
     return Sent(code, cipher.digest(code, keys[0], column_name, owner), column_name, owner) if keys else str(code)
 
 
 @sensitive_variables("plain", "secret")
-def spellings(plain: str, column_name: str, owner: str) -> list[str]:
-    """Return all texts that may be kept of a secret: itself, and sealed by each of the site's keys."""
+def equivalent_ciphertexts(plain: str, column_name: str, owner: str) -> list[str]:
+    """Return all texts that a column may hold for a secret: the plain one, and one ciphertext for each of the site's keys."""
     secret = bytes_of(plain)
-    return [str(plain), *(cipher.seal(secret, key, column_name, owner) for key in cipher.site_keys() if secret)]
+    return [str(plain), *(cipher.encrypt(secret, key, column_name, owner) for key in cipher.site_keys() if secret)]
 
 
 def at_rest(value: Any) -> Any:
-    """Return the text that the database keeps of a value, which is the same before and after a reload."""
-    return value.stored if isinstance(value, Kept) else value
+    """Return the text that the database stores for a value. It is the same before and after a reload."""
+    return value.stored if isinstance(value, StoredValue) else value
 
 
 @sensitive_variables("value", "answer")
 def is_code(value: str, answer: str) -> bool:
-    """Return whether an answer is the code that a device holds, plain or as a digest. How long it takes tells nothing.
+    """Return, in constant time, whether an answer is the code that a device holds, plain or as a digest.
 
-    Django's ``constant_time_compare`` knows no digests: it would refuse each right answer.
+    Django's ``constant_time_compare`` cannot compare digests: it would refuse every right answer.
     """
     return answer == value if isinstance(value, Digested) else constant_time_compare(value, answer)
 
 
 @sensitive_variables("plain")
 def bytes_of(plain: str) -> bytes:
-    """Return the secret that is written like that, empty if there is none, or none of a length that the column can hold."""
+    """Return the bytes of a hexadecimal secret; no bytes if it is not hexadecimal or too long for the column."""
     try:
         secret = unhexlify(plain)
     except ValueError:

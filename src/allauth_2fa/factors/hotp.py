@@ -46,7 +46,7 @@ class HotpFactor(Factor):
     def recognizes(self, device: Device, answer: str) -> bool:
         """Return whether the answer has the shape of one code, or of two or three in sequence. An unreadable secret has none."""
         digits = cast("HOTPDevice", device).digits
-        return answer.isascii() and answer.isdigit() and len(answer) in {digits, 2 * digits, ROW * digits} and not columns.is_shut(device)
+        return answer.isascii() and answer.isdigit() and len(answer) in {digits, 2 * digits, ROW * digits} and not columns.is_unreadable(device)
 
     def filled(self, device: Device, answer: str) -> str:
         """Return the answer with the leading zeros that a number has lost."""

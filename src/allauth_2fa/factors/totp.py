@@ -66,7 +66,7 @@ class TotpFactor(Factor):
 
         One whose secret cannot be read has none.
         """
-        return answer.isascii() and answer.isdigit() and len(answer) in {device.digits, ROW * device.digits} and not columns.is_shut(device)
+        return answer.isascii() and answer.isdigit() and len(answer) in {device.digits, ROW * device.digits} and not columns.is_unreadable(device)
 
     def filled(self, device: Device, answer: str) -> str:
         """Return the answer with the leading zeros that a number has lost."""
@@ -173,7 +173,7 @@ class TotpFactor(Factor):
     @sensitive_variables("changes")
     def replace_secret(self, device: TOTPDevice) -> None:
         """Give an unconfirmed device a new secret."""
-        changes = {"key": columns.sealed_for(device, default_key()), "last_t": -1, "drift": 0}
+        changes = {"key": columns.encrypted_for(device, default_key()), "last_t": -1, "drift": 0}
         if not _write(device, TOTPDevice.objects.filter(pk=device.pk, confirmed=False).update(**changes), changes):
             raise NothingEnrolled
 
@@ -202,7 +202,7 @@ class TotpFactor(Factor):
         row = cast("TOTPDevice", device)
         changes = accepted(row, self.check(row, answer)) | {"confirmed": True}
         # The secret is part of the condition: what was scanned is what gets confirmed.
-        waiting = TOTPDevice.objects.filter(pk=row.pk, user_id=row.user_id, confirmed=False, key__in=columns.spellings_of(row))
+        waiting = TOTPDevice.objects.filter(pk=row.pk, user_id=row.user_id, confirmed=False, key__in=columns.equivalent_ciphertexts_of(row))
         if not _write(row, waiting.update(**changes), changes):
             raise NothingEnrolled
 

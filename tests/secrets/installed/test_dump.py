@@ -155,7 +155,7 @@ def keys_in(texts):
 def test_a_dump_holds_no_secret_and_no_code(loot):
     assert "alice@example.com" in loot.dumped
     assert "allauth_2fa" in loot.sessions
-    assert sum(cipher.is_sealed(text) and len(text) > 50 for text in loot.texts) == len(loot.secrets) == 3
+    assert sum(cipher.is_encrypted(text) and len(text) > 50 for text in loot.texts) == len(loot.secrets) == 3
     ways = {way for secret in loot.secrets for way in spelled(secret)}
     assert not [way for way in ways if way in loot.dumped or way in loot.sessions]
     assert len(loot.codes) >= len(SENDERS)

@@ -28,7 +28,7 @@ def token(alice):
 
 
 def test_a_token_is_sealed_and_logs_in(client, alice, token):
-    assert held(token) == values.sealed("ab" * 20, "otp_hotp.hotpdevice.key", str(alice.pk)).stored
+    assert held(token) == values.encrypted("ab" * 20, "otp_hotp.hotpdevice.key", str(alice.pk)).stored
     give_password(client, alice)
     assert give_answer(client, code("ab" * 20)).status_code == 302
     assert is_logged_in(client)
@@ -63,7 +63,7 @@ def test_the_secret_of_a_token_is_none_of_an_app_of_the_same_owner(alice, token)
     app = TOTPDevice.objects.create(user=alice)
     put(app, held(token))
     assert not TOTPDevice.objects.get().verify_token("123456")
-    assert type(TOTPDevice.objects.get().key) is values.Shut
+    assert type(TOTPDevice.objects.get().key) is values.Unreadable
 
 
 def test_status_names_what_is_kept_as_other_models_keep_it(alice, token):
