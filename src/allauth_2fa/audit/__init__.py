@@ -1,1 +1,1 @@
-"""What happened to second factors: events, the audit log, mails."""
+"""Events of second factors: the audit log, the signal and the mails."""

@@ -1,8 +1,8 @@
-"""The one mouth: whatever happens to a second factor is announced here, and nowhere else.
+"""Single point where second-factor events are recorded and announced.
 
-The row of the audit log is written in the transaction in which it happens; log line, signal and mail follow its commit. So
-nothing is announced for a transaction that is rolled back. No fact holds a secret, a code or a cookie: an event takes the
-facts that its row of the table names, and no other.
+The row of the audit log is written in the caller's transaction; the log line, the signal and the mail follow its commit. So
+nothing is announced for a transaction that is rolled back. An event accepts only the facts that :data:`EVENTS` lists for it,
+and none of them holds a secret, a code or a cookie.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ logger = logging.getLogger("allauth_2fa.events")
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One row of the table: a name in the past tense, what it says to a person, and the facts that it may carry."""
+    """A kind of event: its name in the past tense, its label for people, and the names of its facts."""
 
     name: str
     label: _StrPromise
@@ -83,20 +83,20 @@ def announce(
     device: Device | None = None,
     **facts: Any,
 ) -> None:
-    """Record an event, and tell of it once the transaction that it happens in is committed (one INSERT).
+    """Record an event (one INSERT), and announce it when the current transaction is committed.
 
     Args:
         name: a key of :data:`EVENTS`.
-        user: whose second factor it concerns.
-        request: in which it happened, None for the one that is being served, if any: a command has none.
-        actor: who did it, if it was not the user.
-        device: the device that it concerns.
-        facts: those that the event's row names; each is kept as one line of text, at most
-            :data:`~allauth_2fa.models.audit.LONGEST_TEXT` characters long.
+        user: the user that the event is about.
+        request: the request; None for the current one, if any. A command has none.
+        actor: the person who did it, if it was not the user.
+        device: the device that the event is about.
+        facts: the event's facts, by name; each is stored as one line of at most
+            :data:`~allauth_2fa.models.audit.LONGEST_TEXT` characters.
 
     Raises:
         KeyError: there is no such event.
-        TypeError: the event takes no such fact.
+        TypeError: the event has no such fact.
     """
     event = EVENTS[name]
     if unknown := facts.keys() - event.facts:

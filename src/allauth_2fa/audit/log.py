@@ -1,4 +1,4 @@
-"""The audit log: written by :func:`allauth_2fa.audit.events.announce`, read by its owner, the admin and the auditor, and pruned."""
+"""Writes, reads, exports and prunes the audit log. :func:`allauth_2fa.audit.events.announce` is the only writer."""
 
 from __future__ import annotations
 
@@ -26,62 +26,62 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
 BATCH_SIZE = 1000
-"""Rows that are read or deleted at a time, and held in memory."""
+"""Number of rows that are read or deleted at a time and held in memory."""
 
 UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
-"""Unicode's categories of what ends a line of a log, drives a terminal, or cannot be written at all."""
+"""Unicode categories of characters that end a line, control a terminal, or cannot be encoded."""
 
 TURNING = frozenset(
     "\N{LEFT-TO-RIGHT EMBEDDING}\N{RIGHT-TO-LEFT EMBEDDING}\N{POP DIRECTIONAL FORMATTING}\N{LEFT-TO-RIGHT OVERRIDE}"
     "\N{RIGHT-TO-LEFT OVERRIDE}\N{LEFT-TO-RIGHT ISOLATE}\N{RIGHT-TO-LEFT ISOLATE}\N{FIRST STRONG ISOLATE}"
     "\N{POP DIRECTIONAL ISOLATE}"
 )
-"""What makes the rest of a line read backwards."""
+"""Characters that change the direction of the text after them."""
 
 
 # Writing
 
 
 def clean(text: object, longest: int = LONGEST_TEXT) -> str:
-    """Return the text on one line, without what could forge another line of a log, and cut."""
+    """Return the text on one line of at most ``longest`` characters, without control characters that could forge a log line."""
     shown = (" " if unicodedata.category(sign) in UNPRINTABLE or sign in TURNING else sign for sign in str(text)[: longest * 2])
     return " ".join("".join(shown).split())[:longest].strip()
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Where something was done: an address and a user agent, both empty for a command."""
+    """The IP address and the user agent of a request; both are empty for a command."""
 
     address: str = ""
     user_agent: str = ""
 
 
 def client_of(request: HttpRequest | None) -> Client:
-    """Return where a request comes from, as the project's adapter says, which knows the proxies."""
+    """Return the address and the user agent of a request from the project's adapter, which knows the proxies."""
     if request is None:
         return Client()
     adapter = get_adapter()
     try:
         address = adapter.get_client_ip(request)
     except (PermissionDenied, ImproperlyConfigured):
-        # A socket has no address, and headers of proxies can be made up. Neither stops what is being recorded.
+        # A socket has no address, and proxy headers can be forged. The event is recorded all the same.
         address = ""
     return Client(clean(address, LONGEST_ADDRESS), clean(adapter.get_http_user_agent(request)))
 
 
 def label_of(user: AbstractBaseUser) -> str:
-    """Return what the audit log calls a user, for when the account is gone."""
+    """Return the user name to store in the audit log, which remains after the account is deleted."""
     return clean(user.get_username())
 
 
 def record(event: str, user: AbstractBaseUser, actor: AbstractBaseUser, client: Client, **columns: Any) -> AuditEntry:
-    """Write one row, in the transaction of the caller (one INSERT).
+    """Write one row in the caller's transaction (one INSERT), and return it.
 
     Args:
-        event: its name.
-        user: whose second factor it concerns.
-        actor: who did it.
-        client: where it was done.
+        event: the name of the event.
+        user: the user that the event is about.
+        actor: the person who did it.
+        client: the address and the user agent.
         columns: ``device`` and ``facts``, cleaned.
     """
     row = AuditEntry(
@@ -102,25 +102,25 @@ def record(event: str, user: AbstractBaseUser, actor: AbstractBaseUser, client: 
 
 
 def recent(user: AbstractBaseUser, limit: int, before: int | None = None) -> Sequence[AuditEntry]:
-    """Return what happened last to the user's second factor, the newest first (one query).
+    """Return the user's latest rows of the audit log, newest first (one query).
 
     Args:
-        user: whose second factor it is.
-        limit: how many rows at most.
-        before: only rows that are older than the one of this key.
+        user: the user.
+        limit: the maximum number of rows.
+        before: return only rows that are older than the row with this primary key.
     """
     mine = AuditEntry.objects.filter(user_id=user.pk)
     return list((mine if before is None else mine.filter(pk__lt=before))[:limit])
 
 
 def has_happened(event: str, user: AbstractBaseUser, within: timedelta, **facts: str) -> bool:
-    """Return whether this has happened to the user's second factor within that time (one query)."""
+    """Return whether the user has had this event, with these facts, within the last ``within`` (one query)."""
     rows = AuditEntry.objects.filter(user_id=user.pk, event=event, at__gt=timezone.now() - within)
     return any(facts.items() <= row.facts.items() for row in rows.only("facts")[:BATCH_SIZE])
 
 
 def is_full(event: str, user: AbstractBaseUser, most: int, within: timedelta) -> bool:
-    """Return whether there are so many rows of this event about the user within that time (one query)."""
+    """Return whether the user has had this event at least ``most`` times within the last ``within`` (one query)."""
     rows = AuditEntry.objects.filter(user_id=user.pk, event=event, at__gt=timezone.now() - within)
     return rows.order_by()[:most].count() >= most
 
@@ -135,7 +135,7 @@ PROGRAMS = (
     ("CriOS", "Chrome"),
     ("Safari", "Safari"),
 )
-"""What tells browsers apart, the most particular first: most of them name others too."""
+"""Marks of browsers in a User-Agent header. The most specific come first, since most browsers also name others."""
 
 SYSTEMS = (
     ("Windows", "Windows"),
@@ -149,9 +149,9 @@ SYSTEMS = (
 
 
 def browser(user_agent: str) -> str:
-    """Return what a person calls a browser with that User-Agent header, "Firefox on Linux", and empty for an unknown one.
+    """Return a readable name for a User-Agent header, such as "Firefox on Linux"; empty for an unknown browser.
 
-    Known names alone get through, and nothing that the visitor has made up.
+    The name consists of known words only, never of text that the visitor has chosen.
     """
     known_as = [name for name in (_named(PROGRAMS, user_agent), _named(SYSTEMS, user_agent)) if name]
     if len(known_as) == 2:  # noqa: PLR2004 - a program and a system
@@ -168,17 +168,20 @@ def _named(table: Iterable[tuple[str, str]], user_agent: str) -> str:
 COLUMNS = ("id", "at", "event", "user_id", "user_label", "actor_id", "actor_label", "device", "address", "user_agent", "facts")
 
 FORMULA = tuple("=+-@\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS SIGN}\N{FULLWIDTH HYPHEN-MINUS}\N{FULLWIDTH COMMERCIAL AT}")
-"""What makes a spreadsheet compute a cell (OWASP, CSV injection). Tabs and ends of lines never get into a row."""
+"""First characters that make a spreadsheet compute a cell (OWASP, CSV injection). Rows never contain tabs or line ends."""
 
 
 INNER_FORMULA = re.compile(rf"""([;|\t][\s"']*)(?=[{re.escape("".join(FORMULA))}])""")
-"""Where a formula begins for a spreadsheet that takes semicolons, tabs or bars for the ends of cells, quotes or not."""
+"""Positions where a formula begins in a spreadsheet that splits cells at semicolons, tabs or bars."""
 
 
 def rows(since: datetime | None = None, events: Sequence[str] = (), batch_size: int = BATCH_SIZE) -> Iterator[dict[str, Any]]:
-    """Yield the rows, the oldest first, as plain values. Those that are added meanwhile are left for the next time.
+    """Yield the rows as plain values, oldest first. Rows that are added during the run are left out.
 
-    ``batch_size`` of them are held in memory, however many there are.
+    Args:
+        since: yield only rows from this time on; None for all.
+        events: yield only these events; empty for all.
+        batch_size: number of rows that are held in memory.
     """
     chosen = _chosen(events) if since is None else _chosen(events).filter(at__gte=since)
     last, end = 0, AuditEntry.objects.aggregate(end=models.Max("pk"))["end"] or 0
@@ -187,7 +190,7 @@ def rows(since: datetime | None = None, events: Sequence[str] = (), batch_size: 
         for row in found:
             yield {**row, "at": row["at"].isoformat(), "user_id": _plain(row["user_id"]), "actor_id": _plain(row["actor_id"])}
         last = found[-1]["id"]
-        # With DEBUG on, Django keeps the last 9,000 statements.
+        # With DEBUG on, Django remembers the last 9,000 statements.
         reset_queries()
 
 
@@ -200,13 +203,13 @@ def _plain(key: object) -> str | int | None:
 
 
 def as_jsonl(found: Iterator[dict[str, Any]]) -> Iterator[str]:
-    """Yield a line of JSON a row."""
+    """Yield one line of JSON for each row."""
     for row in found:
         yield json.dumps(row)
 
 
 def as_csv(found: Iterator[dict[str, Any]]) -> Iterator[str]:
-    """Yield a line of column names, then a line a row. What a spreadsheet would compute is led by an apostrophe."""
+    """Yield a line of column names, then one line for each row. An apostrophe is put before anything a spreadsheet would compute."""
     yield _csv_line(COLUMNS)
     for row in found:
         yield _csv_line([_cell(json.dumps(row[name]) if name == "facts" else row[name]) for name in COLUMNS])
@@ -229,5 +232,5 @@ def count(before: datetime, events: Sequence[str] = ()) -> int:
 
 
 def prune(before: datetime, events: Sequence[str] = (), batch_size: int = BATCH_SIZE) -> Iterator[int]:
-    """Delete the rows from before that moment, a batch at a time, and yield how many each one was."""
+    """Delete the rows from before that time in batches, and yield the number of rows in each batch."""
     yield from _chosen(events).prune(before, batch_size)

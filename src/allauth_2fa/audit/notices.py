@@ -1,4 +1,4 @@
-"""Mails to the owner: which events are told, in which words, and how often. The table is all there is to say about it."""
+"""Mails to the owner of an account: which events are mailed, with which advice, and how often (:data:`NOTICES`)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 TEMPLATES = "allauth_2fa/email/"
-"""Where the templates of the mails are. One that is called like the event comes before the common one."""
+"""Folder of the mail templates. A template named after the event replaces the common one."""
 
 COMMON = "allauth_2fa/email/notice"
 
@@ -53,17 +53,17 @@ ASK_SITE = _("sign in, look at what protects your account, and write to the peop
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What the owner is told of one event."""
+    """The mail about one event."""
 
     event: str
     otherwise: _StrPromise
-    """What to do, if it was not the owner: the rest of a sentence that begins with "If not:"."""
+    """What to do if it was not the owner: the rest of a sentence that begins with "If not:"."""
     page: str = OVERVIEW
-    """The name of the page that the one link leads to."""
+    """The URL name of the page that the mail links to."""
     pause: timedelta | None = None
-    """The time in which the owner is told once, however often it happens; None: each time."""
+    """The time in which at most one mail is sent about this event; None to send one each time."""
     even_so: bool = False
-    """It is to be done by the owner too, whoever it was."""
+    """Whether the advice also applies if it was the owner."""
 
 
 NOTICES: Mapping[str, Notice] = {
@@ -88,7 +88,7 @@ NOTICES: Mapping[str, Notice] = {
         Notice("code_issued_by_support", ASK_SITE),
     )
 }
-"""The events that are mailed. A new event that changes what protects an account, or smells of a thief, gets its row here."""
+"""The events that are mailed. Add each new event that changes the protection of an account or points to an attack."""
 
 
 def is_wanted(event: str) -> bool:
@@ -100,48 +100,48 @@ def is_wanted(event: str) -> bool:
 
 
 def may_notify_now(notice: Notice, user: AbstractBaseUser) -> bool:
-    """Return whether it is time to tell the owner of this.
+    """Return whether the owner may be mailed about this event now.
 
-    The audit log knows when it was told last. The cache, where it works, spares the question, and lets one of several who come at
-    once go on.
+    The audit log records when the last mail was sent. The cache saves that query where it works, and lets only one of several
+    simultaneous events send a mail.
     """
     if notice.pause is None:
         return True
     key = f"allauth_2fa.told:{notice.event}:{user.pk}"
-    with suppress(Exception):  # a cache that is down raises whatever its client does, and the audit log knows as well
+    with suppress(Exception):  # a cache that is down may raise any exception; the audit log has the same answer
         if not cache.add(key, 1, notice.pause.total_seconds()):
             return False
     return not log.has_happened(TOLD, user, notice.pause, about=notice.event)
 
 
 TOLD = "owner_told"
-"""The event that says that a mail of those that keep a pause has left."""
+"""The event that records that a mail with a pause was sent."""
 
 
 # The mail
 
 
 def send(row: AuditEntry, label: str, user: AbstractBaseUser, request: HttpRequest | None) -> None:
-    """Mail the owner. What goes wrong is logged by its kind, and stops nothing."""
+    """Mail the owner. An error is logged by its type and does not stop anything."""
     try:
         with current.request_context(request):
             address = address_of(user)
             if address:
                 context = context_of(row, request) | {"subject": label, "account": _account(user, address)}
                 get_adapter().send_mail(_prefix(row.event), address, context)
-    except Exception as error:  # noqa: BLE001 - mail servers, back ends and templates of projects raise whatever they like
-        # Its kind alone is logged: its text may hold an address, or what the server made of the mail.
+    except Exception as error:  # noqa: BLE001 - mail servers, back ends and projects' templates may raise any exception
+        # Log the type only: the message may contain an address or parts of the mail.
         logger.error("The mail on %s to user %s could not be sent: %s", row.event, user.pk, type(error).__name__)  # noqa: TRY400
 
 
 def address_of(user: AbstractBaseUser) -> str:
-    """Return the user's address: the primary one, a verified one if there is any, else the one on the account (one query)."""
+    """Return the address to mail: a verified one before others, the primary one first, else the account's own (one query)."""
     known = EmailAddress.objects.filter(user_id=user.pk).order_by("-verified", "-primary", "pk").first()
     return known.email if known else user_email(user)
 
 
 def _prefix(event: str) -> str:
-    """Return how the names of the templates begin: the project's own for this event, or the common ones."""
+    """Return the prefix of the template names: that of the project's templates for this event, or of the common ones."""
     try:
         get_template(f"{TEMPLATES}{event}_subject.txt")
     except TemplateDoesNotExist:
@@ -150,15 +150,15 @@ def _prefix(event: str) -> str:
 
 
 def _account(user: AbstractBaseUser, address: str) -> str:
-    """Return what the account is called. Many are called like the address to which the mail goes."""
+    """Return the name of the account for the mail. On many sites it equals the address that the mail goes to."""
     shown = str(compat.user_display(user))
     return shown if shown == address else harmless(shown)
 
 
 def context_of(row: AuditEntry, request: HttpRequest | None) -> dict[str, Any]:
-    """Return what the templates of a mail say. Whatever a visitor can make up is left out or made harmless.
+    """Return the context of the mail's templates. Text that a visitor can choose is left out or made harmless.
 
-    The user agent stands there by the names of browser and system alone: a thief who knows the password writes it.
+    Only known names of browser and system are taken from the user agent, since an attacker with the password can choose it.
     """
     notice = NOTICES[row.event]
     by_owner = row.actor_id == row.user_id
@@ -177,19 +177,18 @@ def context_of(row: AuditEntry, request: HttpRequest | None) -> dict[str, Any]:
 
 
 MOST_DIGITS = 4
-"""Digits that a name keeps at most: "YubiKey 5", "Phone 2026". With more of them it may be a telephone number to call."""
+"""Most digits that a name may keep, as in "YubiKey 5" or "Phone 2026". With more it could be a phone number to call."""
 
 CHOSEN_BY_VISITORS = frozenset({"was"})
-"""The facts that whoever is logged in can make up."""
+"""The facts that a signed-in user can choose."""
 
 
 def harmless(name: str, digits: int | None = None) -> str:
-    """Return a name without what a mail reader would make a link of, or a mail out of.
+    """Return a name without characters that a mail program could turn into a link or an address.
 
     Args:
-        name: as somebody has typed it.
-        digits: a name with more digits than this, however they are written and wherever they stand, loses all of them; None:
-            it keeps them.
+        name: the name as it was typed.
+        digits: the most digits that the name may have; with more, all of them are removed. None keeps them.
     """
     if digits is not None and sum(map(_is_digit, name)) > digits:
         name = "".join(" " if _is_digit(sign) else sign for sign in name)
@@ -197,7 +196,7 @@ def harmless(name: str, digits: int | None = None) -> str:
 
 
 def _is_digit(sign: str) -> bool:
-    """Return whether a person reads the sign as a digit: full-width, raised and circled ones too."""
+    """Return whether a person reads the character as a digit; full-width, raised and circled digits count."""
     return unicodedata.category(sign).startswith("N")
 
 

@@ -1,1 +1,1 @@
-"""What a proof is: each factor knows its devices and how an answer is judged, and no request, form or page."""
+"""The factors: each one finds its devices and checks answers, and knows nothing of requests, forms or pages."""

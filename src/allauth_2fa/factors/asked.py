@@ -1,4 +1,4 @@
-"""The code that the login which is answering was sent, in the hands of the device that judges the answer."""
+"""Checks an answer against the code that was sent to this login, with the device's own ``verify_token``."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ if TYPE_CHECKING:
     from django_otp.models import Device
 
 ASKED = "_allauth_2fa_asked"
-"""What a device bears while it is answered for: the :class:`~allauth_2fa.models.SentCode` of the login, or None."""
+"""Name of the attribute that holds the :class:`~allauth_2fa.models.SentCode` of this login, or None, while an answer is checked."""
 
 
 def asked(device: Device) -> SentCode | None:
-    """Return the code that the device has sent for the login that is answering, None if there is none, or nobody has looked."""
+    """Return the code that the device has sent to this login; None if there is none, or if it was not looked up."""
     code = getattr(device, ASKED, None)
     return code if isinstance(code, SentCode) else None
 
 
 def is_bound(device: Device) -> bool:
-    """Return whether somebody has looked for what the login that is answering was sent."""
+    """Return whether the code that was sent to this login has been looked up."""
     return hasattr(device, ASKED)
 
 
 class AskedCode(Digested):
-    """Stands where django-otp keeps the code of a device. It equals the one code that a login was sent, and no other text."""
+    """Replaces the ``token`` of a device. It equals the one code that was sent to this login, and no other text."""
 
     __slots__ = ("sent",)
 
@@ -46,26 +46,26 @@ class AskedCode(Digested):
 
 @sensitive_variables("answer", "before")
 def verifies(sent: SentCode, row: Any, answer: str) -> bool:
-    """Let the device's own ``verify_token`` judge the answer against the code that was sent, and use that up.
+    """Return whether the device's own ``verify_token`` accepts the answer for the code that was sent; if so, mark it as used.
 
     Args:
-        sent: the code of the login that is answering.
-        row: the device, of which nobody else can write the row.
-        answer: what was given back.
+        sent: the code that was sent to this login.
+        row: the device. The caller has locked its row.
+        answer: the answer to check.
     """
     before = {"token": at_rest(row.token), "valid_until": row.valid_until}
     row.token, row.valid_until = standing_for(sent, answer) if sent.hold() else None, sent.expires_at
     if row.verify_token(answer):
         sent.use()
         return True
-    # What the device has sent last is another login's: django-otp has put this one's in its place.
+    # The last code of the device may belong to another login; verify_token() has written this login's code over it.
     type(row)._base_manager.filter(pk=row.pk).update(**before)  # noqa: SLF001 - Django documents it
     return False
 
 
 @sensitive_variables("answer", "token")
 def standing_for(sent: SentCode, answer: str) -> str:
-    """Return what stands for the code in the device: the answer if that is right, since a model may compare it in any way."""
+    """Return the ``token`` for the device: the answer itself if it is right, since a model may compare it in any way."""
     if sent.is_code(answer):
         return answer
     token = AskedCode("", "", sent.device, "")

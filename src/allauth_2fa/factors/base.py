@@ -1,4 +1,4 @@
-"""The grammar that every factor speaks."""
+"""The base class of all factors, and helpers that clean answers."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ if TYPE_CHECKING:
     from django_otp.models import Device
 
 LONGEST_ANSWER = 64
-"""Characters of the longest answer that any factor here can take; what is longer is refused unread."""
+"""Length of the longest answer in characters; a longer one is refused without being checked."""
 
 
 def as_typed(value: Any) -> str:
-    """Return what was given back as text: scripts and tests post codes as numbers too."""
+    """Return a posted answer as text; scripts and tests post codes as numbers too."""
     return "" if value is None else str(value)
 
 
 def with_leading_zeros(answer: str, digits: int) -> str:
-    """Return the answer with the zeros that a number loses at its beginning, where it is made of digits.
+    """Return the answer with the leading zeros that a number loses, if it consists of digits.
 
-    Several codes in a row are filled up to a whole number of codes.
+    A sequence of codes is filled up to a whole number of codes.
 
     Args:
-        answer: what was typed, cleaned.
-        digits: how many digits each code has.
+        answer: the answer, cleaned.
+        digits: number of digits of each code.
     """
     is_number = answer.isascii() and answer.isdigit()
     return answer.zfill(-(-len(answer) // digits) * digits) if is_number else answer
 
 
 def clean_answer(text: str) -> str:
-    """Return the answer without what people and clipboards add: blanks, dashes, digits of other scripts."""
+    """Return the answer without blanks and dashes, and with digits of other scripts as ASCII digits; empty if it is too long."""
     if len(text) > LONGEST_ANSWER:
         return ""
     letters = (symbol for symbol in unicodedata.normalize("NFKC", text) if not symbol.isspace() and symbol != "-")
@@ -50,24 +50,24 @@ def clean_answer(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One thing that a user fills in to add a device: a field of the model, and what the page says of it."""
+    """One field that a user fills in to add a device: its name in the model, and its texts on the page."""
 
     name: str
     label: _StrPromise | str
     help_text: _StrPromise | str = ""
     autocomplete: str = "off"
     inputmode: str = "text"
-    """Which keyboard a phone shows for it."""
+    """The HTML ``inputmode``, which selects the keyboard of a phone."""
     nothing: _StrPromise | str = ""
-    """What the page says instead of an empty list, where there is nothing to choose from (:meth:`Factor.choices`)."""
+    """The text shown when :meth:`Factor.choices` returns an empty list."""
 
 
 class Factor(ABC):
-    """One kind of proof.
+    """Base class of a factor: one way to authenticate, for instance by an app, a passkey or a recovery code.
 
-    ``id`` is the word for it in settings, code and allauth's records, ``label`` the one on pages. Factors are offered by
-    rising ``rank``. A ``primary`` factor is one that a login can be made to wait for; recovery codes stand in for one and
-    are none themselves.
+    ``id`` names the factor in settings, code and allauth's records; ``label`` names it on pages. Factors are offered in the
+    order of ``rank``. A user with a device of a ``primary`` factor is asked for a second factor at login. Recovery codes
+    replace a primary factor, but are not primary.
     """
 
     id: str
@@ -75,31 +75,31 @@ class Factor(ABC):
     rank: int = 50
     primary: bool = True
     inputmode: str = "numeric"
-    """Which keyboard a phone shows for an answer."""
+    """The HTML ``inputmode`` of the answer field, which selects the keyboard of a phone."""
     typed: bool = True
-    """Whether answers are typed into the page's field. Others come from a button of their own."""
+    """Whether answers are typed into the page's field. If False, the factor has its own button."""
     icon: str = "key"
-    """The word that names the factor's picture, ``allauth_2fa/icons/ICON.svg``."""
+    """The name of the factor's icon, ``allauth_2fa/icons/ICON.svg``."""
     weaker: bool = False
-    """Whether the pages say that other factors protect better."""
+    """Whether pages say that other factors protect better."""
     opt_in: bool = False
-    """Whether the factor is on only where ``ALLAUTH_2FA_FACTORS`` names it."""
+    """Whether the factor is on only if ``ALLAUTH_2FA_FACTORS`` names it."""
     enroll_page: str = ""
-    """The name of the page on which a user adds such a device, empty where devices come from elsewhere. The page
+    """The URL name of the page on which a user adds a device; empty if users cannot add one. The page
     ``two-factor-add`` serves every factor that has :meth:`begin` and :meth:`complete`."""
     first_page: str = ""
-    """The name of the page on which a user's first device is set up, where the factor has one of its own for it."""
+    """The URL name of the page for a user's first device, if the factor has a separate one."""
     intro: _StrPromise | str = ""
-    """What it takes to sign in by such a device, in one sentence, for those who choose one to add."""
+    """One sentence that says what a sign-in with this factor takes, for users who choose a device to add."""
     prompt: _StrPromise | str = ""
-    """What to do for a code, in one sentence, where it is neither shown nor sent."""
+    """One sentence that says how to get a code, for devices that neither show nor send one."""
     asks: tuple[Ask, ...] = ()
-    """What a user fills in to add a device, before there can be a code: a number, say."""
+    """The fields that a user fills in to add a device before a code can be sent, for instance a phone number."""
     scanned: bool = False
-    """Whether a device is added by scanning its secret."""
+    """Whether a device is added by scanning its secret as a QR code."""
     address_field: str = ""
-    """The model's field of an e-mail address that has to be one of the user's with allauth, empty where devices have none. A
-    device goes, or moves, with its address (:mod:`allauth_2fa.devices.addresses`)."""
+    """The model's field for an e-mail address, which must be one of the user's addresses in allauth; empty if there is none.
+    The device is removed or moved together with that address (:mod:`allauth_2fa.devices.addresses`)."""
 
     @property
     @abstractmethod
@@ -108,110 +108,113 @@ class Factor(ABC):
 
     @abstractmethod
     def judge(self, device: Device, answer: str) -> None:
-        """Accept the answer, once, or raise :exc:`~allauth_2fa.exceptions.Refused`.
+        """Accept the answer, or raise an exception. A code is accepted once.
 
-        The device is the caller's copy of the row. The verdict falls under the row's lock or by one conditional UPDATE,
-        so that of any number of simultaneous answers with one code exactly one is accepted.
+        An implementation decides under a lock on the row or by one conditional UPDATE, so that of any number of simultaneous
+        answers with the same code exactly one is accepted.
 
         Args:
-            device: a confirmed device of the user's.
-            answer: what was typed, cleaned by :func:`clean_answer`.
+            device: a confirmed device of the user, as the caller has loaded it.
+            answer: the answer, cleaned by :func:`clean_answer`.
+
+        Raises:
+            Refused: the answer is not accepted; the exception says why.
         """
 
     @statements.lasting
     def devices(self, user: AbstractBaseUser) -> QuerySet[Device]:
-        """Return the user's confirmed devices, the last used one first, where their model notes it."""
+        """Return the user's confirmed devices. The most recently used device comes first, if the model stores the time of use."""
         mine = self.model.objects.filter(user_id=user.pk, confirmed=True)
         if not hasattr(self.model, "last_used_at"):
             return mine.order_by("pk")
         return mine.order_by(F("last_used_at").desc(nulls_last=True), "pk")
 
     def recognizes(self, device: Device, answer: str) -> bool:
-        """Return whether the answer, right or wrong, has the shape of this device's codes."""
+        """Return whether the answer, right or wrong, has the format of this device's codes."""
         return True
 
     def filled(self, device: Device, answer: str) -> str:
-        """Return the answer as the device shows its codes: with the leading zeros that a number has lost, for codes of digits."""
+        """Return the answer in the device's own format: numeric codes get back the leading zeros that a number has lost."""
         return answer
 
     def accepts(self, device: Device, answer: str) -> bool:
-        """Return whether the device would take the answer now, as far as that can be known without writing anything."""
+        """Return whether the device would accept the answer now. Nothing is written; False if that cannot be known."""
         return False
 
     def is_guess(self, answer: str) -> bool:
-        """Return whether such an answer could be right by chance. Wrong ones are counted then, over all factors together."""
+        """Return whether such an answer could be guessed. Wrong guesses are charged to the user's failure budget."""
         return True
 
     def guess_probability(self, device: Device) -> float:
-        """Return the chance that an answer made at random is accepted. Where nothing is known: one code of six digits."""
+        """Return the probability that a random answer is accepted. The default is that of one code of six digits."""
         return 1e-6
 
     def is_sequence(self, device: Device, answer: str) -> bool:
-        """Return whether the answer has the shape of three codes in a row: nobody guesses those, so no budget limits them."""
+        """Return whether the answer has the format of three consecutive codes. They cannot be guessed, so no budget limits them."""
         return False
 
     def is_interactive(self, device: Device) -> bool:
-        """Return whether a code has to be sent before the device can be answered for."""
+        """Return whether the device must send a code before an answer is possible."""
         return False
 
     @property
     def sends_codes(self) -> bool:
-        """Whether there are devices of this factor that send codes."""
+        """Whether devices of this factor can send codes."""
         return not hasattr(self.model.generate_challenge, "stub")
 
     def ensure_may_send(self, device: Device) -> None:
-        """Check that the device may send another code now. django-otp's models know, those that have a cooldown.
+        """Check that the device may send another code now, by the cooldown of its django-otp model.
 
         Raises:
-            TooSoon: it sent one a short while ago.
+            TooSoon: the last code was sent too recently.
         """
         allowed, facts = device.generate_is_allowed()
         if not allowed:
             raise TooSoon((facts or {}).get("next_generation_at"))
 
     def make_code(self, device: Device) -> None:
-        """Make a new code, and save it, while nobody else can write the device's row.
+        """Make a new code and save it. The caller has locked the device's row.
 
-        django-otp's models send it in the same step. What is not to hold up the row is done in :meth:`deliver`.
+        Most of django-otp's models send the code in the same step. Work that must not keep the row locked belongs in :meth:`deliver`.
 
         Raises:
             Refused: nothing is sent to this device; the exception says why.
-            Exception: whatever else is raised means that no code is on its way.
+            Exception: any other exception means that no code was sent.
         """
         device.generate_challenge()
 
     def deliver(self, device: Device) -> None:  # noqa: B027 - most models have sent the code by then
-        """Send the code that was made and saved, unless :meth:`make_code` has sent it. Raises as that does."""
+        """Send the saved code, unless :meth:`make_code` has sent it. Raises the same exceptions."""
 
     def detail(self, device: Device) -> str:
-        """Return what pages say of the device beside its name: a masked number or address, say."""
+        """Return the text that pages show next to the device's name, for instance a masked phone number."""
         return ""
 
     def choices(self, user: AbstractBaseUser, name: str) -> list[str] | None:
-        """Return what a user may choose from for that one of :attr:`asks`, None where it is typed."""
+        """Return the values that a user may choose from for this field of :attr:`asks`, None if the user types a value."""
         return None
 
     def is_addable(self) -> bool:
-        """Return whether users can add devices on :attr:`enroll_page` now. What that needs may be in the database."""
+        """Return whether users can add devices on :attr:`enroll_page` now. A subclass may query the database."""
         return bool(self.enroll_page)
 
     def begin(self, user: AbstractBaseUser, **facts: Any) -> Device:
-        """Create the device that waits to be confirmed by its first code.
+        """Create an unconfirmed device, which its first code will confirm.
 
         Args:
-            user: whose device it is.
-            facts: what was filled in, by the names of :attr:`asks`.
+            user: the owner of the device.
+            facts: the values of the fields in :attr:`asks`, by name.
 
         Raises:
-            Refused: what was filled in cannot be used; the exception says why.
+            Refused: a value cannot be used; the exception says why.
         """
         return self.model._default_manager.create(user_id=user.pk, confirmed=False, name="", **facts)  # noqa: SLF001 - documented
 
     def complete(self, device: Device, answer: str) -> None:
-        """Confirm the device by its first code, which counts as used.
+        """Confirm the device with its first code, which is then used up.
 
         Raises:
             Refused: the code is not right.
-            NothingEnrolled: the device was confirmed, replaced or removed meanwhile.
+            NothingEnrolled: the device has been confirmed, replaced or removed in the meantime.
         """
         raise NotImplementedError

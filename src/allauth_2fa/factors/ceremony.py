@@ -1,7 +1,7 @@
-"""What goes back and forth when a browser is asked for a passkey: the question that waits, and what is handed over for it.
+"""Reads and limits the messages of a WebAuthn ceremony: the pending challenge, and the browser's answer to it.
 
-Reading what is handed over proves nothing. It is looked at by django-otp-webauthn's helper (:mod:`.webauthn`); what that
-does not look at is here.
+Reading an answer does not verify it. django-otp-webauthn's helper verifies it (see :mod:`.webauthn`); this module checks what
+the helper does not.
 """
 
 from __future__ import annotations
@@ -20,30 +20,30 @@ from allauth_2fa.exceptions import PasskeyNotAdded, PasskeyRefused
 logger = logging.getLogger(__name__)
 
 LIFETIME = timedelta(minutes=5)
-"""How long a challenge can be answered at most: the default of WebAuthn Level 3 (15.1), and the shortest time that it
-recommends. ``OTP_WEBAUTHN_TIMEOUT_SECONDS`` makes it shorter."""
+"""Longest lifetime of a challenge: the default of WebAuthn Level 3 (15.1), and the shortest time that it recommends.
+``OTP_WEBAUTHN_TIMEOUT_SECONDS`` can make it shorter."""
 
 LONGEST_ASSERTION = 16 * 1024
-"""Characters of JSON that are read of an answer. The largest parts are the signature, at most 4,627 bytes with ML-DSA-87, and
-the key's id with at most 1,023."""
+"""Length of the longest answer in characters of JSON. Its largest parts are the signature (at most 4,627 bytes, with ML-DSA-87)
+and the credential's id (at most 1,023 bytes)."""
 
 LONGEST_ATTESTATION = 64 * 1024
-"""Characters of JSON that are read of a new passkey: an attestation may hold a chain of certificates."""
+"""Length of the longest registration in characters of JSON: an attestation may hold a chain of certificates."""
 
 FLAGS, COUNTER = 32, slice(33, 37)
-"""Where an authenticator's data holds its flags, and how often it has signed (WebAuthn Level 3, 6.1)."""
+"""Positions of the flags and the signature counter in the authenticator data (WebAuthn Level 3, 6.1)."""
 
 USER_VERIFIED = 1 << 2
-"""The flag that the authenticator has checked who is there (WebAuthn Level 3, 6.1)."""
+"""Flag: the authenticator has verified the user (WebAuthn Level 3, 6.1)."""
 
 
 BACKUP_ELIGIBLE = 1 << 3
-"""The flag that a passkey may be kept elsewhere too (WebAuthn Level 3, 6.1.3)."""
+"""Flag: the passkey may be backed up (WebAuthn Level 3, 6.1.3)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A challenge that was put to a browser: what the helper needs to judge the answer, and within which time it counts."""
+    """A pending challenge: the helper's state to verify the answer, and the time in which it is valid."""
 
     state: dict[str, Any]
     asked_at: datetime
@@ -52,7 +52,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Assertion:
-    """What a passkey has signed, as the browser hands it over. Reading it proves nothing."""
+    """The answer of a passkey, as the browser sends it. Reading it does not verify it."""
 
     data: dict[str, Any]
     credential_id: bytes
@@ -63,10 +63,10 @@ class Assertion:
 
     @classmethod
     def read(cls, text: str) -> Assertion:
-        """Read the browser's JSON.
+        """Read an answer from the browser's JSON.
 
         Raises:
-            PasskeyRefused: it is none, or was made in a frame of another site's page.
+            PasskeyRefused: it is not valid JSON of an answer, or was made in a frame of another site's page.
         """
         try:
             data = _object(text, LONGEST_ASSERTION)
@@ -86,7 +86,7 @@ class Assertion:
 
 
 UNREADABLE = (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError)
-"""What reading somebody's JSON and base 64 can raise."""
+"""The exceptions that malformed JSON or base 64 can raise."""
 
 
 def _object(text: str, longest: int) -> dict[str, Any]:
@@ -97,14 +97,18 @@ def _object(text: str, longest: int) -> dict[str, Any]:
 
 
 def _refuse_frames(response: dict[str, Any]) -> None:
-    """Refuse what was made in a frame of another site's page: our pages stand in no frames (WebAuthn Level 3, 13.4.2)."""
+    """Refuse an answer that was made in a frame of another site's page (WebAuthn Level 3, 13.4.2).
+
+    Raises:
+        ValueError: it was made in such a frame.
+    """
     client_data = json.loads(base64url_to_bytes(response["clientDataJSON"]))
     if client_data.get("crossOrigin") or "topOrigin" in client_data:
         raise ValueError
 
 
 def put(options: dict[str, Any], state: dict[str, Any]) -> Question:
-    """Limit the time in which the options can be answered, and return the question."""
+    """Limit the time in which the options can be answered, and return the pending challenge."""
     longest = int(LIFETIME / timedelta(milliseconds=1))
     options["timeout"] = min(options.get("timeout") or longest, longest)
     now = timezone.now()
@@ -112,11 +116,15 @@ def put(options: dict[str, Any], state: dict[str, Any]) -> Question:
 
 
 def read_new(text: str) -> tuple[dict[str, Any], Any]:
-    """Return the browser's JSON of a new passkey, and the data of the authenticator in it."""
+    """Read the browser's JSON of a new passkey, and return it with its authenticator data.
+
+    Raises:
+        PasskeyNotAdded: it cannot be read, or was made in a frame of another site's page.
+    """
     try:
         data = _object(text, LONGEST_ATTESTATION)
         _refuse_frames(data["response"])
         return data, parse_attestation_object(base64url_to_bytes(data["response"]["attestationObject"])).auth_data
-    except Exception as error:  # noqa: BLE001 - the library raises any, for what anybody may post
+    except Exception as error:  # noqa: BLE001 - the library raises any exception for malformed input
         logger.info("A new passkey could not be read: %s", type(error).__name__)
         raise PasskeyNotAdded from None

@@ -1,6 +1,6 @@
-"""Codes by e-mail, on django-otp's own device and table, to addresses that allauth has verified.
+"""Codes by e-mail to addresses that allauth has verified, with django-otp's own device model.
 
-Whoever reads the mail can often reset the password too, so this factor is weaker than others and off unless
+A person who can read the mail can often reset the password too. So this factor is weaker than others, and off unless
 ``ALLAUTH_2FA_FACTORS`` names it.
 """
 
@@ -30,18 +30,18 @@ if TYPE_CHECKING:
     from django_otp.models import Device
 
 VALIDITY = 600
-"""Seconds that a code holds, unless ``OTP_EMAIL_TOKEN_VALIDITY`` says otherwise: ten minutes, the most that OWASP ASVS 5.0
-(6.5.5) allows. django-otp's own default of five is less than some mail takes."""
+"""Lifetime of a code in seconds, unless ``OTP_EMAIL_TOKEN_VALIDITY`` is set: ten minutes, the most that OWASP ASVS 5.0
+(6.5.5) allows. Some mail takes longer than django-otp's default of five minutes."""
 
 LEAST_WAIT = 30
-"""Seconds between two mails, at the least. ``OTP_EMAIL_COOLDOWN_DURATION``, 60 by default, can only ask for more."""
+"""Shortest time between two mails in seconds. ``OTP_EMAIL_COOLDOWN_DURATION``, 60 by default, can only make it longer."""
 
 GROUP = 3
-"""Digits between two gaps, for reading."""
+"""Number of digits between two blanks in the mail, for reading."""
 
 
 class EmailFactor(SentCodeFactor):
-    """Codes that are mailed to an address which the user has confirmed with allauth."""
+    """Sends codes to an e-mail address that the user has verified with allauth."""
 
     id = "email"
     label = _("e-mail")
@@ -64,24 +64,24 @@ class EmailFactor(SentCodeFactor):
         return EmailDevice
 
     def detail(self, device: Device) -> str:
-        """Return the address, all but hidden."""
+        """Return the masked address."""
         return masked(_wanted(device))
 
     # Adding
 
     def choices(self, user: AbstractBaseUser, name: str) -> list[str]:
-        """Return the verified addresses for which the user has no device yet (two queries)."""
+        """Return the user's verified addresses that have no device yet (two queries)."""
         held = {_wanted(device).lower() for device in self.devices(user)}
         return [address for address in _verified(user.pk) if address.lower() not in held]
 
     def begin(self, user: AbstractBaseUser, **facts: Any) -> Device:
-        """Create the device for one of :meth:`choices`. See :meth:`Factor.begin`."""
+        """Create the device for an address from :meth:`choices`. See :meth:`Factor.begin`."""
         return super().begin(user, email=_found(facts["email"], self.choices(user, "email")))
 
     # Sending
 
     def ensure_reachable(self, device: Device) -> None:
-        """Check that the address is still the user's, and verified."""
+        """Check that the address still belongs to the user and is verified."""
         address_of(device)
 
     def ensure_may_send(self, device: Device) -> None:
@@ -93,7 +93,7 @@ class EmailFactor(SentCodeFactor):
             raise TooSoon(last + wait)
 
     def make_code(self, device: Device) -> None:
-        """Make a code for an address that is still verified. See :meth:`Factor.make_code`."""
+        """Make a code, if the address is still verified. See :meth:`Factor.make_code`."""
         row: Any = device
         address_of(row)
         row.cooldown_set(commit=False)
@@ -101,7 +101,7 @@ class EmailFactor(SentCodeFactor):
 
     @sensitive_variables("code", "context")
     def deliver(self, device: Device) -> None:
-        """Mail the code through allauth's adapter, which knows the project's sender, templates and back end."""
+        """Mail the code with allauth's adapter, so that the project's sender, templates and mail backend are used."""
         row: Any = device
         address, code = address_of(row), row.token
         context = {
@@ -115,33 +115,33 @@ class EmailFactor(SentCodeFactor):
 
 
 def validity() -> int:
-    """Return for how many seconds a code holds."""
+    """Return the lifetime of a code in seconds."""
     return getattr(settings, "OTP_EMAIL_TOKEN_VALIDITY", VALIDITY)
 
 
 def asked_from() -> str:
-    """Return the network address of the request that is being served, empty if there is none or it is not known."""
+    """Return the IP address of the current request; empty if there is no request or its address is not known."""
     if current.request is None:
         return ""
     try:
         return str(ip_address(get_adapter().get_client_ip(current.request)))
     except (ImproperlyConfigured, PermissionDenied, ValueError):
-        # Headers of proxies can be made up. That stops no mail, and is not repeated in it.
+        # Proxy headers can be forged. The mail is sent all the same, without the address.
         return ""
 
 
 def address_of(device: Device) -> str:
-    """Return where the device's mail goes: the user's verified address, as allauth has it (one query).
+    """Return the address to mail the device's codes to: the user's verified address as allauth stores it (one query).
 
-    The mail is never sent to what the device's own row says. Letters that look alike, or are taken for each other by some
-    database, may make that another mailbox.
+    The address in the device's own row is never used. Letters that look alike, or that some databases treat as equal, could
+    make it another mailbox.
 
-    Nor does a device without an address of its own follow that of its user, as django-otp has it: whoever could move that would
-    get the codes.
+    A device without an address does not fall back to the user's address, as it does in django-otp: anyone who could change
+    that address would get the codes.
 
     Raises:
-        NoAddress: the device has none.
-        AddressRefused: the user has no such address any more, or it is not verified.
+        NoAddress: the device has no address.
+        AddressRefused: the address no longer belongs to the user, or is not verified.
     """
     wanted = _wanted(device)
     if not wanted:
@@ -150,7 +150,7 @@ def address_of(device: Device) -> str:
 
 
 def _wanted(device: Any) -> str:
-    """Return where the device's row says that its codes go, empty if it says nothing."""
+    """Return the address in the device's row, empty if there is none."""
     return device.email or ""
 
 
@@ -160,7 +160,11 @@ def _verified(user_id: object) -> list[str]:
 
 
 def _found(wanted: object, addresses: list[str]) -> str:
-    """Return the one of the addresses that is wanted; capital letters make no difference."""
+    """Return the address from the list that equals the wanted one, ignoring case.
+
+    Raises:
+        AddressRefused: the list does not contain it.
+    """
     address = next((address for address in addresses if address.lower() == f"{wanted}".lower()), None)
     if address is None:
         raise AddressRefused
@@ -168,9 +172,9 @@ def _found(wanted: object, addresses: list[str]) -> str:
 
 
 def masked(address: str) -> str:
-    """Return enough of the address to know it by: ``a•••@example.com``.
+    """Return the masked address: ``a•••@example.com``.
 
-    How long the name is does not show, and of one or two letters none is left.
+    The mask does not show the length of the local part. A local part of one or two characters is hidden completely.
     """
     name, at, host = address.rpartition("@")
     return f"{name[0] if len(name) > 2 else ''}•••@{host}" if at else ""  # noqa: PLR2004 - see above

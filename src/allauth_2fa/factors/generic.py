@@ -1,4 +1,4 @@
-"""Any django-otp device that no other factor claims, judged by its own model under the row's lock."""
+"""The factor for django-otp devices without a factor of their own: their model checks the answer, under a lock on the row."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 
 class GenericFactor(Factor):
-    """Serves one django-otp device model with no code of its own. Its id is the model's label, ``app.model``."""
+    """Factor for one django-otp device model. Its id is the model's label, ``app.model``."""
 
     rank = 40
     inputmode = "text"
@@ -41,34 +41,35 @@ class GenericFactor(Factor):
         return self._model
 
     def is_interactive(self, device: Device) -> bool:
-        """Return whether the model sends something before it can be answered."""
+        """Return whether the model must send a code before an answer is possible."""
         return bool(device.is_interactive())
 
     @sensitive_variables("answer")
     def judge(self, device: Device, answer: str) -> None:
-        """Let the model judge the answer, alone with its row. See :meth:`Factor.judge`."""
+        """Let the model check the answer under a lock on its row. See :meth:`Factor.judge`."""
         judge_alone(device, answer)
 
 
 @sensitive_variables("answer")
 def judge_alone(device: Device, answer: str) -> None:
-    """Let the device's own ``verify_token`` judge the answer while nobody else can write its row.
+    """Check the answer with the device's own ``verify_token``, under a lock on its row.
 
     Raises:
-        NothingEnrolled: the device was removed meanwhile.
-        Throttled: the device does not judge now.
-        DeviceRefused: the answer is not right.
-        NotJudged: the model could not tell.
+        NothingEnrolled: the device has been removed in the meantime.
+        Unreadable: the device's secret cannot be read.
+        Throttled: the device is throttled.
+        DeviceRefused: the answer is wrong.
+        NotJudged: the model raised an exception.
     """
     refusal = _judge(device, answer)
-    # Outside of the transaction: inside, the refusal would take back the throttling that it has just caused.
+    # Outside of the transaction: inside, the exception would roll back the throttling that the model has just written.
     if refusal is not None:
         raise refusal
 
 
 @sensitive_variables("answer")
 def complete_alone(device: Device, answer: str) -> None:
-    """Let the device's own ``verify_token`` judge its first code, and confirm it. Raises as :func:`judge_alone` does."""
+    """Check the first code with the device's own ``verify_token`` and confirm the device. Raises as :func:`judge_alone` does."""
     judge_alone(device, answer)
     if not type(device)._base_manager.filter(pk=device.pk, user_id=device.user_id, confirmed=False).update(confirmed=True):  # noqa: SLF001 - documented
         raise NothingEnrolled
@@ -76,7 +77,7 @@ def complete_alone(device: Device, answer: str) -> None:
 
 
 def charge(device: Device) -> None:
-    """Let the device pay what a wrong answer costs, for one that was refused unread."""
+    """Count a wrong answer against the device, for an answer that was refused without being checked."""
     with alone(device) as row:
         if hasattr(row, "throttle_increment"):
             row.throttle_increment()
@@ -96,24 +97,24 @@ def _judge(device: Device, answer: str) -> Exception | None:
             return None if _verifies(device, row, answer) else DeviceRefused()
     except Error:
         raise
-    except Exception as error:  # noqa: BLE001 - a model that asks a server over the network may raise any
-        # Its kind alone is logged: its text may hold the answer, as a part of an address for example.
+    except Exception as error:  # noqa: BLE001 - a model that asks a server over the network may raise any exception
+        # Log the type only: the message may contain the answer, for instance as a part of a URL.
         logger.error("A device of the kind %s could not judge: %s", device.model_label(), type(error).__name__)  # noqa: TRY400
         return NotJudged()
 
 
 @sensitive_variables("answer")
 def _verifies(device: Device, row: Any, answer: str) -> bool:
-    """Return what the model says to the answer: to the code that this login was sent, where the device has sent one."""
+    """Return whether the model accepts the answer: for the code that was sent to this login, if the device has sent one."""
     sent = asked(device)
     return verifies(sent, row, answer) if sent is not None and sent.digest else bool(row.verify_token(answer))
 
 
 @contextmanager
 def alone(device: Device) -> Iterator[Any]:
-    """Give the device's row as it is now, while nobody else can write it; None if it was removed or confirmed meanwhile.
+    """Yield the device's locked row as it is now; None if it has been removed or confirmed in the meantime.
 
-    It is read where it is written: a replica may not know yet that a code was used up.
+    It is read from the database for writing: a replica may not know yet that a code was used up.
     """
     model = type(device)
     database = router.db_for_write(model, instance=device)
@@ -122,10 +123,11 @@ def alone(device: Device) -> Iterator[Any]:
 
 
 def _hold(device: Device, database: str) -> bool:
-    """Lock the row until the end of the transaction, and return whether it is there.
+    """Lock the row until the end of the transaction, and return whether it exists.
 
-    A write that changes nothing is the lock that every database has: SQLite knows no other, and refuses a transaction
-    that reads before it writes. It goes to the table that has the column, which may be that of a parent model.
+    The lock is an UPDATE that changes nothing, since that works on every database: SQLite has no other row lock, and fails
+    when a transaction reads before it writes. The UPDATE goes to the table that has the column, which may belong to a parent
+    model.
     """
     table: Any = type(device)._meta.get_field("confirmed").model  # noqa: SLF001 - Django documents it
     rows = table._base_manager.using(database).filter(pk=getattr(device, table._meta.pk.attname))  # noqa: SLF001 - documented

@@ -1,4 +1,4 @@
-"""Codes of a hardware token that counts (RFC 4226), on django-otp's own device and table."""
+"""Counter-based codes of hardware tokens (HOTP, RFC 4226), with django-otp's own device model."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     from django_otp.models import Device
 
 RESYNC_WINDOW = 100
-"""Counter values ahead in which two codes in a row are looked for (RFC 4226, 7.4). Two codes of six digits each, within
-a hundred places, are hit by chance once in ten thousand million tries."""
+"""Number of counter values ahead that are searched for two consecutive codes (RFC 4226, 7.4). Two codes of six digits each
+match by chance once in ten thousand million attempts."""
 
-ROW = 3
-"""Codes in a row that prove a token while no single one is judged. They are looked for as far ahead as two in a row are."""
+SEQUENCE_LENGTH = 3
+"""Number of consecutive codes that are accepted while single codes are blocked."""
 
 
 class HotpFactor(Factor):
-    """Hardware tokens with a button. The look-ahead is the device's ``tolerance``.
+    """Hardware tokens with a button. The device's ``tolerance`` is the look-ahead window.
 
-    A token whose button was pressed too often is taken up again by two codes in a row, typed one after the other into
-    the same field.
+    A token whose counter has run too far ahead is synchronized again with two consecutive codes, typed one after the other
+    into the same field.
     """
 
     id = "hotp"
@@ -44,26 +44,31 @@ class HotpFactor(Factor):
         return HOTPDevice
 
     def recognizes(self, device: Device, answer: str) -> bool:
-        """Return whether the answer has the shape of one code, or of two or three in sequence. An unreadable secret has none."""
+        """Return whether the answer has the format of one, two or three consecutive codes; False if the secret is unreadable."""
         digits = cast("HOTPDevice", device).digits
-        return answer.isascii() and answer.isdigit() and len(answer) in {digits, 2 * digits, ROW * digits} and not columns.is_unreadable(device)
+        return (
+            answer.isascii()
+            and answer.isdigit()
+            and len(answer) in {digits, 2 * digits, SEQUENCE_LENGTH * digits}
+            and not columns.is_unreadable(device)
+        )
 
     def filled(self, device: Device, answer: str) -> str:
         """Return the answer with the leading zeros that a number has lost."""
         return with_leading_zeros(answer, cast("HOTPDevice", device).digits)
 
     def guess_probability(self, device: Device) -> float:
-        """Return the chance of a guess: the codes that the device looks ahead at, among all of that length."""
+        """Return the number of codes in the look-ahead window divided by the number of possible codes."""
         row = cast("HOTPDevice", device)
         return (row.tolerance + 1) / 10.0**row.digits
 
     def is_sequence(self, device: Device, answer: str) -> bool:
-        """Return whether the answer has the shape of three codes in a row."""
-        return self.recognizes(device, answer) and len(answer) == ROW * cast("HOTPDevice", device).digits
+        """Return whether the answer has the format of three consecutive codes."""
+        return self.recognizes(device, answer) and len(answer) == SEQUENCE_LENGTH * cast("HOTPDevice", device).digits
 
     @sensitive_variables("answer")
     def accepts(self, device: Device, answer: str) -> bool:
-        """Return whether the answer is one of the next codes of the device, or several in a row. Nothing is written."""
+        """Return whether the answer is one of the device's next codes or a sequence of them. Nothing is written."""
         row = cast("HOTPDevice", device)
         if not self.recognizes(row, answer):
             return False
@@ -74,14 +79,18 @@ class HotpFactor(Factor):
 
     @sensitive_variables("answer")
     def judge(self, device: Device, answer: str) -> None:
-        """Accept the next code, or several in a row from further ahead. See :meth:`Factor.judge`."""
+        """Accept one of the next codes, or consecutive codes from further ahead. See :meth:`Factor.judge`.
+
+        Raises:
+            CounterOff: the answer is wrong; the counter may have run ahead.
+        """
         row = cast("HOTPDevice", device)
         is_sequence = self.is_sequence(row, answer)
-        # While the device is throttled it compares nothing at all, pairs neither. Nobody guesses three in a row.
+        # A throttled device checks neither single codes nor pairs. Three consecutive codes cannot be guessed.
         may_jump = is_sequence or (len(answer) == 2 * row.digits and row.verify_is_allowed()[0])
         at = _resynchronized(row, answer) if may_jump else None
         if at is None and is_sequence:
-            # It costs the device nothing, or strangers could make its owner wait.
+            # It does not throttle the device, or strangers could make its owner wait.
             raise CounterOff
         if at is not None:
             answer = self._jump(row, at, answer)
@@ -92,7 +101,7 @@ class HotpFactor(Factor):
 
     @sensitive_variables("answer")
     def _jump(self, row: HOTPDevice, at: int, answer: str) -> str:
-        """Skip over all but the last of the codes, and return that one: it is judged like any other, once, under the lock."""
+        """Move the counter to the last of the codes, and return that code, which is then checked like a single one."""
         changes: dict[str, Any] = {"counter": at + len(answer) // row.digits - 1}
         if self.is_sequence(row, answer):
             changes |= {"throttling_failure_count": 0, "throttling_failure_timestamp": None}
@@ -102,7 +111,7 @@ class HotpFactor(Factor):
 
 @sensitive_variables("answer", "codes")
 def _resynchronized(row: HOTPDevice, answer: str) -> int | None:
-    """Return the counter of the first of several codes in a row, None if they do not follow one another."""
+    """Return the counter value of the first of the codes, None if they are not consecutive codes of the device."""
     codes = [int(answer[at : at + row.digits]) for at in range(0, len(answer), row.digits)]
     for at in range(row.counter, row.counter + RESYNC_WINDOW):
         if all(oath.hotp(row.bin_key, at + step, row.digits) == code for step, code in enumerate(codes)):

@@ -1,4 +1,4 @@
-"""Recovery codes that are stored as digests, on this package's own device."""
+"""Recovery codes that are stored as digests, with this package's own device model."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class RecoveryFactor(Factor):
-    """Single-use codes for the day on which the phone is gone."""
+    """Single-use codes for users who have lost their other devices."""
 
     id = "recovery_codes"
     label = _("recovery code")
@@ -37,31 +37,36 @@ class RecoveryFactor(Factor):
         return RecoveryDevice
 
     def is_guess(self, answer: str) -> bool:
-        """Tell that nobody guesses 80 bits: recovery codes stay usable when nothing else is."""
+        """Return False: a code of 80 bits cannot be guessed, so recovery codes stay usable while other codes are locked."""
         return False
 
     def recognizes_text(self, answer: str) -> bool:
-        """Return whether the answer has the shape of a recovery code."""
+        """Return whether the answer has the format of a recovery code."""
         return is_recovery_code(answer)
 
     @sensitive_variables("answer", "digest")
     def judge(self, device: Device, answer: str) -> None:
-        """Spend the code, or raise what it is instead. See :meth:`Factor.judge`."""
+        """Use up the code. See :meth:`Factor.judge`.
+
+        Raises:
+            RecoveryCodeUsed: the code has been used before.
+            RecoveryCodeRefused: it is not a code of this user.
+        """
         row = cast("RecoveryDevice", device)
         digest = row.digest_of(answer)
         if digest is None or not row.spend(digest):
             raise RecoveryCodeUsed if digest and row.has_spent(digest) else RecoveryCodeRefused
 
     def renew(self, user: AbstractBaseUser, number: int) -> list[str]:
-        """Void the user's codes and make ``number`` new ones, returned readable for the only time."""
+        """Invalidate the user's codes, and return ``number`` new ones. They cannot be read again later."""
         return RecoveryDevice.renew(user.pk, number)
 
     def unused(self, user: AbstractBaseUser) -> QuerySet[RecoveryCode]:
-        """Return the user's codes that have not been spent."""
+        """Return the codes of the user that are neither used nor expired."""
         return unused(user.pk, timezone.now())
 
     def issue(self, user: AbstractBaseUser, expires_at: datetime) -> str:
-        """Make one more code, which counts until then, and return it readable for the only time."""
+        """Make one more code, which is valid until ``expires_at``, and return it. It cannot be read again later."""
         return RecoveryDevice.issue(user.pk, expires_at)
 
 

@@ -1,8 +1,8 @@
-"""Codes that a device is sent: what e-mail, SMS and a project's own side channels have in common.
+"""The base class of factors that send codes: e-mail, SMS and a project's own channels.
 
-The devices derive from django-otp's ``SideChannelDevice``, which keeps the code that was sent last, and until when it
-holds. Which login was sent which code is in :class:`~allauth_2fa.models.sent_codes.SentCode`: that one is what its answer is
-compared with, whatever was sent to others meanwhile.
+The devices derive from django-otp's ``SideChannelDevice``, which stores the last code and its expiry.
+:class:`~allauth_2fa.models.sent_codes.SentCode` records which code was sent to which login. An answer is compared with the
+code of its own login, even if the device has sent another code in the meantime.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from django_otp.models import Device
 
 USUAL_DIGITS = 6
-"""Digits of the codes that django-otp's models make, unless a model says otherwise."""
+"""Number of digits of the codes that django-otp's models make by default."""
 
 LONGEST_CODE = 16
-"""Digits of the longest code that django-otp's column holds."""
+"""Length of the longest code that django-otp's column can hold."""
 
 
 class SentCodeFactor(Factor):
-    """Serves devices that are sent a code of digits. A subclass says where to."""
+    """Base class for devices that receive numeric codes. A subclass sends them."""
 
     icon = "message"
     rank = 60
@@ -43,51 +43,55 @@ class SentCodeFactor(Factor):
     sends_codes = True
 
     def ensure_reachable(self, device: Device) -> None:
-        """Check that the device may be sent codes, and answered for, as things are now.
+        """Check that codes may be sent to the device and answered now.
 
         Raises:
-            Refused: it may not; the exception says why.
+            Refused: they may not; the exception says why.
         """
 
     def is_interactive(self, device: Device) -> bool:
-        """Tell that a code has to be sent first."""
+        """Return True: a code has to be sent first."""
         return True
 
     def recognizes(self, device: Device, answer: str) -> bool:
-        """Return whether the answer is made of digits."""
+        """Return whether the answer consists of digits."""
         return answer.isascii() and answer.isdigit() and len(answer) <= LONGEST_CODE
 
     @sensitive_variables("answer", "filled")
     def filled(self, device: Device, answer: str) -> str:
-        """Return the code that was sent, for one that lacks the leading zeros a number has lost. The length is the model's business."""
+        """Return the code with its leading zeros, if it is right with them; else the answer unchanged. Models choose the length."""
         filled = with_leading_zeros(answer, USUAL_DIGITS)
         return filled if self.accepts(device, filled) else answer
 
     @sensitive_variables("answer", "row")
     def accepts(self, device: Device, answer: str) -> bool:
-        """Return whether the answer is the code that this login was sent, and still holds."""
+        """Return whether the answer is the code that was sent to this login and has not expired."""
         row: Any = device
         sent = asked(device)
         return (row.valid_until if sent is None else sent.expires_at) > timezone.now() and _is_code(row, answer)
 
     @sensitive_variables("answer")
     def judge(self, device: Device, answer: str) -> None:
-        """Accept the code that this login was sent, once, while it holds. See :meth:`Factor.judge`."""
+        """Accept the code that was sent to this login, once, before it expires. See :meth:`Factor.judge`.
+
+        Raises:
+            NotSent: the code has expired.
+        """
         self._judge_by(judge_alone, device, answer)
 
     @sensitive_variables("answer")
     def complete(self, device: Device, answer: str) -> None:
-        """Confirm the device by the code that was sent to it. See :meth:`Factor.complete`."""
+        """Confirm the device with the code that was sent to it. See :meth:`Factor.complete`."""
         self._judge_by(complete_alone, device, answer)
 
     @sensitive_variables("answer")
     def _judge_by(self, judge: Callable[[Device, str], None], device: Any, answer: str) -> None:
-        # A wrong one is a wrong one, late or not: what is refused as late is not counted against anybody.
+        # Only the right code is refused as late. That refusal is not counted as a wrong answer.
         is_late = _is_code(device, answer) and not self.accepts(device, answer)
         try:
             self.ensure_reachable(device)
         except Refused:
-            # Beside a device that refuses for nothing, other things could be guessed for nothing.
+            # Without this charge, answers that are refused here could be used to guess other codes free of charge.
             charge(device)
             raise
         try:
@@ -98,7 +102,7 @@ class SentCodeFactor(Factor):
 
 @sensitive_variables("answer")
 def _is_code(device: Any, answer: str) -> bool:
-    """Return whether the answer is the code that this login was sent, or that the device holds where nobody has looked."""
+    """Return whether the answer is the code that was sent to this login; if that was not looked up, the device's last code."""
     if is_bound(device):
         sent = asked(device)
         return sent is not None and sent.is_code(answer)

@@ -1,6 +1,6 @@
-"""Codes by SMS, on the device of django-otp-twilio.
+"""Codes by SMS, with the device model of django-otp-twilio.
 
-Numbers can be taken over and messages be read on their way, so this factor is weaker than others.
+Phone numbers can be taken over, and messages can be intercepted. So this factor is weaker than others.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ if TYPE_CHECKING:
     from django_otp.models import Device
 
 VALIDITY = 600
-"""Seconds that a code holds, unless ``OTP_TWILIO_TOKEN_VALIDITY`` says otherwise: ten minutes, the most that OWASP ASVS 5.0
-(6.5.5) allows. django-otp-twilio's own default is 30 seconds, less than many a message takes."""
+"""Lifetime of a code in seconds, unless ``OTP_TWILIO_TOKEN_VALIDITY`` is set: ten minutes, the most that OWASP ASVS 5.0
+(6.5.5) allows. Many messages take longer than django-otp-twilio's default of 30 seconds."""
 
 WAIT = 30
-"""Seconds between two messages to one device."""
+"""Shortest time between two messages to one device in seconds."""
 
 NUMBER = re.compile(r"\+[1-9]\d{6,14}", re.ASCII)
-"""A number with its country code: fifteen digits at the most (ITU-T E.164, 6.1). The shortest in use have seven."""
+"""A phone number with its country code: at most fifteen digits (ITU-T E.164, 6.1). The shortest numbers in use have seven."""
 
 FILLING = re.compile(r"\(0\)|[\s().\-/\u2010-\u2015]")
-"""What people put between the digits. The zero in parentheses is dialled inside the country alone."""
+"""Characters that people type between the digits. A zero in parentheses is dialled only inside the country."""
 
 COUNTRY = re.compile(r"[17]|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|\d{3}", re.ASCII)
 """The country codes: one digit, two, or else three (ITU-T E.164, list of assigned country codes)."""
 
 
 class SmsFactor(SentCodeFactor):
-    """Codes that are sent to a phone number, which the first code has shown to be the user's."""
+    """Sends codes to a phone number. The first code confirms that the number belongs to the user."""
 
     id = "sms"
     label = _("text message")
@@ -55,12 +55,12 @@ class SmsFactor(SentCodeFactor):
         return TwilioSMSDevice
 
     def detail(self, device: Device) -> str:
-        """Return the number, all but hidden."""
+        """Return the masked number."""
         row: Any = device
         return masked(row.number)
 
     def begin(self, user: AbstractBaseUser, **facts: Any) -> Device:
-        """Create the device for a number. See :meth:`Factor.begin`."""
+        """Create the device for a phone number. See :meth:`Factor.begin`."""
         number = read_number(facts["number"])
         if any(device.number == number for device in self.devices(user)):
             raise AlreadyAdded
@@ -69,7 +69,7 @@ class SmsFactor(SentCodeFactor):
     def ensure_may_send(self, device: Device) -> None:
         """Check that the last message was sent long enough ago. See :meth:`Factor.ensure_may_send`.
 
-        The model has no column for that; but until when the code holds tells when it was made.
+        The model does not store when it sent the last code. That follows from the code's expiry.
         """
         super().ensure_may_send(device)
         row: Any = device
@@ -83,21 +83,21 @@ class SmsFactor(SentCodeFactor):
         try:
             row.generate_challenge()
         finally:
-            # Whether the message has left or not: somebody has asked for one now.
+            # Even if the message was not sent: the user has requested one now, so the cooldown begins.
             row.valid_until = timezone.now() + timedelta(seconds=validity())
             row.save(update_fields=["valid_until"])
 
 
 def validity() -> int:
-    """Return for how many seconds a code holds."""
+    """Return the lifetime of a code in seconds."""
     return getattr(settings, "OTP_TWILIO_TOKEN_VALIDITY", VALIDITY)
 
 
 def read_number(typed: str) -> str:
-    """Return the phone number as E.164 writes it, ``+447700900123``.
+    """Return the phone number in E.164 format: ``+447700900123``.
 
     Raises:
-        NumberRefused: it has no country code, or is no number.
+        NumberRefused: it has no country code, or is not a phone number.
     """
     number = FILLING.sub("", unicodedata.normalize("NFKC", typed))
     number = "".join(str(unicodedata.decimal(symbol, symbol)) for symbol in number)
@@ -108,6 +108,6 @@ def read_number(typed: str) -> str:
 
 
 def masked(number: str) -> str:
-    """Return enough of the number to know it by: ``+44 ••• ••• 42``."""
+    """Return the masked number: ``+44 ••• ••• 42``."""
     country = COUNTRY.match(number, 1) if NUMBER.fullmatch(number) else None
     return f"{f'+{country[0]} ' if country else ''}••• ••• {number[-2:]}".rstrip()

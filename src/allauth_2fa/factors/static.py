@@ -1,4 +1,4 @@
-"""django-otp's static tokens: the recovery codes of 0.x, and those that a site made readable on purpose."""
+"""django-otp's static tokens: the recovery codes of 0.x, and those of sites that store recovery codes readable."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
     from django_otp.models import Device
 
 DEVICE_NAME = "backup"
-"""The name by which 0.x knew the device that holds the tokens it made. Nothing here depends on it."""
+"""The name that 0.x gave to the device with its tokens. Nothing here depends on it."""
 
 TOKEN_LENGTH = 16
-"""Characters of django-otp's column."""
+"""Length of django-otp's column in characters."""
 
 ROUNDS = 8
 """See :data:`allauth_2fa.factors.totp.ROUNDS`."""
 
 
 def spellings(answer: str) -> set[str]:
-    """Return what a token may be that was typed like this. Tokens are free text, those of 0.x are small letters."""
+    """Return the tokens that an answer may stand for. Tokens are free text; those of 0.x are lower-case letters."""
     if "\0" in answer:
         return set()
     typed, cleaned = answer.strip(), clean_answer(answer)
@@ -56,7 +56,7 @@ def _is_one(user: Any, spellings: Sequence[Any]) -> Exists:
 
 
 class StaticFactor(Factor):
-    """Readable single-use tokens, throttled as django-otp throttles them: they are short enough to be guessed."""
+    """Readable single-use tokens. They are throttled as in django-otp, since they are short enough to be guessed."""
 
     id = "static"
     label = _("recovery code")
@@ -79,7 +79,7 @@ class StaticFactor(Factor):
 
     @sensitive_variables("answer")
     def holds(self, user: AbstractBaseUser, answer: str) -> Fact:
-        """Return what says whether one of the user's tokens reads like the answer."""
+        """Return what tells a query whether one of the tokens of the user equals the answer."""
         if not spellings(answer):
             return Fact(_is_none)
         spelled = Given(StaticToken, "token", sorted(spellings(answer)), slots=SPELLINGS)
@@ -87,9 +87,9 @@ class StaticFactor(Factor):
 
     @sensitive_variables("answer", "holds", "mine")
     def addressed(self, user: AbstractBaseUser, answer: str) -> StaticDevice | None:
-        """Return the device that an answer is for: the one that holds it, else the user's first, None without any.
+        """Return the device that has this token, or else the user's first device; None if the user has none.
 
-        The first pays for wrong answers, so while it is throttled it alone is asked.
+        Wrong answers are counted on the first device. While that one is throttled, it is always returned.
         """
         holds = Exists(StaticToken.objects.filter(device=OuterRef("pk"), token__in=spellings(answer)))
         mine = StaticDevice.objects.filter(user_id=user.pk, confirmed=True)
@@ -109,7 +109,14 @@ class StaticFactor(Factor):
 
     @sensitive_variables("answer", "token")
     def judge(self, device: Device, answer: str) -> None:
-        """Spend the token, or raise what it is instead. See :meth:`Factor.judge`."""
+        """Use up the token. See :meth:`Factor.judge`.
+
+        Raises:
+            RecoveryCodeUsed: another request has used the token in the meantime.
+            RecoveryCodeRefused: it is not a token of this device.
+            Throttled: the device is throttled.
+            NothingEnrolled: the device has been removed in the meantime.
+        """
         row = cast("StaticDevice", device)
         was_there = False
         for _round in range(ROUNDS):
@@ -136,7 +143,7 @@ class StaticFactor(Factor):
             raise NothingEnrolled
 
     def _unchanged(self, row: StaticDevice) -> dict[str, object]:
-        """Return the condition that nobody has answered to this device since it was read."""
+        """Return the filter that matches the row only if no answer was counted on it since it was read."""
         facts: dict[str, object] = {"pk": row.pk, "confirmed": True}
         return facts | ({"throttling_failure_count": row.throttling_failure_count} if row.throttling_enabled else {})
 
@@ -145,7 +152,7 @@ class StaticFactor(Factor):
         with transaction.atomic():
             if not StaticDevice.objects.filter(**self._unchanged(row)).update(**changes):
                 return False
-            # Its row count is the verdict: of two who read the same token, one deletes it.
+            # The row count decides: if two requests have read the same token, only one of them deletes it.
             spent, _by_model = StaticToken.objects.filter(pk=token.pk).delete()
         return bool(spent)
 
@@ -155,12 +162,12 @@ class StaticFactor(Factor):
 
     @sensitive_variables("fresh")
     def renew(self, user: AbstractBaseUser, number: int) -> list[StaticToken]:
-        """Void the user's tokens and make ``number`` new ones, readable in the database as in 0.x."""
+        """Delete the user's tokens and make ``number`` new ones, which are readable in the database as in 0.x."""
         with transaction.atomic():
             lock_user(user.pk)
             device = StaticDevice.objects.filter(user_id=user.pk).order_by("pk").first()
             device = device or StaticDevice.objects.create(user_id=user.pk, name=DEVICE_NAME)
-            # First the device, then its tokens, in the order in which an answer takes them: nobody waits in a circle.
+            # Lock the device before its tokens, in the same order as judge(), so that there is no deadlock.
             StaticDevice.objects.filter(pk=device.pk).update(confirmed=True)
             self.void(user)
             fresh = [StaticToken(device=device, token=StaticToken.random_token()) for _ in range(number)]
@@ -171,5 +178,5 @@ class StaticFactor(Factor):
         return StaticToken.objects.filter(device__user_id=user.pk, device__confirmed=True).order_by("pk")
 
     def void(self, user: AbstractBaseUser) -> None:
-        """Delete the user's tokens, and leave the devices."""
+        """Delete the user's tokens and keep the devices."""
         StaticToken.objects.filter(device__user_id=user.pk).delete()

@@ -1,4 +1,4 @@
-"""Codes of an authenticator app (RFC 6238), on django-otp's own device and table."""
+"""Time-based codes of authenticator apps (TOTP, RFC 6238), with django-otp's own device model."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ if TYPE_CHECKING:
     from django_otp.models import Device
 
 LATE_SECONDS = 15 * 60
-"""How far back a wrong code is looked for, to say that the phone's clock is slow. Only dead codes are looked at."""
+"""How many seconds back a wrong code is looked for, to report that the phone's clock is slow. These codes are never accepted."""
 
 CLOCK_SECONDS = 60 * 60
-"""How far off a phone's clock is recognized at the setup, both ways. Clocks further off are set by hand or wrong by hours."""
+"""Largest clock error in seconds, in both directions, that is recognized at the setup."""
 
-ROW = 3
-"""Codes in a row that prove an app while no single one is judged: once in 300,000,000,000,000,000 tries by chance."""
+SEQUENCE_LENGTH = 3
+"""Number of consecutive codes that are accepted while single codes are blocked. A guess succeeds once in 3 * 10^17 attempts."""
 
 ROUNDS = 8
-"""How often a verdict is begun again because another process wrote to the device meanwhile. Each loss means that
-somebody else won, and then the code is used or the device throttled, so the second round ends it in practice."""
+"""How often a check is repeated because another process wrote to the device at the same time. In practice the second round is
+the last one: the other process has used the code, or the device is throttled."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a code turned out to be: the step it belongs to, and its distance from our clock in steps."""
+    """The time step that a code belongs to, and its distance from our clock in steps."""
 
     step: int
     offset: int
@@ -62,35 +62,49 @@ class TotpFactor(Factor):
         return TOTPDevice
 
     def recognizes(self, device: Device, answer: str) -> bool:
-        """Return whether the answer has the shape of this device's codes, of one or of several in a row.
+        """Return whether the answer has the format of one code, or of three consecutive codes, of this device.
 
-        One whose secret cannot be read has none.
+        Return False if the device's secret cannot be read.
         """
-        return answer.isascii() and answer.isdigit() and len(answer) in {device.digits, ROW * device.digits} and not columns.is_unreadable(device)
+        return (
+            answer.isascii()
+            and answer.isdigit()
+            and len(answer) in {device.digits, SEQUENCE_LENGTH * device.digits}
+            and not columns.is_unreadable(device)
+        )
 
     def filled(self, device: Device, answer: str) -> str:
         """Return the answer with the leading zeros that a number has lost."""
         return with_leading_zeros(answer, cast("TOTPDevice", device).digits)
 
     def guess_probability(self, device: Device) -> float:
-        """Return the chance of a guess: the codes of the steps around now, among all of that length."""
+        """Return the number of codes that are valid at a time divided by the number of possible codes."""
         row = cast("TOTPDevice", device)
         return (2 * row.tolerance + 1) / 10.0**row.digits
 
     def is_sequence(self, device: Device, answer: str) -> bool:
-        """Return whether the answer has the shape of three codes in a row."""
-        return self.recognizes(device, answer) and len(answer) == ROW * cast("TOTPDevice", device).digits
+        """Return whether the answer has the format of three consecutive codes."""
+        return self.recognizes(device, answer) and len(answer) == SEQUENCE_LENGTH * cast("TOTPDevice", device).digits
 
     def accepts(self, device: Device, answer: str) -> bool:
-        """Return whether the device would take the answer now. Nothing is written."""
+        """Return whether the device would accept the answer now. Nothing is written."""
         return self._read(cast("TOTPDevice", device), answer) is not None
 
     @sensitive_variables("answer")
     def judge(self, device: Device, answer: str) -> None:
-        """Accept the answer, once, or raise what it is instead. See :meth:`Factor.judge`."""
+        """Accept the answer, once. See :meth:`Factor.judge`.
+
+        Raises:
+            Unreadable: the device's secret cannot be read.
+            Throttled: the device is throttled.
+            AlreadyUsed: the code was used before.
+            LateCode: the code is one of the last :data:`LATE_SECONDS`.
+            NothingEnrolled: the device has been removed in the meantime.
+            Refused: the answer is wrong.
+        """
         row = cast("TOTPDevice", device)
         if self.is_sequence(row, answer):
-            self._judge_row(row, answer)
+            self._judge_sequence(row, answer)
             return
         for _round in range(ROUNDS):
             if columns.refuses(row):
@@ -109,8 +123,8 @@ class TotpFactor(Factor):
         raise Throttled
 
     @sensitive_variables("answer")
-    def _judge_row(self, row: TOTPDevice, answer: str) -> None:
-        """Accept several codes in a row, whether the device is throttled or not. A wrong row costs it nothing."""
+    def _judge_sequence(self, row: TOTPDevice, answer: str) -> None:
+        """Accept three consecutive codes, even while the device is throttled. Wrong ones do not throttle it."""
         for _round in range(ROUNDS):
             reading = self._read(row, answer)
             if reading is None:
@@ -123,7 +137,7 @@ class TotpFactor(Factor):
     @sensitive_variables("answer")
     def _read(self, row: TOTPDevice, answer: str) -> Reading | None:
         if self.is_sequence(row, answer):
-            return read_row(row, answer)
+            return read_sequence(row, answer)
         return read(row, answer, row.tolerance, row.last_t + 1) if self.recognizes(row, answer) else None
 
     def _refuse_while_throttled(self, row: TOTPDevice) -> None:
@@ -179,12 +193,12 @@ class TotpFactor(Factor):
 
     @sensitive_variables("answer")
     def check(self, device: TOTPDevice, answer: str) -> Reading:
-        """Read the first code of a device that waits to be confirmed. Nothing is written, and nothing throttled.
+        """Check the first code of an unconfirmed device, and return its time step. Nothing is written or throttled.
 
         Raises:
-            ClockWrong: the code is right for another moment within :data:`CLOCK_SECONDS`.
-            NothingEnrolled: the secret cannot be read, so that no code belongs to it.
-            Refused: the code does not belong to the secret.
+            ClockWrong: the code is right for another time within :data:`CLOCK_SECONDS`.
+            NothingEnrolled: the secret cannot be read.
+            Refused: the code is wrong.
         """
         if columns.refuses(device):
             raise NothingEnrolled
@@ -198,10 +212,10 @@ class TotpFactor(Factor):
 
     @sensitive_variables("answer")
     def complete(self, device: Device, answer: str) -> None:
-        """Confirm the device by its first code, or raise what :meth:`check` does. See :meth:`Factor.complete`."""
+        """Confirm the device with its first code. Raises as :meth:`check` does. See :meth:`Factor.complete`."""
         row = cast("TOTPDevice", device)
         changes = accepted(row, self.check(row, answer)) | {"confirmed": True}
-        # The secret is part of the condition: what was scanned is what gets confirmed.
+        # The secret is part of the condition, so that only the scanned secret can be confirmed.
         waiting = TOTPDevice.objects.filter(pk=row.pk, user_id=row.user_id, confirmed=False, key__in=columns.equivalent_ciphertexts_of(row))
         if not _write(row, waiting.update(**changes), changes):
             raise NothingEnrolled
@@ -215,13 +229,13 @@ def _step_now(device: TOTPDevice) -> int:
 
 @sensitive_variables("answer", "totp")
 def read(device: TOTPDevice, answer: str, tolerance: int, first_step: int) -> Reading | None:
-    """Look for the code among the steps around now (``tolerance`` of them each way), from ``first_step`` on.
+    """Return the time step of the code, None if it belongs to none of the steps that are searched.
 
     Args:
-        device: whose secret, digits, period and known drift count.
+        device: the device; its secret, digits, period and drift are used.
         answer: decimal digits.
-        tolerance: steps before and after now.
-        first_step: steps before it are used up (RFC 6238, 5.2: a code is accepted once).
+        tolerance: number of steps to search before and after now.
+        first_step: the earliest step to search; earlier ones are used up (RFC 6238, 5.2: a code is accepted once).
     """
     totp = oath.TOTP(device.bin_key, device.step, device.t0, device.digits, device.drift)
     totp.time = time.time()
@@ -231,12 +245,8 @@ def read(device: TOTPDevice, answer: str, tolerance: int, first_step: int) -> Re
 
 
 @sensitive_variables("answer", "codes")
-def read_row(device: TOTPDevice, answer: str) -> Reading | None:
-    """Look for codes of steps that follow one another, the last of them around now, and none of them used up.
-
-    Returns:
-        What the last of them turned out to be.
-    """
+def read_sequence(device: TOTPDevice, answer: str) -> Reading | None:
+    """Return the time step of the last of several consecutive codes, None if they are not consecutive or are used up."""
     codes = [int(answer[at : at + device.digits]) for at in range(0, len(answer), device.digits)]
     for offset in range(-device.tolerance, device.tolerance + 1):
         first = _step_now(device) + offset - len(codes) + 1
@@ -246,7 +256,7 @@ def read_row(device: TOTPDevice, answer: str) -> Reading | None:
 
 
 def accepted(device: TOTPDevice, reading: Reading) -> dict[str, object]:
-    """Return the columns that an accepted code writes: its step is used up, the failures are forgotten."""
+    """Return the columns to write for an accepted code: its step is used up and the failure count is reset."""
     changes: dict[str, object] = {
         "last_t": reading.step,
         "last_used_at": timezone.now(),
@@ -260,7 +270,7 @@ def accepted(device: TOTPDevice, reading: Reading) -> dict[str, object]:
 
 @sensitive_variables("changes")
 def _write(device: TOTPDevice, rows: int, changes: dict[str, object]) -> bool:
-    """Take over into the instance what the UPDATE has written, if it has."""
+    """Copy the changes to the instance if the UPDATE has written the row, and return whether it has."""
     if rows:
         vars(device).update(changes)
     return bool(rows)

@@ -1,8 +1,8 @@
-"""Passkeys and security keys (WebAuthn), on the credentials of django-otp-webauthn and judged by its helper.
+"""Passkeys and security keys (WebAuthn), with the credential model of django-otp-webauthn and verified by its helper.
 
-A helper (``OTP_WEBAUTHN_HELPER_CLASS``) says for which domain and origins passkeys are, makes the options that browsers
-ask for, and verifies what they hand over. What it does not look at is looked at here: that each challenge counts once,
-and that the counter grows.
+The helper (``OTP_WEBAUTHN_HELPER_CLASS``) knows the domain and the origins, makes the options for the browser, and verifies
+the browser's answers. This module checks what the helper does not: that each challenge is answered once, and that the
+signature counter grows.
 """
 
 from __future__ import annotations
@@ -47,14 +47,14 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 LONGEST_ID = 1023
-"""Bytes of a credential's id (WebAuthn Level 3, 4)."""
+"""Length of the longest credential id in bytes (WebAuthn Level 3, 4)."""
 
 LARGEST_COUNTER = 2**31 - 1
-"""The largest figure that django-otp-webauthn's column holds on every database. At one use a second it lasts 68 years."""
+"""The largest number that django-otp-webauthn's column can hold on every database. At one use per second it lasts 68 years."""
 
 
 class WebAuthnFactor(Factor):
-    """Passkeys and security keys. They are asked for by a button, and answered for by the browser's JSON."""
+    """Passkeys and security keys. The page has a button for them, and the browser answers with JSON."""
 
     id = "webauthn"
     label = _("passkey or security key")
@@ -70,31 +70,35 @@ class WebAuthnFactor(Factor):
         return get_credential_model()
 
     def recognizes(self, device: Device, answer: str) -> bool:
-        """Return whether the answer looks like one of the device's codes: it has none."""
+        """Return False: passkeys have no typed codes."""
         return False
 
     def judge(self, device: Device, answer: str) -> None:
-        """Refuse whatever was typed. See :meth:`judge_assertion`."""
+        """Refuse every typed answer. :meth:`judge_assertion` checks the answers of passkeys.
+
+        Raises:
+            PasskeyRefused: always.
+        """
         raise PasskeyRefused
 
     @statements.lasting
     def devices(self, user: AbstractBaseUser) -> QuerySet[Device]:
-        """Return the user's confirmed passkeys, the last used one first, with ``is_passwordless``."""
+        """Return the user's confirmed passkeys, annotated with ``is_passwordless``. The most recently used comes first."""
         return super().devices(user).annotate(is_passwordless=DeviceOptions.says(self.model, passwordless=True))
 
     def detail(self, device: Device) -> str:
-        """Return whether it works without a password, of a passkey that :meth:`devices` gave."""
+        """Return a text that says that the passkey signs in without a password, if :meth:`devices` annotated it so."""
         return str(_("signs in without a password")) if getattr(device, "is_passwordless", False) else ""
 
     # Asking
 
     def ask(self, helper: Any, user: AbstractBaseUser | None) -> tuple[dict[str, Any], Question]:
-        """Return the options for the browser, and the question to keep.
+        """Return the options for the browser, and the pending challenge to store.
 
         Args:
-            helper: django-otp-webauthn's, of the request.
-            user: whose confirmed passkeys may answer; None for a login without a password, where the authenticator must
-                check who is there.
+            helper: django-otp-webauthn's helper for the request.
+            user: the user, if only the user's confirmed passkeys may answer; None for a login without a password, for which the
+                authenticator must verify the user.
 
         Raises:
             NothingEnrolled: the user has no passkey.
@@ -104,47 +108,51 @@ class WebAuthnFactor(Factor):
         return options, ceremony.put(options, state)
 
     def _allowed(self, options: dict[str, Any], user: AbstractBaseUser) -> list[Any]:
-        """Return the user's confirmed passkeys. The helper names the others too."""
+        """Return the descriptors of the user's confirmed passkeys. The helper lists unconfirmed ones too.
+
+        Raises:
+            NothingEnrolled: the user has no confirmed passkey.
+        """
         confirmed = {bytes_to_base64url(bytes(key)) for key in self.devices(user).values_list("credential_id", flat=True)}
         allowed = [entry for entry in options.get("allowCredentials", []) if entry["id"] in confirmed]
         if not allowed:
-            # An empty list would let any passkey of the site's answer.
+            # An empty list would allow any passkey of the site to answer.
             raise NothingEnrolled
         return allowed
 
     # Judging
 
     def find(self, assertion: Assertion) -> Any:
-        """Return the confirmed passkey of that id, whoever has it, with ``is_passwordless``; None if there is none."""
+        """Return the confirmed passkey with that id, of any user, annotated with ``is_passwordless``; None if there is none."""
         enrolled = self.model.objects.annotate(is_passwordless=DeviceOptions.says(self.model, passwordless=True)).select_related("user")
         return enrolled.filter(credential_id_sha256=self.fingerprint(assertion), confirmed=True).first()
 
     def fingerprint(self, assertion: Assertion) -> str:
-        """Return by which digest the passkey of that id is found."""
+        """Return the digest of the passkey's id, which is indexed."""
         model: Any = self.model
         return model.get_credential_id_sha256(assertion.credential_id)
 
     def is_known(self, assertion: Assertion) -> bool:
-        """Return whether there is a passkey of that id in whatever state, whoever has it."""
+        """Return whether a passkey with that id exists, confirmed or not, for any user."""
         return self.model.objects.filter(credential_id_sha256=self.fingerprint(assertion)).exists()
 
     def judge_assertion(self, helper: Any, device: Device, assertion: Assertion, question: Question) -> None:
-        """Accept the answer of a passkey, once, or raise what it is instead.
+        """Accept the answer of a passkey, once.
 
-        The verdict falls under the row's lock, and an accepted answer moves ``last_used_at`` behind the moment at which the
-        question was put: whoever posts the same answer again, from an old session too, is too late. This holds for
-        authenticators whose counter stays 0 as well.
+        The answer is checked under a lock on the row. An accepted answer sets ``last_used_at`` to a time after the challenge was
+        made, so the same answer is refused when it is posted again, even from an older session. This also holds for
+        authenticators with a counter that stays 0.
 
         Args:
-            helper: django-otp-webauthn's, of the request.
-            device: a confirmed passkey, of the user who is to be proved.
+            helper: django-otp-webauthn's helper for the request.
+            device: a confirmed passkey of the user who is signing in.
             assertion: the answer.
-            question: what :meth:`ask` gave for this user, or for a login without a password.
+            question: the pending challenge from :meth:`ask`, for this user or for a login without a password.
 
         Raises:
-            NothingEnrolled: the passkey was removed meanwhile.
-            PasskeyExpired: the question was put before the passkey was last used.
-            PasskeyCopied: the counter does not grow.
+            NothingEnrolled: the passkey has been removed in the meantime.
+            PasskeyExpired: the passkey has been used since the challenge was made.
+            PasskeyCopied: the counter has not grown, although the signature is right.
             PasskeyRefused: anything else is wrong.
         """
         refusal = _judge(helper, device, assertion, question)
@@ -152,15 +160,15 @@ class WebAuthnFactor(Factor):
             raise refusal
 
     def ensure_passwordless(self, device: Any, assertion: Assertion) -> None:
-        """Check that the passkey serves without a password.
+        """Check that the passkey may be used without a password.
 
         Args:
-            device: a passkey that :meth:`find` gave, and whose answer was accepted.
+            device: a passkey from :meth:`find`, after its answer was accepted.
             assertion: the answer.
 
         Raises:
             PasskeyBehindPassword: the passkey is not enrolled for logins without a password.
-            PasskeyRefused: the answer does not name the owner of the passkey (WebAuthn Level 3, 7.2).
+            PasskeyRefused: the user handle in the answer is not that of the passkey's owner (WebAuthn Level 3, 7.2).
         """
         if not device.is_passwordless:
             raise PasskeyBehindPassword
@@ -168,29 +176,32 @@ class WebAuthnFactor(Factor):
             raise PasskeyRefused
 
     def ensure_owner(self, device: Device, assertion: Assertion) -> None:
-        """Check that the answer does not name another user as the owner of the passkey.
+        """Check that the user handle in the answer does not belong to another user.
 
-        The handles that django-otp-webauthn gave out before it kept them belong to nobody that is known, and still count.
+        Older versions of django-otp-webauthn did not store their handles. Such an unknown handle is accepted.
+
+        Raises:
+            PasskeyRefused: the handle belongs to another user.
         """
         handle = assertion.user_handle
         if handle and _handles().filter(handle_hex=handle.hex()).exclude(user_id=device.user_id).exists():
             raise PasskeyRefused
 
     def handle_of(self, user_id: object) -> bytes | None:
-        """Return by which handle the user's passkeys name their owner, None if none was ever added."""
+        """Return the WebAuthn user handle of the user, None if the user never added a passkey."""
         handle_hex = _handles().filter(user_id=user_id).values_list("handle_hex", flat=True).first()
         return bytes.fromhex(handle_hex) if handle_hex else None
 
     # Adding
 
     def ask_for_new(self, helper: Any, user: AbstractBaseUser, *, passwordless: bool) -> tuple[dict[str, Any], Question]:
-        """Return the options by which the browser makes a passkey, and the question to keep.
+        """Return the options with which the browser makes a passkey, and the pending challenge to store.
 
         Args:
-            helper: django-otp-webauthn's, of the request.
-            user: whose passkey it will be.
-            passwordless: whether it has to work without a password. It is then kept by the authenticator, which must check
-                who is there; otherwise it takes up none of the few places in a security key.
+            helper: django-otp-webauthn's helper for the request.
+            user: the future owner of the passkey.
+            passwordless: whether the passkey must work without a password. It is then a discoverable credential, and the
+                authenticator must verify the user. Otherwise it uses none of the few slots of a security key.
         """
         options, _state = helper.register_begin(user)
         wanted = {"residentKey": "required", "userVerification": "required"} if passwordless else {"residentKey": "discouraged"}
@@ -199,12 +210,12 @@ class WebAuthnFactor(Factor):
         return options, ceremony.put(options, helper.get_registration_state(options))
 
     def add(self, helper: Any, user: AbstractBaseUser, text: str, question: Question) -> tuple[Any, bool]:
-        """Store a new passkey, and return it with whether the authenticator has checked who was there.
+        """Store a new passkey, and return it together with whether the authenticator has verified the user.
 
-        The caller holds the user's turn, in a transaction.
+        The caller has locked the user (:func:`~allauth_2fa.models.lock_user`) in a transaction.
 
         Raises:
-            PasskeyTaken: it is enrolled already.
+            PasskeyTaken: the passkey is enrolled already.
             PasskeyNotAdded: anything else is wrong.
         """
         data, created = ceremony.read_new(text)
@@ -219,7 +230,7 @@ class WebAuthnFactor(Factor):
             device = helper.register_complete(user, question.state, data)
         except Error:
             raise
-        except Exception as error:  # noqa: BLE001 - the libraries raise any, for what anybody may post
+        except Exception as error:  # noqa: BLE001 - the libraries raise any exception for malformed input
             logger.info("A new passkey was refused: %s", type(error).__name__)
             raise PasskeyNotAdded from None
         return device, bool(created.flags.uv)
@@ -234,7 +245,7 @@ def _judge(helper: Any, device: Any, assertion: Assertion, question: Question) -
     with alone(device) as row:
         if row is None:
             return NothingEnrolled()
-        # Whoever has loaded the owner already need not do it again.
+        # The caller has loaded the owner; reuse it.
         row.user = device.user
         refusal = _refusal(helper, row, assertion, question)
         if refusal is None:
@@ -243,11 +254,11 @@ def _judge(helper: Any, device: Any, assertion: Assertion, question: Question) -
 
 
 def _refusal(helper: Any, row: Any, assertion: Assertion, question: Question) -> Refused | None:
-    """Return what is wrong with the answer, None if nothing is; the helper has noted the counter then."""
+    """Return why the answer is refused; None if it is accepted, and then the helper has stored the new counter."""
     if row.last_used_at is not None and row.last_used_at >= question.asked_at:
         return PasskeyExpired()
     if assertion.counter > LARGEST_COUNTER or assertion.backup_eligible != row.backup_eligible:
-        # Whether a passkey may be kept elsewhere never changes (WebAuthn Level 3, 6.1.3 and 7.2).
+        # The backup-eligible flag of a passkey never changes (WebAuthn Level 3, 6.1.3 and 7.2).
         return PasskeyRefused()
     if (assertion.counter or row.sign_count) and assertion.counter <= row.sign_count:
         return PasskeyCopied() if _has_signed(helper, row, assertion, question) else PasskeyRefused()
@@ -255,14 +266,14 @@ def _refusal(helper: Any, row: Any, assertion: Assertion, question: Question) ->
         used = helper.authenticate_complete(user=row.user, state=question.state, data=assertion.data)
     except Error:
         raise
-    except Exception as error:  # noqa: BLE001 - the libraries raise any, for what anybody may post
+    except Exception as error:  # noqa: BLE001 - the libraries raise any exception for malformed input
         logger.info("The answer of a passkey was refused: %s", type(error).__name__)
         return PasskeyRefused()
     return None if used.pk == row.pk else PasskeyRefused()
 
 
 def _has_signed(helper: Any, row: Any, assertion: Assertion, question: Question) -> bool:
-    """Return whether the answer is right but for its counter. Nobody else's word is told to the owner."""
+    """Return whether the answer is right except for its counter. Only then is the owner told of a possible copy."""
     try:
         verify_authentication_response(
             credential=assertion.data,
@@ -273,14 +284,14 @@ def _has_signed(helper: Any, row: Any, assertion: Assertion, question: Question)
             credential_current_sign_count=0,
             require_user_verification=bool(question.state.get("require_user_verification")),
         )
-    except Exception as error:  # noqa: BLE001 - the library raises any, for what anybody may post
+    except Exception as error:  # noqa: BLE001 - the library raises any exception for malformed input
         logger.info("The answer of a passkey was refused: %s", type(error).__name__)
         return False
     return True
 
 
 def _use_up(row: Any, question: Question) -> datetime:
-    """Note that the passkey was used, not before the question was put: the clocks of two hosts differ."""
+    """Store and return the time of use, which is never before the challenge was made: the clocks of two hosts may differ."""
     moment = max(timezone.now(), question.asked_at)
     model = type(row)
     database = router.db_for_write(model, instance=row)

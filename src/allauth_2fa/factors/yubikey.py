@@ -1,4 +1,4 @@
-"""One-time codes of YubiKeys, checked by a validation service, on the device of django-otp-yubikey."""
+"""One-time passwords of YubiKeys, checked by a validation service, with the device model of django-otp-yubikey."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from django_otp.models import Device
 
 TOUCH = re.compile(r"([cbdefghijklnrtuv]{1,32})[cbdefghijklnrtuv]{32}")
-"""What a key types: which key it is, then 32 symbols that are never the same (Yubico's documentation of the one-time code).
-A key that does not say which one it is could be anybody's."""
+"""What a key types: its public id, then 32 characters that change each time (Yubico OTP). An answer without a public id is
+refused, since any key could have typed it."""
 
 
 class YubikeyFactor(Factor):
-    """Keys that type a long code when they are touched. A key is known by its first one."""
+    """Keys that type a long code when they are touched. The first code tells the public id of the key."""
 
     id = "yubikey"
     label = _("YubiKey")
@@ -40,24 +40,28 @@ class YubikeyFactor(Factor):
         return RemoteYubikeyDevice
 
     def is_addable(self) -> bool:
-        """Return whether there is a service to check keys (one query)."""
+        """Return whether a validation service is configured (one query)."""
         return ValidationService.objects.exists()
 
     def recognizes(self, device: Device, answer: str) -> bool:
-        """Return whether the answer is what a key types; capital letters are what the keyboard makes of it."""
+        """Return whether the answer has the format of a code, in capital letters too, since a keyboard may produce them."""
         return TOUCH.fullmatch(answer.lower()) is not None
 
     def is_guess(self, answer: str) -> bool:
-        """Return whether the answer is no touch of a key: those have 128 bits, and are not guessed."""
+        """Return whether the answer is something else than a key's code, which has 128 bits and cannot be guessed."""
         return TOUCH.fullmatch(answer.lower()) is None
 
     @sensitive_variables("answer")
     def judge(self, device: Device, answer: str) -> None:
-        """Have the service judge a code of this key, once. See :meth:`Factor.judge`."""
+        """Let the validation service check the code, once. See :meth:`Factor.judge`."""
         judge_alone(device, answer.lower())
 
     def begin(self, user: AbstractBaseUser, **facts: Any) -> Device:
-        """Create the device, for the first of the services. See :meth:`Factor.begin`."""
+        """Create the device with the first validation service. See :meth:`Factor.begin`.
+
+        Raises:
+            NothingEnrolled: no validation service is configured.
+        """
         service = ValidationService.objects.order_by("pk").first()
         if service is None:
             raise NothingEnrolled
@@ -65,7 +69,12 @@ class YubikeyFactor(Factor):
 
     @sensitive_variables("answer", "touch")
     def complete(self, device: Device, answer: str) -> None:
-        """Take the key for the user's whose code this is, if the service says that it is right. See :meth:`Factor.complete`."""
+        """Bind the key that typed the code to the user, if the validation service accepts the code. See :meth:`Factor.complete`.
+
+        Raises:
+            AlreadyAdded: the user has added this key before.
+            DeviceRefused: the code is wrong, or is not a key's code.
+        """
         touch = TOUCH.fullmatch(answer.lower())
         if touch is None:
             raise DeviceRefused

@@ -1,1 +1,1 @@
-"""What an administrator runs."""
+"""Management commands and what they share."""

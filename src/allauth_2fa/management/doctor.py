@@ -1,7 +1,7 @@
-"""The whole wiring, as a page that can be pasted into a bug report: names, versions and order, and nothing that is secret.
+"""Collects the whole installation into a report that can be pasted into a bug report: names, versions and order, no secrets.
 
-Each part is read by itself. One that cannot be read says so by the kind of its error, whose words may hold an address or
-a password, and the others are there all the same.
+Each part is read separately. A part that cannot be read shows the type of the error only, since the message may contain an
+address or a password; the other parts are still shown.
 """
 
 from __future__ import annotations
@@ -31,24 +31,24 @@ Part = dict[str, Any] | list[Any]
 PACKAGES = ("django-allauth-2fa", "django", "django-allauth", "django-otp")
 
 BESIDE = ("segno", "cryptography", "webauthn", "djangorestframework", "django-ninja")
-"""Packages that matter where they are installed, beside those that the factors come from."""
+"""Optional packages to report if they are installed, besides those of the factors."""
 
 RELATED_APPS = ("allauth", "django_otp", "otp_", "django.contrib.sessions", "django.contrib.sites", "django.contrib.admin")
-"""How the names of the apps begin that have to do with logins."""
+"""Prefixes of the names of apps that are related to logins."""
 
 COOKIE = ("AGE", "SECURE", "HTTPONLY", "SAMESITE", "PATH")
 
 OURS = "allauth_2fa."
 
 LONGEST_VALUE = 200
-"""Characters of the longest setting that is shown."""
+"""Most characters that are shown of a setting."""
 
 
 def report(*, counts: bool = False) -> dict[str, Part]:
-    """Return every part of the report by its name.
+    """Return every part of the report, by name.
 
     Args:
-        counts: also count the users that hold a factor, for two queries and one a factor.
+        counts: also count the users with a factor (two queries, and one per factor).
     """
     parts: dict[str, Callable[[], Part]] = {
         "versions": versions,
@@ -71,7 +71,7 @@ def report(*, counts: bool = False) -> dict[str, Part]:
 def _read(part: Callable[[], Part]) -> Part:
     try:
         return part()
-    except Exception as error:  # noqa: BLE001 - a broken site is what this is for
+    except Exception as error:  # noqa: BLE001 - the report is made for broken sites
         return {UNREADABLE: type(error).__name__}
 
 
@@ -79,7 +79,7 @@ UNREADABLE = "could not be read"
 
 
 def count(parts: dict[str, Part], level: str) -> int:
-    """Return how many findings of our checks have that level. Checks that cannot be run are an error."""
+    """Return the number of findings of our checks with that level. Checks that cannot be run count as one error."""
     found = parts["checks"]
     return sum(entry["level"] == level for entry in found) if isinstance(found, list) else int(level == "error")
 
@@ -88,7 +88,7 @@ def count(parts: dict[str, Part], level: str) -> int:
 
 
 def versions() -> Part:
-    """Return the versions of Python, of the packages that matter, and of those that the factors come from."""
+    """Return the versions of Python, of the packages in :data:`PACKAGES` and :data:`BESIDE`, and of the factors' packages."""
     theirs = metadata.packages_distributions()
     packages = [factor.model.__module__.partition(".")[0] for factor in registry.factors()]
     plugins = sorted({name for package in packages for name in theirs.get(package, ())} - {*PACKAGES})
@@ -98,7 +98,7 @@ def versions() -> Part:
 
 
 def installed_version(package: str) -> str:
-    """Return the version of a package, an empty text if it is not installed."""
+    """Return the version of a package; an empty string if it is not installed."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
@@ -106,20 +106,20 @@ def installed_version(package: str) -> str:
 
 
 def databases() -> Part:
-    """Return the kind and the version of each database, and nothing of where it is."""
+    """Return the kind and the version of each database, without its address."""
     return {alias: f"{connections[alias].display_name} {server_version(connections[alias])}" for alias in connections}
 
 
 def server_version(connection: Any) -> str:
-    """Return the version of a database, or by which error it could not be asked."""
+    """Return the version of a database, or the type of the error if it cannot be reached."""
     try:
         return ".".join(str(part) for part in connection.get_database_version())
-    except Exception as error:  # noqa: BLE001 - each driver has errors of its own, whose words tell addresses
+    except Exception as error:  # noqa: BLE001 - each driver has its own exceptions, and their messages contain addresses
         return f"({UNREADABLE}: {type(error).__name__})"
 
 
 def changed_settings() -> Part:
-    """Return our settings that differ from their defaults. Secret ones are counted, unknown ones named."""
+    """Return our settings that differ from their defaults. Secret values are only counted; unknown settings are listed."""
     rows = app_settings.SETTINGS.values()
     changed = {row.full_name: shown(row) for row in rows if hasattr(settings, row.full_name) and row.read() != row.default()}
     known = {row.full_name for row in rows}
@@ -128,7 +128,7 @@ def changed_settings() -> Part:
 
 
 def shown(setting: app_settings.Setting) -> str:
-    """Return what may be shown of a setting's value."""
+    """Return a setting's value as text; a secret value is not shown."""
     value = setting.read()
     if setting.is_secret:
         return f"({len(value)} entries, not shown{_ids_of(value)})" if isinstance(value, list | tuple) else "(not shown)"
@@ -138,7 +138,7 @@ def shown(setting: app_settings.Setting) -> str:
 
 
 def _ids_of(keys: Any) -> str:
-    """Return the ids of our encryption keys, by which logs and the command call them; an empty text for anything else."""
+    """Return the ids of the encryption keys, as logs and the command show them; an empty string for any other setting."""
     try:
         return ": " + ", ".join(key.id for key in cipher.site_keys()) if keys is app_settings.ENCRYPTION_KEYS else ""
     except ImproperlyConfigured:
@@ -150,7 +150,7 @@ def _related_apps() -> Part:
 
 
 def login() -> Part:
-    """Return what allauth's login is made of."""
+    """Return the account adapter, the login stages and the authentication backends."""
     adapter = get_adapter()
     return {
         "adapter": f"{type(adapter).__module__}.{type(adapter).__qualname__}",
@@ -160,7 +160,7 @@ def login() -> Part:
 
 
 def factors() -> Part:
-    """Return the factors in their order, each with its model and whether a login waits for it."""
+    """Return the factors in order, each with its model and its role."""
     return [
         {
             "factor": factor.id,
@@ -172,7 +172,7 @@ def factors() -> Part:
 
 
 def url_names() -> Part:
-    """Return where our pages are, by their names. Pages about one device have no address without one."""
+    """Return the path of each of our pages by its URL name. Pages about one device are left out: their path needs an argument."""
     names = [pattern.name for pattern in urls.urlpatterns if "<" not in str(pattern.pattern)]
     return {str(name): _address(str(name)) for name in names}
 
@@ -185,7 +185,7 @@ def _address(name: str) -> str:
 
 
 def sessions() -> Part:
-    """Return where sessions are kept, and what their cookie is like."""
+    """Return the session engine, its cache, and the settings of the session cookie."""
     return {
         "engine": settings.SESSION_ENGINE,
         "cache": settings.SESSION_CACHE_ALIAS,
@@ -203,7 +203,7 @@ def doors() -> Part:
 
 
 def users() -> Part:
-    """Return how many users hold each factor, and how many hold one that a login waits for."""
+    """Return the number of users, of users with a primary factor, and of users with each factor."""
     held = {factor.id: _holders(factor).count() for factor in registry.factors()}
     first, *others = [_holders(factor) for factor in registry.primaries()]
     return {"all": get_user_model()._base_manager.count(), "with a factor": first.union(*others).count(), **held}  # noqa: SLF001 - Django documents it
@@ -214,7 +214,7 @@ def _holders(factor: Any) -> Any:
 
 
 def findings() -> Part:
-    """Return what our checks say, those of ``check --deploy`` too."""
+    """Return the findings of our checks, including those of ``check --deploy``."""
     found = checks.run_checks(include_deployment_checks=True)
     return [_finding(message) for message in found if str(message.id).startswith(OURS)]
 

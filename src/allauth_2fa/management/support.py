@@ -1,4 +1,4 @@
-"""What the commands of support share: a user by name, a reason, and who does it."""
+"""Base class of the support commands: they take a user, a reason, and the name of the person who acts."""
 
 from __future__ import annotations
 
@@ -16,18 +16,22 @@ if TYPE_CHECKING:
 
 
 class SupportCommand(BaseCommand, ABC):
-    """Does something to the second factor of one user, for a reason that goes to the audit log."""
+    """Base class of commands that change the second factor of one user. The reason goes to the audit log."""
 
     requires_migrations_checks = True
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take the user, the reason, and who does it."""
+        """Add the user, the reason, and the person who acts."""
         parser.add_argument("user", help="The user's name, as at the login.")
         parser.add_argument("--reason", required=True, help="Why. It goes to the audit log.")
         parser.add_argument("--by", metavar="USER", help="Who does it, for the audit log. Default: the console.")
 
     def handle(self, *, user: str, reason: str, by: str | None, **options: Any) -> None:
-        """Find the people, and act."""
+        """Find the user and the actor, and call :meth:`act`.
+
+        Raises:
+            CommandError: the reason is empty, a user does not exist, or the actor may not do this.
+        """
         if not reason.strip():
             raise CommandError("--reason must say something.")
         actor = self._find(by) if by else staff.console()
@@ -38,7 +42,7 @@ class SupportCommand(BaseCommand, ABC):
 
     @abstractmethod
     def act(self, user: Any, actor: Any, reason: str, **options: Any) -> None:
-        """Do it."""
+        """Change the second factor of ``user``, in the name of ``actor``."""
 
     def _find(self, name: str) -> Any:
         try:

@@ -1,1 +1,1 @@
-"""Rows to devices and back: one file for each package that devices are moved to or from."""
+"""Moves devices to other packages: one file for each package."""

@@ -1,7 +1,7 @@
-"""Copy django-otp devices to ``allauth.mfa``: authenticator apps and readable recovery codes become its rows.
+"""Copies authenticator apps and readable recovery codes from django-otp to ``allauth.mfa``.
 
-Users are read and written a page at a time, so memory does not grow with their number. What ``allauth.mfa`` has no
-place for, or could hold but never judge right, stays where it is and is noted; every user ends in one :class:`Outcome`.
+Users are read and written one page at a time, so memory use does not grow with their number. Devices that ``allauth.mfa``
+cannot store or cannot verify stay where they are and are reported. Every user gets exactly one :class:`Outcome`.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 BATCH_SIZE = 5000
-"""Users a page. Each page ends in a commit, and a commit may cost as much as a thousand users."""
+"""Users per page. Each page is one commit, and a commit may take as long as a thousand users."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """``allauth.mfa`` as this project runs it."""
+    """The model and the settings of ``allauth.mfa`` in this project."""
 
     model: Any
     using: str
@@ -52,7 +52,7 @@ class Target:
 
 @dataclass(slots=True)
 class Holding:
-    """What one user has: devices here, authenticators there."""
+    """What one user has: devices of django-otp, and authenticators of ``allauth.mfa``."""
 
     apps: tuple[TOTPDevice, ...] = ()
     sheets: tuple[tuple[datetime | None, datetime | None], ...] = ()
@@ -64,7 +64,7 @@ class Holding:
 
 @dataclass(slots=True)
 class Plan:
-    """What is to be done for one user."""
+    """What to do for one user."""
 
     outcome: Outcome = Outcome.UNFINISHED
     rows: list[Row] = field(default_factory=list)
@@ -72,7 +72,11 @@ class Plan:
 
 
 def find_target() -> Target:
-    """Return where the devices go, or raise :class:`TransferError`."""
+    """Return the target of the transfer.
+
+    Raises:
+        TransferError: ``allauth.mfa`` is not installed, not migrated, or does not accept authenticator apps.
+    """
     if not apps.is_installed("allauth.mfa"):
         raise TransferError('allauth.mfa is not installed. Add "allauth.mfa" to INSTALLED_APPS, run migrate, and start again.')
     model: Any = apps.get_app_config("mfa").get_model("Authenticator")
@@ -85,7 +89,7 @@ def find_target() -> Target:
     return Target(
         model=model,
         using=using,
-        # By its dotted name, as allauth does itself: importing allauth.mfa.adapter fails where allauth.mfa is absent.
+        # Import it by its dotted name, as allauth does: importing allauth.mfa.adapter fails if allauth.mfa is not installed.
         encrypt=import_string(mfa_settings.ADAPTER)().encrypt,
         totp=totp,
         codes=codes,
@@ -97,12 +101,15 @@ def find_target() -> Target:
 
 
 def transfer(*, batch_size: int = BATCH_SIZE, dry_run: bool = False, tell: Callable[[Note], None] = lambda _: None) -> Report:
-    """Copy what can be copied, and account for every user.
+    """Copy the devices that can be copied, and return a report that counts every user.
 
     Args:
-        batch_size: how many users are looked at, and written in one transaction, at a time.
+        batch_size: number of users that are read and written in one transaction.
         dry_run: read, decide and report, but write nothing.
-        tell: is called with each note, page by page.
+        tell: called with each note, after each page.
+
+    Raises:
+        TransferError: see :func:`find_target`.
     """
     target = find_target()
     report = Report()
@@ -111,22 +118,22 @@ def transfer(*, batch_size: int = BATCH_SIZE, dry_run: bool = False, tell: Calla
         report += moved
         for note in notes:
             tell(note)
-        # With DEBUG on, Django keeps the last 9,000 statements: here that is every row.
+        # With DEBUG on, Django remembers the last 9,000 statements, which hold the rows.
         reset_queries()
     return report
 
 
 def _move(page: Sequence[Any], target: Target, *, dry_run: bool) -> tuple[Report, list[Note]]:
-    """Copy what the users of a page have."""
+    """Copy the devices of one page of users."""
     try:
         return _attempt(page, target, dry_run=dry_run)
     except IntegrityError:
-        # Somebody enrolled there, or was deleted, between our look and our write: look again.
+        # A user has enrolled there, or was deleted, between our read and our write: read again.
         return _attempt(page, target, dry_run=dry_run)
 
 
 def _attempt(page: Sequence[Any], target: Target, *, dry_run: bool) -> tuple[Report, list[Note]]:
-    """Read first, then decide while writing, so that what one user has is let go as soon as it is written."""
+    """Read the page first, then decide while writing, so that the plan of each user is freed as soon as it is written."""
     holdings = _read(page, target)
     report, notes = Report(), list[Note]()
     report.users[Outcome.WITHOUT] = len(set(page).difference(holdings))
@@ -148,7 +155,7 @@ def _attempt(page: Sequence[Any], target: Target, *, dry_run: bool) -> tuple[Rep
 
 
 def _read(page: Sequence[Any], target: Target) -> Mapping[Any, Holding]:
-    """Return what the users of a page have, in a fixed number of queries; without those who have no device."""
+    """Return the devices of the users of a page, in a fixed number of queries. Users without devices are left out."""
     holdings: defaultdict[Any, Holding] = defaultdict(Holding)
 
     def rows(model: type[models.Model], owner: str = "user") -> models.QuerySet[Any]:
@@ -193,7 +200,7 @@ def _read_what_stays(holdings: defaultdict[Any, Holding], rows: Callable[..., mo
 
 
 def make_plan(user_id: object, holding: Holding, target: Target) -> Plan:
-    """Decide for one user."""
+    """Return the plan for one user."""
     plan = Plan()
     if target.totp not in holding.present:
         _plan_app(plan, user_id, holding.apps, target)
@@ -217,7 +224,7 @@ def _outcome(plan: Plan, holding: Holding) -> Outcome:
 
 
 def _plan_app(plan: Plan, user_id: object, devices: Sequence[TOTPDevice], target: Target) -> None:
-    """Choose the one authenticator app that is copied, and note the others."""
+    """Choose the authenticator app to copy, and add a note for each of the others."""
     fit: list[TOTPDevice] = []
     for device in devices:
         if problem := misfit(device, target):
@@ -236,10 +243,10 @@ def _plan_app(plan: Plan, user_id: object, devices: Sequence[TOTPDevice], target
 
 
 def _plan_codes(plan: Plan, user_id: object, holding: Holding, target: Target) -> None:
-    """Copy the readable codes of a user who has, or is about to have, something to recover.
+    """Copy the readable codes of a user who has, or will have, another authenticator.
 
-    ``allauth.mfa`` deletes recovery codes that stand alone, asks nobody for them at login, yet takes them as a
-    reauthentication and makes no new ones at the next enrollment while they are there. So they never stand alone.
+    Recovery codes without another authenticator are useless in ``allauth.mfa``: it does not ask for them at login, yet accepts
+    them for a reauthentication, and makes no new ones at the next enrollment. So they are never copied alone.
     """
     codes = dict.fromkeys(holding.codes)
     subject = f"recovery codes ({len(codes) + holding.digests})"
@@ -258,7 +265,7 @@ def _plan_codes(plan: Plan, user_id: object, holding: Holding, target: Target) -
 
 
 def misfit(device: TOTPDevice, target: Target) -> str:
-    """Say why ``allauth.mfa`` would refuse this device's codes, or return an empty string."""
+    """Return why ``allauth.mfa`` would refuse this device's codes; an empty string if it would accept them."""
     if device.digits != target.digits:
         return f"its codes have {device.digits} digits, MFA_TOTP_DIGITS is {target.digits}"
     if device.step != target.period:
@@ -278,9 +285,9 @@ def choose(devices: Iterable[TOTPDevice]) -> TOTPDevice:
 
 
 def last_used(device: TOTPDevice) -> datetime | None:
-    """Return when the device proved something; rows older than django-otp's timestamps still tell their last step."""
+    """Return when the device was last used, None if never. Rows older than django-otp's timestamps have their last time step."""
     if device.last_used_at or device.last_t <= 0:
         return device.last_used_at
-    # The clock of a device may be fast, and a column may hold anything: never in the future.
+    # The device's clock may be fast, and the column may hold any number: never return a time in the future.
     moment = datetime.fromtimestamp(min(device.last_t * device.step, time.time()), UTC)
     return moment if settings.USE_TZ else timezone.make_naive(moment)

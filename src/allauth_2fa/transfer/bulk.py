@@ -1,4 +1,4 @@
-"""Users by the page and rows by the statement: what keeps a transfer fast, and flat in memory."""
+"""Reads users in pages and inserts rows in bulk, so that a transfer is fast and needs little memory."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 ROWS_A_STATEMENT = 1000
-"""At most; a database may take fewer (SQLite counts the parameters)."""
+"""Most rows per INSERT. A database may allow fewer (SQLite limits the parameters)."""
 
 
 class Row(NamedTuple):
-    """One row of ``allauth.mfa``'s table, by its fields."""
+    """The fields of one row of ``allauth.mfa``'s table."""
 
     user: object
     type: str
@@ -28,19 +28,19 @@ class Row(NamedTuple):
 
 
 def pages(using: str, size: int) -> Iterator[Sequence[Any]]:
-    """Yield the keys of all users in order, a page at a time."""
+    """Yield the primary keys of all users in order, one page at a time."""
     users = get_user_model()._base_manager.using(using).order_by("pk").values_list("pk", flat=True)  # noqa: SLF001 - Django documents it
     page = list(users[:size])
     while page:
         yield page
-        # The database compares the keys, never Python: each sorts UUIDs and strings in a way of its own.
+        # Let the database compare the keys: Python may sort UUIDs and strings in another order.
         page = list(users.filter(pk__gt=page[-1])[:size])
 
 
 def insert(model: Any, rows: Iterator[Row], using: str) -> None:
-    """Write the rows in one transaction that only writes: one that reads first fails at once on a busy SQLite.
+    """Insert the rows in one transaction that only writes; one that reads first fails on a busy SQLite.
 
-    An optimisation: ``bulk_create`` does the same at three times the cost, most of it for making model instances.
+    ``bulk_create`` does the same in three times the time, most of it for making model instances.
     """
     connection = connections[using]
     quote, ops, meta = connection.ops.quote_name, connection.ops, model._meta  # noqa: SLF001 - Django documents it

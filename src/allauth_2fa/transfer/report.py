@@ -1,4 +1,4 @@
-"""What a transfer has to say: how each user fared, and what deserves a look."""
+"""The report of a transfer: one outcome for each user, and remarks on devices that need attention."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from allauth_2fa.exceptions import TwoFactorError
 
 
 class TransferError(TwoFactorError):
-    """The other package is not there, or not set up to take devices."""
+    """The other package is not installed, or not set up to accept devices."""
 
 
 class Outcome(Enum):
-    """How a user fared. Each user has exactly one outcome."""
+    """What happened to a user. Each user has exactly one outcome."""
 
     MOVED = "moved"
     PRESENT = "already in allauth.mfa, left alone"
@@ -27,7 +27,7 @@ class Outcome(Enum):
 
 
 class Remark(Enum):
-    """What deserves a look. A user may have none or several."""
+    """What an administrator should look at. A user may have none or several."""
 
     SPARE = "not moved: allauth.mfa keeps one authenticator app a user, and another one was used last, or set up first"
     UNFIT = "not moved: its codes do not suit allauth.mfa's settings"
@@ -39,7 +39,7 @@ class Remark(Enum):
 
 
 class Note(NamedTuple):
-    """One remark about one thing of one user. It never holds a secret or a code."""
+    """One remark about a device or the codes of one user. It never holds a secret or a code."""
 
     remark: Remark
     user_id: object
@@ -49,7 +49,7 @@ class Note(NamedTuple):
 
 @dataclass(slots=True)
 class Report:
-    """What was done, in numbers: rows by authenticator type, users by outcome, notes by remark."""
+    """Counts: rows by authenticator type, users by outcome, notes by remark."""
 
     created: Counter[str] = field(default_factory=Counter)
     users: Counter[Outcome] = field(default_factory=Counter)

@@ -1,4 +1,4 @@
-"""``manage.py allauth_2fa_audit``: hand the audit log over, and prune it."""
+"""``manage.py allauth_2fa_audit``: export and prune the audit log."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
 
 def moment(text: str) -> datetime:
-    """Return the moment that is meant: a date or a time in ISO 8601, or so many hours, days or weeks ago (``90d``).
+    """Return the time that a text names: a date or time in ISO 8601, or an age in hours, days or weeks (``90d``).
 
     Raises:
-        CommandError: it is none of these.
+        CommandError: the text is none of these.
     """
     try:
         if ago := re.fullmatch(r"(\d{1,6})([hdw])", text, re.ASCII):
@@ -40,7 +40,7 @@ def moment(text: str) -> datetime:
 
 
 class Command(BaseCommand):
-    """Prints what the audit log holds, and takes old rows away."""
+    """Prints the audit log, or deletes its old rows."""
 
     help = "Export the audit log of what happened to second factors, or prune it."
     requires_migrations_checks = True

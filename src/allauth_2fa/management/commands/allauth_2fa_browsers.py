@@ -1,4 +1,4 @@
-"""``manage.py allauth_2fa_browsers``: forget the browsers that nobody has been seen in for long."""
+"""``manage.py allauth_2fa_browsers``: delete known browsers that were not used for a long time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Command(BaseCommand):
-    """Forgets old browsers. Their users verify there again, and nobody is signed out."""
+    """Deletes old browsers. Their users must verify there again; nobody is signed out."""
 
     help = "Forget the browsers in which a user verified long ago."
     requires_migrations_checks = True

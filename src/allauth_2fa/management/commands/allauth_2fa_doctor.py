@@ -1,4 +1,4 @@
-"""``manage.py allauth_2fa_doctor``: print the whole wiring."""
+"""``manage.py allauth_2fa_doctor``: print how two-factor authentication is installed."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ NOTHING = "(none)"
 
 
 class Command(BaseCommand):
-    """Prints what the doctor has found."""
+    """Prints the report of :mod:`allauth_2fa.management.doctor`."""
 
     help = (
         "Print how two-factor authentication is wired: versions, settings, middleware, login stages, factors, pages, sessions, other "
         "logins, and what the checks say. Nothing secret and nothing of any user is shown. Ends with status 1 if there is an error."
     )
-    # They are part of what is printed: a site on which they fail is the one that needs this.
+    # The report contains the checks, and it must also be printed where they fail.
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -50,7 +50,7 @@ def _as_text(parts: dict[str, Any]) -> Iterator[str]:
 
 
 def _lines(part: Any) -> Iterator[str]:
-    """Give the lines of a part: what has an order as a list with numbers, what has names by them."""
+    """Yield the lines of a part: a list gets numbers, a dict gets its keys."""
     if isinstance(part, dict):
         for name, value in part.items():
             yield f"{name}: {'' if isinstance(value, list) else value}".rstrip()

@@ -1,4 +1,4 @@
-"""``manage.py allauth_2fa_issue_code``: one recovery code for somebody on the phone."""
+"""``manage.py allauth_2fa_issue_code``: issue one recovery code for a user who has lost all devices."""
 
 from __future__ import annotations
 

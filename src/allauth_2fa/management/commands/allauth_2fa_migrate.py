@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser
 
 COUNTED_ONLY = {Remark.HASHED, Remark.CODES_OFF}
-"""Remarks that may concern every user of a site: a line for each is shown on request, with ``--verbosity 2``."""
+"""Remarks that may concern every user of a site: their lines are shown only with ``--verbosity 2``."""
 
 
 class Command(BaseCommand):
-    """Prints what the transfer reports, and decides nothing."""
+    """Runs the transfer and prints its report."""
 
     help = (
         "Copy authenticator apps and readable recovery codes to allauth.mfa. Nothing is removed, users who are there already are left "

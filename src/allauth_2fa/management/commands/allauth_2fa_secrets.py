@@ -1,4 +1,4 @@
-"""``manage.py allauth_2fa_secrets``: look after the secrets and codes that the database keeps."""
+"""``manage.py allauth_2fa_secrets``: inspect, encrypt, rotate and decrypt the secrets and codes in the database."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from allauth_2fa.encryption.columns import AtRest
 
 WORK_LEFT, LOST, INTERRUPTED = 3, 4, 130
-"""Exit codes, beside 0 for success and 1 for a command that could not run."""
+"""Exit codes, besides 0 for success and 1 for a command that could not run."""
 
 WORDS = {
     State.NEWEST: "encrypted with the newest key",
@@ -36,7 +36,7 @@ DONE = {Action.ENCRYPT: "encrypted", Action.ROTATE: "encrypted again", Action.DE
 
 
 class Command(BaseCommand):
-    """Prints what was found and done, and decides nothing. It never prints a secret or a code."""
+    """Runs the sweep over each column and prints its counts. It never prints a secret or a code."""
 
     help = (
         "status: count what is encrypted, and with which key. encrypt: encrypt what is readable. rotate: encrypt again what was encrypted "
@@ -88,7 +88,7 @@ class Command(BaseCommand):
                 self.stdout.flush()
         return tally
 
-    # What came of it
+    # Output
 
     def _as_json(self, tallies: dict[str, Tally]) -> dict[str, Any]:
         return {
@@ -137,7 +137,7 @@ class Command(BaseCommand):
             self.stdout.write(f"  {number} of {label}, which keeps what it keeps")
 
     def _judge(self, tallies: dict[str, Tally]) -> None:
-        """Fail where something is not as it is to be."""
+        """Raise CommandError with an exit code if secrets are unreadable, or if rows still have to be changed."""
         lost = sum(_reasons(tallies).values())
         if lost:
             raise CommandError(f"{lost} secrets cannot be read; --verbosity 2 lists their rows.", returncode=LOST)
@@ -150,17 +150,17 @@ class Command(BaseCommand):
 
 
 def _secrets_by_key(tallies: dict[str, Tally]) -> dict[str, int]:
-    """Return how many secrets were found encrypted with each of the site's keys, the newest first."""
+    """Return the number of secrets that are encrypted with each of the site's keys, the newest key first."""
     return {key.id: sum(tally.keys[key.id] for tally in tallies.values()) for key in cipher.site_keys()}
 
 
 def _reasons(tallies: dict[str, Tally]) -> dict[str, int]:
-    """Return why secrets cannot be read, and how many."""
+    """Return the number of unreadable secrets by reason."""
     return dict(sum((tally.reasons for tally in tallies.values()), Counter[str]()))
 
 
 def _other_devices() -> dict[str, int]:
-    """Return how many devices there are of the models whose columns are their own business."""
+    """Return the number of devices of each model that is neither encrypted nor known to this package."""
     looked_at = {column.model for column in columns()} | {StaticDevice, RecoveryDevice}
     others = (model for model in device_classes() if not looked_at.intersection(model.__mro__))
     return {model.model_label(): number for model in others if (number := model._base_manager.count())}  # noqa: SLF001 - documented

@@ -1,4 +1,4 @@
-"""``manage.py allauth_2fa_status``: who has a second factor, and whose codes are locked."""
+"""``manage.py allauth_2fa_status``: count the users with a second factor, and list locks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Command(BaseCommand):
-    """Prints how many users have a second factor. Its exit code is 1 where fewer have one than was asked for."""
+    """Prints how many users have a second factor. The exit code is 1 if the share is below ``--fail-below``."""
 
     help = "Tell how many active users have a second factor, of which kind, and in which group."
     requires_migrations_checks = True
@@ -66,7 +66,11 @@ def _lock(row: Lock, budget: Budget) -> dict[str, Any]:
 
 
 def _share(counts: dict[str, Any], of: str) -> float:
-    """Return how many percent have a factor; all, where there is nobody."""
+    """Return the percentage of users in the group who have a factor; 100 for an empty group.
+
+    Raises:
+        CommandError: there is no such group.
+    """
     pair = counts if of == "users" else counts["by_group"].get(of)
     if pair is None:
         raise CommandError(f"There is no '{of}'. There are: users, {', '.join(counts['by_group'])}.")

@@ -1,4 +1,4 @@
-"""``manage.py allauth_2fa_unlock``: open the locks of a user who cannot."""
+"""``manage.py allauth_2fa_unlock``: open the locks of a user."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from allauth_2fa.management.support import SupportCommand
 
 
 class Command(SupportCommand):
-    """Opens what is locked, forgets what was counted, and mails the user."""
+    """Opens the user's locks, resets the counted wrong codes, and mails the user."""
 
     help = "Open the locks of a user, forget the wrong codes that were counted, and mail the user. Devices and codes stay."
 
