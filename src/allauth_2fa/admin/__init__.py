@@ -1,4 +1,4 @@
-"""Pages of Django's admin."""
+"""Pages of Django's admin for devices, browsers, locks, exemptions and the audit log, and a protected admin site."""
 
 from .browsers import BrowserAdmin, LockAdmin, OwnedAdmin
 from .pages import AuditAdmin, DeviceAdmin, EventFilter, ExemptionAdmin, ExemptionForm, RecoveryAdmin, register

@@ -1,4 +1,4 @@
-"""Pages of the admin about browsers: where users have verified, whom one lets pass, and where codes are locked."""
+"""Admin pages of known and trusted browsers, and of locks."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ if TYPE_CHECKING:
 
 
 class OwnedAdmin(admin.ModelAdmin):
-    """Pages of rows that belong to a user, of which there may be millions: no list counts them twice."""
+    """Base class for pages of rows that belong to a user. Lists do not count all rows, since there may be millions."""
 
     show_full_result_count = False
 
     def get_search_fields(self, request: HttpRequest) -> list[str]:
-        """Return the fields by which a user of any model is found."""
+        """Return the fields to search: the row's name, and the name and the e-mail address of the user, for any user model."""
         model = get_user_model()
         names = {field.name for field in model._meta.get_fields()}  # noqa: SLF001 - Django documents it
         candidates = dict.fromkeys((model.USERNAME_FIELD, model.get_email_field_name()))
         return ["name", *(f"user__{name}" for name in candidates if name in names)]
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
-        """Return the rows of the users whose name or address begins so, which the database has indexes for.
+        """Return the rows of users with a name or an address that begins with the term; the database has indexes for these.
 
-        If there is none, return the rows that are called so, and those of the user who has this address without allauth knowing.
+        If there are none, return the rows with the term in their name, and those of a user with exactly this name or address.
         """
         term = search_term.strip()
         if not term:
@@ -57,16 +57,16 @@ class OwnedAdmin(admin.ModelAdmin):
         return queryset.filter(reduce(or_, (Q(**{field: term}) for field in fields))), False
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        """Refuse questions about columns that the pages do not show (``?key__startswith=``): the answers spell a secret."""
+        """Allow filters only on columns that the page shows: filters such as ``?key__startswith=`` could reveal a secret."""
         asked = lookup.partition(LOOKUP_SEP)[0]
         return asked in {"id", "pk", *(self.fields or ())} and super().lookup_allowed(lookup, value, request)
 
 
 @admin.register(Browser)
 class BrowserAdmin(SupportActions, OwnedAdmin):
-    """Shows in which browsers users have verified, and lets staff who may change them end their trust.
+    """Shows the browsers in which users have verified, and lets staff with the change permission end their trust.
 
-    Trust is given by its user alone. A browser that is deleted is not known any more either.
+    Only the user can trust a browser. A deleted browser is no longer known.
     """
 
     list_display = ["user", "name", "address", "last_seen_at", "trusted_until", "is_trusted"]
@@ -78,17 +78,17 @@ class BrowserAdmin(SupportActions, OwnedAdmin):
     actions = ["end_trust", *SupportActions.actions]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Refuse: a browser is known by what its user did there."""
+        """Return False: a browser becomes known when its user verifies in it."""
         return False
 
     @admin.display(boolean=True, description=_("trusted now"))
     def is_trusted(self, browser: Browser) -> bool:
-        """Return whether its user is let pass there: before the date has come, it may be void."""
+        """Return whether the browser is trusted now. Trust can end before its date."""
         return trust.is_trusted(browser.user, browser)
 
     @admin.action(description=_("Do not trust the selected browsers any more"), permissions=["change"])
     def end_trust(self, request: HttpRequest, queryset: Any) -> None:
-        """End the trust of the chosen browsers. The audit log says who did."""
+        """End the trust of the selected browsers. The audit log records the actor."""
         ended = sum(self._end(request, browser) for browser in queryset.select_related("user"))
         text = ngettext("%(ended)d browser is not trusted any more.", "%(ended)d browsers are not trusted any more.", ended)
         self.message_user(request, text % {"ended": ended}, messages.SUCCESS)
@@ -97,19 +97,19 @@ class BrowserAdmin(SupportActions, OwnedAdmin):
         return trust.revoke(browser.user, "admin", [browser.pk], request=request, actor=request.user)  # type: ignore[arg-type]
 
     def delete_model(self, request: HttpRequest, obj: Browser) -> None:
-        """Forget the browser, and announce the end of its trust."""
+        """Delete the browser, and announce the end of its trust."""
         self._end(request, obj)
         obj.delete()
 
     def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
-        """Forget each browser as if it were the only one."""
+        """Delete each browser with :meth:`delete_model`."""
         for browser in queryset.select_related("user"):
             self.delete_model(request, browser)
 
 
 @admin.register(Lock)
 class LockAdmin(SupportActions, OwnedAdmin):
-    """Shows whose codes are locked at present, and where. There is nothing to change: the action opens them."""
+    """Shows the users who are locked now, and in which browsers. Rows cannot be changed; an action opens the locks."""
 
     list_display = ["user", "scope", "since", "until"]
     list_select_related = ["user"]
@@ -119,34 +119,34 @@ class LockAdmin(SupportActions, OwnedAdmin):
     actions = ["unlock_owners", "issue_codes"]
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        """Return what is locked now, by the limits in force, which no column tells."""
+        """Return the rows that are locked now. That depends on the current limits and is not stored in a column."""
         return super().get_queryset(request).filter(pk__in=[lock.pk for lock, _budget in locks.all_locks()])
 
     @admin.display(description=_("where"))
     def scope(self, lock: Lock) -> Any:
-        """Return the name of the browser, or that it is all those in which the user has not verified."""
+        """Return the name of the browser, or "new browsers" for all browsers in which the user has not verified."""
         budget = locks.budget_of(lock)
         return budget.scope if budget.is_known else _("new browsers")
 
     @admin.display(description=_("since"))
     def since(self, lock: Lock) -> datetime | None:
-        """Return when the last wrong code was judged."""
+        """Return the time of the last wrong code."""
         return locks.budget_of(lock).since
 
     @admin.display(description=_("until"))
     def until(self, lock: Lock) -> Any:
-        """Return when there is room again for a wrong code. No time ends a row of too many."""
+        """Return when the lock ends. After too many wrong codes in a row it does not end by itself."""
         refusal = locks.budget_of(lock).lock
         return refusal.until if refusal and refusal.until else _("somebody opens it")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Refuse: wrong codes lock."""
+        """Return False: locks come from wrong codes."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Lock | None = None) -> bool:
-        """Refuse: a lock is opened for its user, with a reason."""
+        """Return False: a lock is opened with an action, which asks for a reason."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Lock | None = None) -> bool:
-        """Refuse, for the same reason."""
+        """Return False, for the same reason."""
         return False

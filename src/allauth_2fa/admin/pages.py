@@ -1,4 +1,4 @@
-"""The admin: device pages that show no secret, exemptions, and a site that nobody enters without a second factor."""
+"""Admin pages of devices, the audit log and exemptions. Device pages show no secret."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ __all__ = [
 
 
 class DeviceAdmin(SupportActions, OwnedAdmin):
-    """Shows who has which device and since when, lets support rename and delete it, and never shows a secret."""
+    """Shows the devices of users, and lets support rename and delete them. It never shows a secret."""
 
     list_display = ["user", "name", "confirmed", "created_at", "last_used_at"]
     list_filter = ["confirmed", "created_at", "last_used_at"]
@@ -53,15 +53,15 @@ class DeviceAdmin(SupportActions, OwnedAdmin):
     readonly_fields = ["user", "confirmed", "created_at", "last_used_at"]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Refuse: a device is added by the one who holds it, since adding it shows its secret."""
+        """Return False: only the owner adds a device, since adding it shows its secret."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Device | None = None) -> bool:
-        """Refuse what the actions refuse as well: nobody but a superuser takes away a superuser's device."""
+        """Return whether the staff may delete the device: only a superuser may delete a superuser's device."""
         return super().has_delete_permission(request, obj) and (obj is None or staff.may(request.user, obj.user))
 
     def save_model(self, request: HttpRequest, obj: Device, form: Any, change: bool) -> None:  # noqa: FBT001 - Django calls it so
-        """Write what was changed alone: what an answer has used up meanwhile stays used up."""
+        """Save only the changed fields, so that a code that was used in the meantime stays used."""
         name, obj.name = obj.name, form.initial.get("name", obj.name)
         if others := [field for field in form.changed_data if field != "name"]:
             obj.save(update_fields=others)
@@ -69,36 +69,36 @@ class DeviceAdmin(SupportActions, OwnedAdmin):
             manage.rename(obj, name, actor=request.user)  # type: ignore[arg-type]
 
     def delete_model(self, request: HttpRequest, obj: Device) -> None:
-        """Remove the device, and let the audit log and the owner know who did."""
+        """Remove the device. The audit log and the mail to the owner name the actor."""
         manage.withdraw(obj, request.user)  # type: ignore[arg-type]
 
     def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
-        """Remove each device as if it were the only one."""
+        """Remove each device with :meth:`delete_model`."""
         for device in queryset.select_related("user"):
             self.delete_model(request, device)
 
 
 class RecoveryAdmin(DeviceAdmin):
-    """Shows in addition how many codes are left."""
+    """Also shows how many codes are left."""
 
     fields = [*DeviceAdmin.fields, "left"]
     readonly_fields = [*DeviceAdmin.readonly_fields, "left"]
 
     @admin.display(description=_("codes left"))
     def left(self, device: Device) -> int:
-        """Return how many unused codes there are."""
+        """Return the number of unused codes."""
         tokens = getattr(device, "token_set", None)
         return device.codes_left() if tokens is None else tokens.count()
 
 
 class EventFilter(admin.SimpleListFilter):
-    """Filters the audit log by event, without asking a large table which there are."""
+    """Filters the audit log by event. The choices come from the list of events, not from a query of a large table."""
 
     title = _("event")
     parameter_name = "event"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        """Return the events."""
+        """Return all kinds of events, with their labels."""
         return [(event.name, event.label) for event in EVENTS.values()]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
@@ -108,7 +108,7 @@ class EventFilter(admin.SimpleListFilter):
 
 @admin.register(AuditEntry)
 class AuditAdmin(admin.ModelAdmin):
-    """Shows the audit log, to be searched and filtered. Nobody adds, changes or deletes a row here."""
+    """Shows, searches and filters the audit log. No row can be added, changed or deleted here."""
 
     list_display = ["at", "event", "user_label", "actor_label", "device", "address"]
     list_filter = [EventFilter, "at"]
@@ -118,25 +118,29 @@ class AuditAdmin(admin.ModelAdmin):
     list_per_page = 50
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Refuse: events are announced."""
+        """Return False: rows are added when events happen."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: AuditEntry | None = None) -> bool:
-        """Refuse: what happened does not change."""
+        """Return False: a row never changes."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: AuditEntry | None = None) -> bool:
-        """Refuse: ``manage.py allauth_2fa_audit prune`` takes old rows away."""
+        """Return False: ``manage.py allauth_2fa_audit prune`` deletes old rows."""
         return False
 
 
 class ExemptionForm(ModelForm):
-    """Grants an exemption: to somebody else, of no higher rank, and for a while."""
+    """Grants an exemption for a limited time. Staff cannot exempt themselves, and only a superuser can exempt a superuser."""
 
     request: HttpRequest
 
     def clean_user(self) -> Any:
-        """Refuse to exempt oneself, and a superuser where one is none."""
+        """Return the user.
+
+        Raises:
+            ValidationError: the user is the granter, or is a superuser and the granter is not.
+        """
         user, granter = self.cleaned_data["user"], self.request.user
         if user.pk == granter.pk:
             raise ValidationError(_("Nobody exempts themselves. Ask a colleague."), code="own")
@@ -145,7 +149,11 @@ class ExemptionForm(ModelForm):
         return user
 
     def clean_expires_at(self) -> Any:
-        """Refuse an end that is past."""
+        """Return the end of the exemption.
+
+        Raises:
+            ValidationError: it is in the past.
+        """
         end = self.cleaned_data["expires_at"]
         if end <= timezone.now():
             raise ValidationError(_("The exemption has to end in the future."), code="past")
@@ -153,7 +161,7 @@ class ExemptionForm(ModelForm):
 
 
 class ExemptionAdmin(admin.ModelAdmin):
-    """Grants exemptions and ends them. What was granted cannot be changed: it says who spared whom, and why."""
+    """Grants exemptions and ends them. A granted exemption cannot be changed: it records who granted it to whom, and why."""
 
     form = ExemptionForm
     show_full_result_count = False
@@ -166,17 +174,17 @@ class ExemptionAdmin(admin.ModelAdmin):
     settled = ("user", "reason", "expires_at")
 
     def get_form(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        """Return the form, which has to know who grants."""
+        """Return the form class with the request, which tells who grants the exemption."""
         form: Any = super().get_form(request, *args, **kwargs)
         form.request = request
         return form
 
     def get_readonly_fields(self, request: HttpRequest, obj: Exemption | None = None) -> list[str]:
-        """Return every field once the exemption is granted, and what grants it before that."""
+        """Return all fields of a granted exemption; for a new one, the fields that are set automatically."""
         return [*(self.settled if obj else ()), "granted_by", "created_at", "ended_at"]
 
     def save_model(self, request: HttpRequest, obj: Exemption, form: Any, change: bool) -> None:  # noqa: FBT001 - Django's signature
-        """Note who grants it, and announce it."""
+        """Save a new exemption with its granter, and announce it."""
         if change:
             return
         obj.granted_by = request.user  # type: ignore[assignment]
@@ -184,18 +192,18 @@ class ExemptionAdmin(admin.ModelAdmin):
         policy.announce_exemption(obj, request=request)
 
     def delete_model(self, request: HttpRequest, obj: Exemption) -> None:
-        """End the exemption, and take away its row."""
+        """End the exemption, and delete its row."""
         policy.end(obj, obj.user, request=request, actor=request.user)
         super().delete_model(request, obj)
 
     def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
-        """Do so for each of them."""
+        """End the exemptions, and delete their rows."""
         self._end(request, queryset)
         super().delete_queryset(request, queryset)
 
     @admin.action(description=_("End the chosen exemptions now"), permissions=["change"])
     def end_now(self, request: HttpRequest, queryset: Any) -> None:
-        """End those that have not ended."""
+        """End the selected exemptions that have not ended yet."""
         number = self._end(request, queryset)
         text = ngettext("%(number)d exemption was ended.", "%(number)d exemptions were ended.", number) % {"number": number}
         self.message_user(request, text)
@@ -205,11 +213,11 @@ class ExemptionAdmin(admin.ModelAdmin):
 
 
 STOCK = "django_otp.plugins."
-"""Where django-otp's own pages come from. They show secrets and stand back for ours; a project's own pages stay."""
+"""Module prefix of django-otp's own admin pages. They show secrets, so ours replace them; a project's own pages stay."""
 
 
 def register(site: AdminSite) -> None:
-    """Register the pages of the devices, unless the project has some of its own."""
+    """Register the pages of devices and exemptions, except those for which the project has its own."""
     stands_in = {registry.static.model, registry.recovery.model}
     shown = {model for model in device_classes() if model.__module__.startswith(STOCK)}
     for model in shown | stands_in:
@@ -222,7 +230,7 @@ def register(site: AdminSite) -> None:
 
 
 def _register_stock() -> None:
-    """Let django-otp register its pages first, wherever its apps stand in INSTALLED_APPS."""
+    """Import django-otp's admin modules, so that they register their pages first, in any order of INSTALLED_APPS."""
     for config in apps.get_app_configs():
         if config.name.startswith(STOCK) and module_has_submodule(config.module, "admin"):
             import_module(f"{config.name}.admin")

@@ -1,4 +1,4 @@
-"""An admin site that nobody enters without a second factor."""
+"""An admin site that requires a verified session."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class TwoFactorAdminSite(AdminSite):
-    """The site for ``AdminConfig.default_site = "allauth_2fa.admin.site.TwoFactorAdminSite"``, or to derive one's own from."""
+    """An admin site for ``AdminConfig.default_site = "allauth_2fa.admin.site.TwoFactorAdminSite"``, or as a base class."""
 
     def __init__(self, name: str = "admin") -> None:
         super().__init__(name)
@@ -28,13 +28,13 @@ class TwoFactorAdminSite(AdminSite):
 
 
 def secure_admin_site(site: AdminSite) -> AdminSite:
-    """Send logins of an admin site through allauth, and open the site to verified sessions of staff alone.
+    """Send logins of an admin site through allauth, and open the site only to verified sessions of staff.
 
-    ``secure_admin_site(admin.site)`` in the project's ``urls.py`` is all that is needed. Staff who are logged in and may
-    not enter get a page that says why, and never a redirect in a circle.
+    Call ``secure_admin_site(admin.site)`` in the project's ``urls.py``. A signed-in user who may not enter gets a page that
+    says why, so there is no redirect loop.
 
     Args:
-        site: the site, changed in place.
+        site: the site; it is changed in place.
 
     Returns:
         The same site.
@@ -64,21 +64,21 @@ def secure_admin_site(site: AdminSite) -> AdminSite:
 
 
 def _is_verified(request: HttpRequest) -> bool:
-    """Return whether the session has answered a challenge; without django-otp's middleware nobody has."""
+    """Return whether the session is verified; always False without django-otp's middleware."""
     is_verified = getattr(request.user, "is_verified", None)
     return bool(is_verified and is_verified())
 
 
 def _can_verify(request: HttpRequest) -> bool:
-    """Return whether the user has a factor that was not asked for in this session: it was let pass by a trusted browser, say.
+    """Return whether the user has a factor to verify the session with; a login in a trusted browser leaves it unverified.
 
-    Without django-otp's middleware an answer would not help, and the user would be led in a circle.
+    Return False without django-otp's middleware: a session could never become verified, and the redirects would loop.
     """
     return hasattr(request.user, "is_verified") and registry.has_primary(request.user)  # type: ignore[arg-type]
 
 
 def _leading_back(url: str, request: HttpRequest, index: str) -> str:
-    """Return the URL with ``next``: where the visitor of the site was going."""
+    """Return the URL with ``next`` set to the page that the visitor has asked for."""
     return f"{url}?{urlencode({REDIRECT_FIELD_NAME: request.GET.get(REDIRECT_FIELD_NAME) or index})}"
 
 

@@ -1,4 +1,4 @@
-"""Support in the admin: actions on the pages of devices, browsers and locks that ask for a reason, do it, and say what they did."""
+"""Admin actions for support on the pages of devices, browsers and locks. Each action asks for a reason first."""
 
 from __future__ import annotations
 
@@ -24,47 +24,47 @@ PERMISSION = "allauth_2fa.support_{}"
 
 
 class ReasonForm(forms.Form):
-    """Why support does it. It goes to the audit log."""
+    """Asks for the reason, which goes to the audit log."""
 
     reason = forms.CharField(label=gettext_lazy("Reason"), max_length=200, widget=forms.TextInput(attrs={"class": "vTextField"}))
 
 
 class SupportActions:
-    """Adds the actions to an admin page of users, or of rows that have one. They concern the users of the chosen rows.
+    """Mixin that adds the support actions to an admin page of users, or of rows with a ``user``.
 
-    It stands before the class of the page: ``class PeopleAdmin(SupportActions, UserAdmin)``.
+    The actions apply to the users of the selected rows. Put it first: ``class PeopleAdmin(SupportActions, UserAdmin)``.
     """
 
     actions: Any = ["unlock_owners", "issue_codes", "reset_owners"]
 
     def has_support_unlock_permission(self, request: HttpRequest) -> bool:
-        """Return whether the staff may open the locks of a user."""
+        """Return whether the signed-in staff may open the locks of a user."""
         return request.user.has_perm(PERMISSION.format("unlock"))
 
     def has_support_reset_permission(self, request: HttpRequest) -> bool:
-        """Return whether the staff may remove all factors of a user."""
+        """Return whether the signed-in staff may remove all factors of a user."""
         return request.user.has_perm(PERMISSION.format("reset"))
 
     def has_support_issue_code_permission(self, request: HttpRequest) -> bool:
-        """Return whether the staff may issue recovery codes."""
+        """Return whether the signed-in staff may issue recovery codes."""
         return request.user.has_perm(PERMISSION.format("issue_code"))
 
     @admin.action(permissions=["support_unlock"], description=gettext_lazy("Open the locks of the owners"))
     @two_factor_action()
     def unlock_owners(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
-        """Open the locks of the owners and forget the wrong codes that were counted, once a reason is given."""
+        """Ask for a reason, then open the owners' locks and reset their counted wrong codes."""
         return self._do(request, queryset, "unlock_owners", _("Open the locks"), self._unlock)
 
     @admin.action(permissions=["support_reset"], description=gettext_lazy("Remove all factors of the owners"))
     @two_factor_action()
     def reset_owners(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
-        """Remove all factors of the owners, once a reason is given."""
+        """Ask for a reason, then remove all factors of the owners."""
         return self._do(request, queryset, "reset_owners", _("Remove all factors"), self._reset)
 
     @admin.action(permissions=["support_issue_code"], description=gettext_lazy("Issue a recovery code for the owners"))
     @two_factor_action()
     def issue_codes(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
-        """Issue one recovery code for each owner, once a reason is given, and show it once."""
+        """Ask for a reason, then issue one recovery code for each owner and show it once."""
         return self._do(request, queryset, "issue_codes", _("Issue a recovery code"), self._issue)
 
     def _do(self, request: HttpRequest, queryset: Any, action: str, title: str, act: Any) -> HttpResponse | None:
@@ -74,7 +74,7 @@ class SupportActions:
         owners = list(users._default_manager.filter(pk__in=keys))  # noqa: SLF001 - Django documents it
         if form.is_valid():
             return act(request, owners, form.cleaned_data["reason"])
-        # The rows that are shown are the ones that it is done to, also where all pages of a list were chosen.
+        # List the rows in the form, so that exactly these rows are acted on, even if all pages of the list were selected.
         chosen = list(queryset.values_list("pk", flat=True))
         shown = {"form": form, "owners": owners, "action": action, "title": title, "chosen": chosen}
         return self._page(request, shown)

@@ -1,4 +1,4 @@
-"""System checks: each way in which the installation can be wrong, by a stable id. ``docs/checks.md`` lists them."""
+"""System checks of the installation. Each has a stable id; ``docs/checks.md`` lists them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""System checks of the failure budget: whether its limits can be read, and what they leave to chance."""
+"""System checks of the failure budget: whether its limits can be read, and how likely a guess succeeds under them."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from allauth_2fa import app_settings
 from allauth_2fa.budget import limits
 
 BOUND = 1e-4
-"""The chance that one of the codes that are judged in a year is right: 1 in 10,000 at most."""
+"""Highest acceptable probability that a guess succeeds within a year: 1 in 10,000."""
 
 MOST_IN_A_ROW = 100
-"""NIST SP 800-63B-4 (3.2.2): consecutive failures after which an authenticator is not judged any more."""
+"""Most consecutive failures before an authenticator must be disabled (NIST SP 800-63B-4, 3.2.2)."""
 
 NAME = f"{app_settings.PREFIX}FAILURE_LIMITS"
 
 
 @checks.register(checks.Tags.security)
 def check_limits(**_kwargs: Any) -> list[checks.CheckMessage]:
-    """E040: the limits cannot be read. W040: they leave too much to chance. W041: too many failures in a row."""
+    """E040: the limits cannot be read. W040: guesses succeed too often under them. W041: they allow too many failures in a row."""
     try:
         unknown, known = (limits.limits(kind) for kind in limits.KINDS)
     except ImproperlyConfigured as error:

@@ -1,4 +1,4 @@
-"""Which factors there are, what they need, and how their secrets are stored."""
+"""System checks of the factors: which ones are on, what they need, and how their secrets are stored."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ APPS = {
     "webauthn": "django_otp_webauthn",
     "yubikey": "otp_yubikey",
 }
-"""What must be installed for the factors of these ids."""
+"""The app that each factor needs, by the factor's id."""
 UNREAD = tuple(f"OTP_EMAIL_{name}" for name in ("SENDER", "SUBJECT", "BODY_TEMPLATE", "BODY_TEMPLATE_PATH", "BODY_HTML_TEMPLATE"))
-"""Settings of django-otp's for the mails that it writes itself."""
+"""Settings of django-otp for its own mails, which this package does not send."""
 
 
 @checks.register(checks.Tags.security)
 def check_factors(**_kwargs: Any) -> Messages:
-    """E010: ALLAUTH_2FA_FACTORS names what is no factor, or nothing that a login can wait for. E021: its app is missing."""
+    """E010: ALLAUTH_2FA_FACTORS names an unknown factor, or no primary one. E021: the app of a factor is missing."""
     missing = [app for name, app in APPS.items() if _is_named(name) and not apps.is_installed(app)]
     if missing:
         hint = f"Add {', '.join(missing)} to INSTALLED_APPS."
@@ -52,7 +52,7 @@ def check_factors(**_kwargs: Any) -> Messages:
 
 @checks.register(checks.Tags.security)
 def check_sent_codes(**_kwargs: Any) -> Messages:
-    """W020: settings that nobody reads. W021: both steps of a login go to one mailbox. W022: codes are written to the log."""
+    """W020: settings are never read. W021: both steps of a login use the same mailbox. W022: codes are written to the log."""
     messages: Messages = []
     if _is_named("email"):
         unread = [name for name in UNREAD if hasattr(settings, name)]
@@ -69,7 +69,7 @@ def check_sent_codes(**_kwargs: Any) -> Messages:
 
 @checks.register(checks.Tags.database)
 def check_addresses(databases: Collection[str] | None = None, **_kwargs: Any) -> Messages:
-    """W032: devices for codes by e-mail have no address. It asks the database, and so only where that may be asked."""
+    """W032: devices for codes by e-mail have no address. It runs only with ``check --database``, since it queries the database."""
     if not databases or check_factors():
         return []
     count = sum(_count_blank(factor, databases) for factor in registry.primaries() if factor.address_field)
@@ -80,7 +80,7 @@ def check_addresses(databases: Collection[str] | None = None, **_kwargs: Any) ->
 
 
 def _count_blank(factor: Factor, databases: Collection[str]) -> int:
-    """Return how many confirmed devices of the factor have no address, none while their table has not been made."""
+    """Return the number of confirmed devices of the factor without an address; 0 if their table does not exist yet."""
     using, name = router.db_for_read(factor.model), factor.address_field
     if using not in databases:
         return 0
@@ -96,7 +96,7 @@ def _is_named(factor_id: str) -> bool:
 
 @checks.register(checks.Tags.security)
 def check_passkey_login(**_kwargs: Any) -> Messages:
-    """E011: passkeys are to sign in without a password, and there are none."""
+    """E011: passkey login is on, and passkeys are not installed."""
     if app_settings.PASSKEY_LOGIN is not True or apps.is_installed("django_otp_webauthn"):
         return []
     hint = "Add 'django_otp_webauthn' to INSTALLED_APPS, from the package django-otp-webauthn, or take the setting away."
@@ -123,7 +123,7 @@ def check_encryption(**_kwargs: Any) -> Messages:
 
 @checks.register(checks.Tags.security, deploy=True)
 def check_secrets_at_rest(**_kwargs: Any) -> Messages:
-    """W007: secrets are readable for whoever reads the database."""
+    """W007: secrets are stored unencrypted."""
     if app_settings.ENCRYPTION_KEYS:
         return []
     hint = "Set ALLAUTH_2FA_ENCRYPTION_KEYS, and run: manage.py allauth_2fa_secrets encrypt"

@@ -1,4 +1,4 @@
-"""Which middleware takes ``request.user`` before the guard has wrapped it. Nothing is called."""
+"""Finds middleware that uses ``request.user`` before the guard has wrapped it. It reads code and calls nothing."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 OF_OTHERS = ("django.", "django_otp.", "allauth.account.")
-"""Packages whose middleware is known to keep no user before the guard has its turn."""
+"""Packages with middleware that is known not to keep the user before the guard runs."""
 
 LATER = frozenset({"process_view", "process_template_response", "process_response", "process_exception"})
-"""What Django calls when each middleware has had its turn at the request."""
+"""Methods that Django calls after every middleware has seen the request."""
 
 USER = frozenset({"user", "auser"})
 
 
 @checks.register(checks.Tags.security)
 def check_order(**_kwargs: Any) -> list[checks.CheckMessage]:
-    """W023: a middleware uses the user before the guard decides who is shown."""
+    """W023: a middleware uses ``request.user`` before the guard."""
     return [
         checks.Warning(
             f"'{path}' uses request.user and stands before the guard.",
@@ -40,7 +40,7 @@ def check_order(**_kwargs: Any) -> list[checks.CheckMessage]:
 
 
 def _before_the_guard() -> Iterator[tuple[str, str]]:
-    """Yield the guard and each middleware between Django's, which sets the user, and it; nothing without a guard."""
+    """Yield the guard together with each middleware between Django's authentication middleware and the guard."""
     found = [(path, import_string(path)) for path in settings.MIDDLEWARE]
     guards = [at for at, (_path, one) in enumerate(found) if _derives(one, AllauthTwoFactorMiddleware)]
     sets_user = [at for at, (_path, one) in enumerate(found) if _derives(one, AuthenticationMiddleware)]
@@ -53,20 +53,20 @@ def _derives(found: Any, wanted: type) -> bool:
 
 
 def _uses_the_user(middleware: Any) -> bool:
-    """Return whether the code of a middleware, a class or a function that makes one, names the user."""
+    """Return whether the code of a middleware (a class, or a function that makes one) names the user."""
     functions = _methods(middleware) if isinstance(middleware, type) else [inspect.unwrap(middleware)]
     return any(isinstance(one, FunctionType) and _names_the_user(one.__code__) for one in functions)
 
 
 def _methods(middleware: type) -> list[Any]:
-    """Return what runs on the way in, or may be called from there, without what Django itself brings."""
+    """Return the methods that run before the view, without those that Django defines."""
     own = [base for base in inspect.getmro(middleware) if not f"{base.__module__}.".startswith(OF_OTHERS)]
     members = [member for base in own for name, member in vars(base).items() if name not in LATER]
     return [inspect.unwrap(getattr(member, "__func__", member)) for member in members]
 
 
 def _names_the_user(code: CodeType) -> bool:
-    """Return whether the code reads an attribute of that name, or passes it to ``getattr()``, or a function inside it does."""
+    """Return whether the code, or a function inside it, reads an attribute named ``user``, or has that name as a string."""
     inner = [constant for constant in code.co_consts if isinstance(constant, CodeType)]
     named = {*code.co_names, *(constant for constant in code.co_consts if isinstance(constant, str))}
     return bool(USER & named) or any(_names_the_user(one) for one in inner)

@@ -1,4 +1,4 @@
-"""Overrides of a 0.x project's that do harm, or nothing, now."""
+"""Finds overrides from 0.x projects that do harm now, or have no effect."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ Messages = list[checks.CheckMessage]
 NOT_THE_PROJECTS = ("allauth.", "allauth_2fa.", "builtins.")
 
 LOGIN_HOOKS = frozenset({"login", "pre_login", "post_login", "pre_social_login"})
-"""Methods of adapters that have a part in a login."""
+"""Methods of adapters that allauth calls during a login."""
 
 CHALLENGE_WORDS = frozenset({"two-factor-authenticate", "get_2fa_authenticate_url"})
-"""What leads to the challenge."""
+"""Names that code needs to redirect to the challenge."""
 
 OLD_SESSION_KEYS = frozenset({"allauth_2fa_user_id", "allauth_2fa_login"})
-"""Session keys by which 0.x remembered a pending login."""
+"""Session keys of pending logins in 0.x."""
 
 
 @checks.register(checks.Tags.security)
 def check_login_overrides(**_kwargs: Any) -> Messages:
-    """E015: a method of an adapter sends logins to the challenge by itself, as with 0.x."""
+    """E015: a method of an adapter redirects logins to the challenge itself, as in 0.x."""
     hint = (
         "Take that out. A stage of allauth's login asks for the second factor, after social logins too; "
         "has_2fa_enabled() says whom. See the upgrade guide: overrides that do harm."
@@ -55,7 +55,7 @@ def check_login_overrides(**_kwargs: Any) -> Messages:
 
 
 def _adapters() -> list[type]:
-    """Return the project's adapters: of accounts, and of social logins if there are any."""
+    """Return the project's adapters: for accounts, and for social accounts if they are installed."""
     found = [type(get_adapter())]
     path = getattr(settings, "SOCIALACCOUNT_ADAPTER", None)
     if path and apps.is_installed("allauth.socialaccount"):
@@ -64,19 +64,19 @@ def _adapters() -> list[type]:
 
 
 def _methods(adapter: type) -> Iterator[tuple[str, set[str]]]:
-    """Give each method that the project has written, and the words in its code."""
+    """Yield the name of each method that the project has written, with the names and strings in its code."""
     for base in adapter.__mro__:
         if name_of(base).startswith(NOT_THE_PROJECTS):
             continue
         for name, value in vars(base).items():
             code = getattr(unwrap(value), "__code__", None) if callable(value) else None
-            # What keeps a login in 0.x's way is never called, which is W001's to say.
+            # The old hooks are never called; W001 reports them.
             if code is not None and name not in OLD_HOOKS:
                 yield name, set(_words(code))
 
 
 def _words(code: CodeType) -> Iterator[str]:
-    """Give the names and the texts in a function, those of the functions inside it too."""
+    """Yield the names and strings in the code of a function and of the functions inside it."""
     yield from code.co_names
     for constant in code.co_consts:
         if isinstance(constant, str):
@@ -87,7 +87,7 @@ def _words(code: CodeType) -> Iterator[str]:
 
 @checks.register(checks.Tags.urls)
 def check_setup_overrides(**_kwargs: Any) -> Messages:
-    """E016: a subclass of the setup makes its devices in a way of 0.x's that is not asked any more."""
+    """E016: a subclass of the setup view overrides a hook of 0.x that is never called now."""
     views = (layer for _route, pattern in find.patterns() for layer in layers(pattern.callback))
     setups = {layer for layer in views if isinstance(layer, type) and issubclass(layer, TwoFactorSetup)}
     hint = "Take the method away. To set up a device for another user, override get_device_owner() and may_set_up_for()."
@@ -100,7 +100,7 @@ def check_setup_overrides(**_kwargs: Any) -> Messages:
 
 @checks.register(checks.Tags.security)
 def check_silent_overrides(**_kwargs: Any) -> Messages:
-    """W008: a hook of the middleware that nobody calls any more. W009: one of a form."""
+    """W008: a middleware has a hook that is never called. W009: a form has one."""
     guards = [found for path in settings.MIDDLEWARE if isinstance(found := import_string(path), type)]
     middleware_hint = (
         "The guard finds out by itself which requests cancel a pending login. Take the method away, "
@@ -124,7 +124,7 @@ def check_silent_overrides(**_kwargs: Any) -> Messages:
 
 
 def _forms() -> Iterator[Any]:
-    """Give the project's forms, those that are there."""
+    """Yield the project's form classes that can be imported."""
     for form in app_settings.FORMS.values() if isinstance(app_settings.FORMS, dict) else ():
         with suppress(ImportError):
             yield import_string(form) if isinstance(form, str) else form

@@ -1,4 +1,4 @@
-"""System checks of the requirement: each way in which its settings can mean something else than they say."""
+"""System checks of the requirement: whether its settings can be read and have an effect."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HINT = 'Take "nobody", "everyone", "staff", "superusers", "group:NAME", the path
 
 @checks.register(checks.Tags.security)
 def check_required(**_kwargs: Any) -> Messages:
-    """E060: ALLAUTH_2FA_REQUIRED means nobody that is known. W060: other settings say of what, and nothing is required."""
+    """E060: ALLAUTH_2FA_REQUIRED cannot be understood. W060: details of the requirement are set, and nothing is required."""
     reason = _misunderstood(app_settings.REQUIRED)
     if reason:
         message = f"ALLAUTH_2FA_REQUIRED cannot be understood, and requires a second factor of everybody: {reason}."
@@ -36,7 +36,7 @@ def check_required(**_kwargs: Any) -> Messages:
 
 @checks.register(checks.Tags.security)
 def check_required_factors(**_kwargs: Any) -> Messages:
-    """E061: a row of ALLAUTH_2FA_REQUIRED_FACTORS cannot be used. W061: users cannot add what it asks for themselves."""
+    """E061: an item of ALLAUTH_2FA_REQUIRED_FACTORS cannot be used. W061: users cannot add the factors that it requires."""
     rows = app_settings.REQUIRED_FACTORS
     return [message for said, ids in rows.items() for message in _row(said, ids)] if isinstance(rows, dict) else []
 
@@ -56,7 +56,7 @@ def _row(said: Any, ids: Any) -> Iterator[checks.CheckMessage]:
 
 
 def _misunderstood(said: Any) -> str:
-    """Return why the setting cannot be understood, nothing if it can."""
+    """Return why the setting cannot be understood; an empty string if it can."""
     try:
         for entry in policy.entries(said):
             policy.rule_of(entry)
@@ -67,7 +67,7 @@ def _misunderstood(said: Any) -> str:
 
 @checks.register(checks.Tags.security)
 def check_enrollment_stage(**_kwargs: Any) -> Messages:
-    """E062: the login has no stage for what is required, or it stands before the one that asks for the second factor."""
+    """E062: the login stage that sets up a required factor is missing, or stands before the stage for the second factor."""
     stages = get_adapter().get_login_stages()
     if not policy.is_on() or STAGE not in stages or ENROLLMENT_STAGE in stages[stages.index(STAGE) :]:
         return []

@@ -1,4 +1,4 @@
-"""Whether the tokens of allauth's headless API are held against the session that they name."""
+"""System checks of the tokens of allauth's headless API: whether the session of a token is checked."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from allauth_2fa import compat
 Messages = list[checks.CheckMessage]
 
 MOST_SECONDS = 300
-"""For how long allauth lets an access token live unless it is told otherwise."""
+"""Allauth's default lifetime of an access token in seconds."""
 
 
 @checks.register(checks.Tags.security)
 def check_session_readers(**_kwargs: Any) -> Messages:
-    """E024: allauth reads the users of sessions without asking this package."""
+    """E024: allauth reads the user of a session without calling this package."""
     if compat.guards_session_readers():
         return []
     hint = "This release of django-allauth reads them in a new place. Go back to the one before, and look for a newer one of this package."
@@ -26,7 +26,7 @@ def check_session_readers(**_kwargs: Any) -> Messages:
 
 @checks.register(checks.Tags.security)
 def check_stateless_tokens(**_kwargs: Any) -> Messages:
-    """W025: access tokens live long, and nobody asks their session."""
+    """W025: access tokens have a long lifetime, and their session is not checked."""
     seconds = compat.stateless_token_seconds()
     if seconds <= MOST_SECONDS:
         return []

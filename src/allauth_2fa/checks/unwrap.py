@@ -1,4 +1,4 @@
-"""What stands behind a pattern of the URLconf: the view under its decorators. Nothing is imported, and nothing is called."""
+"""Finds the view under the decorators of a URL pattern. Nothing is imported or called."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MARKS = ("view_class", "cls", "__wrapped__", "__func__")
-"""Where Django's class-based views, REST framework's, decorators and bound methods keep what they stand for."""
+"""Attributes in which Django's and REST framework's class-based views, decorators and bound methods keep what they wrap."""
 
 MOST_LAYERS = 50
-"""More than any view has. A view that wraps itself would have no end."""
+"""Most layers that are followed: more than any view has. It ends the search for a view that wraps itself."""
 
 
 def layers(callback: Any) -> Iterator[Any]:
-    """Give what a pattern calls, from the outside in: functions under decorators, the class of the view, a callable object."""
+    """Yield what a pattern calls, from the outside in: functions under decorators, the view's class, callable objects."""
     waiting = [callback]
     for _layer in range(MOST_LAYERS):
         if not waiting:
@@ -37,17 +37,17 @@ def _inside(layer: Any) -> list[Any]:
         return [*found, layer.__self__]
     if not isinstance(layer, FunctionType):
         return [*found, *operations(layer), type(layer)]
-    # A decorator that does not say what it wraps keeps it in its closure all the same, as Django Ninja does with its views.
+    # A decorator without __wrapped__ keeps the view in its closure, as Django Ninja does.
     return found or _closed_over(layer)
 
 
 def operations(layer: Any) -> list[Any]:
-    """Return the functions that a view of Django Ninja's serves, one for each HTTP method."""
+    """Return the functions that a view of Django Ninja calls, one for each HTTP method."""
     return [operation.view_func for operation in _ninjas(layer)]
 
 
 def authenticators(layer: Any) -> list[type]:
-    """Return the classes by which a view finds out who is asking: REST framework's, or Django Ninja's."""
+    """Return the authentication classes of a view of REST framework or Django Ninja."""
     listed = getattr(layer, "authentication_classes", ())
     classes = [one for one in listed if isinstance(one, type)] if isinstance(listed, list | tuple) else []
     return [*classes, *(type(callback) for operation in _ninjas(layer) for callback in getattr(operation, "auth_callbacks", ()))]

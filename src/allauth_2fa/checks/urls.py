@@ -1,4 +1,4 @@
-"""Whether each page can be found by its name, and is what answers at its path."""
+"""System checks of the URLconf: whether each page has its name, and whether it is served at its path."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ Messages = list[checks.CheckMessage]
 
 OURS = "two-factor-"
 OF_ALLAUTH = ("account_", "socialaccount_", "mfa_", "usersessions_")
-"""How the names begin of our pages, and of allauth's."""
+"""Prefixes of the URL names of our pages, and of allauth's."""
 
 NEEDED_OF_ALLAUTH = "account_reauthenticate"
-"""The page of allauth's that ours lead to: without it, a user who has no factor cannot set one up."""
+"""The page of allauth that ours redirect to: without it, a user without a factor cannot set one up."""
 
 OUR_VIEWS = "allauth_2fa.views."
 
 ONLY_FOR_PASSKEYS = ("two-factor-add-passkey", "two-factor-passkey-login")
 ONLY_FOR_A_MENU = "mfa_index"
-"""Names that nobody misses: allauth's menu leaves the entry out, and sites without passkeys never ask for their pages."""
+"""Optional names: allauth's menu leaves out a missing entry, and sites without passkeys never use their pages."""
 
 
 @checks.register(checks.Tags.urls)
 def check_missing(**_kwargs: Any) -> Messages:
-    """E007: pages cannot be found by their names."""
+    """E007: the URLconf lacks pages of this package."""
     missing = [route for route in routes.routes() if _is_needed(route.name) and not _is_named(route.name)] if settings.ROOT_URLCONF else []
     if not missing:
         return []
@@ -57,12 +57,12 @@ def _is_named(name: str) -> bool:
 
 @checks.register(checks.Tags.urls)
 def check_places(**_kwargs: Any) -> Messages:
-    """E014: another view answers at the path of one of our pages, or one of ours at the path of one of allauth's."""
+    """E014: another view is served at the path of one of our pages, or one of ours at the path of a page of allauth."""
     return [message for name, view in _watched() if (message := _served_wrongly(name, view))] if settings.ROOT_URLCONF else []
 
 
 def _watched() -> Iterator[tuple[str, Callable[..., Any]]]:
-    """Give the name and the view of each page of ours and of allauth's that the URLconf has."""
+    """Yield the name and the view of each page of ours and of allauth in the URLconf."""
     named = {pattern.name: pattern.callback for _route, pattern in find.patterns() if pattern.name}
     for name, view in named.items():
         if name.startswith((OURS, *OF_ALLAUTH)) and _is_named(name):
@@ -70,18 +70,18 @@ def _watched() -> Iterator[tuple[str, Callable[..., Any]]]:
 
 
 def _served_wrongly(name: str, view: Callable[..., Any]) -> checks.CheckMessage | None:
-    """Return the message about a page at whose path another view answers, None if it is that page."""
+    """Return an error if another view is served at the path of the page, None if it is that page."""
     try:
         place = _place(name)
         match = resolve(place)
     except (NoReverseMatch, Resolver404):
-        # Arguments that cannot be made up: the prefix of a tenant, say.
+        # The path has arguments without a valid sample value, for instance the prefix of a tenant.
         return None
     if match.view_name == name or _is_same(match.func, view):
         return None
     is_ours = name.startswith(OURS) or _is_our_view(view)
     if not (is_ours or name == NEEDED_OF_ALLAUTH or _is_our_view(match.func)):
-        # What a site puts instead of allauth's pages is its own business.
+        # A site may replace allauth's pages.
         return None
     message = f"'{place}' is the page '{name}', and another view answers there: {name_of(_class_of(match.func))}."
     hint = "Include allauth_2fa.urls at a prefix of its own, and put the view that answers at another path or after the page."
@@ -89,19 +89,19 @@ def _served_wrongly(name: str, view: Callable[..., Any]) -> checks.CheckMessage 
 
 
 def _place(name: str) -> str:
-    """Return the path of the page, with something made up for its arguments, as requests have it."""
+    """Return the path of the page as in ``request.path_info``, with sample values for its arguments."""
     possibilities = get_resolver().reverse_dict.getlist(name)[0][0]
     path = reverse(name, kwargs=dict.fromkeys(possibilities[0][1], 1))
     return "/" + path.removeprefix(get_script_prefix())
 
 
 def _class_of(view: Callable[..., Any]) -> Any:
-    """Return the class of a view, under its decorators, or the view itself if it is a function."""
+    """Return the class of a view under its decorators, or the view itself if it is a function."""
     return next((layer for layer in layers(view) if isinstance(layer, type)), view)
 
 
 def _is_same(answering: Callable[..., Any], meant: Callable[..., Any]) -> bool:
-    """Return whether the view that answers is the one that is meant, or derives from it."""
+    """Return whether the view that answers is the expected one, or derives from it."""
     found, wanted = _class_of(answering), _class_of(meant)
     return found is wanted or (isinstance(found, type) and isinstance(wanted, type) and issubclass(found, wanted))
 

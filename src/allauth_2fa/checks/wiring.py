@@ -1,7 +1,7 @@
-"""Whether everything is wired: adapter, stage, middleware, URLs, settings, factors, stores.
+"""System checks of the adapter, the login stage, the middleware, the settings, the sessions and the cache.
 
-An error means that somebody may get in without a proof, or nobody at all; a warning, that something is weaker than it
-looks. ``docs/checks.md`` lists them.
+An error means that users may sign in without their second factor, or not at all. A warning means that the protection is
+weaker than it seems. ``docs/checks.md`` lists all checks.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ FORM_KEYS = frozenset({"authenticate", "setup", "remove", "reauthenticate", "add
 
 @checks.register(checks.Tags.security)
 def check_adapter(**_kwargs: Any) -> Messages:
-    """E001: the account adapter lacks what brings in our stage. W001: it overrides hooks that 0.x had."""
+    """E001: the account adapter does not add our login stage. W001: it overrides hooks of 0.x."""
     adapter = type(get_adapter())
     if not issubclass(adapter, TwoFactorAdapterMixin):
         return [
@@ -58,7 +58,7 @@ def check_adapter(**_kwargs: Any) -> Messages:
 
 @checks.register(checks.Tags.security)
 def check_stage(**_kwargs: Any) -> Messages:
-    """E002: our stage is missing. E003: it stands in the wrong place. E004: another stage has its key."""
+    """E002: our login stage is missing. E003: it is in the wrong position. E004: another stage has the same key."""
     stages = get_adapter().get_login_stages()
     if STAGE not in stages:
         return [
@@ -93,7 +93,7 @@ def _doubled(stages: list[str]) -> Iterator[checks.CheckMessage]:
 
 @checks.register(checks.Tags.security)
 def check_reauthentication(**_kwargs: Any) -> Messages:
-    """E020: allauth takes users for reauthenticated without asking this package."""
+    """E020: allauth decides whether a user has reauthenticated without calling this package."""
     if compat.asks_for_our_proof():
         return []
     hint = "This release of django-allauth decides in a new place. Go back to the one before, and look for a newer one of this package."
@@ -103,7 +103,7 @@ def check_reauthentication(**_kwargs: Any) -> Messages:
 
 @checks.register(checks.Tags.security)
 def check_middleware(**_kwargs: Any) -> Messages:
-    """E005: our middleware is missing. E006: it, or what it stands on, is missing or stands before it."""
+    """E005: our middleware is missing. E006: a middleware that it needs is missing, or comes after it."""
     paths = list(settings.MIDDLEWARE)
     at = next((index for index, path in enumerate(paths) if _is(path, AllauthTwoFactorMiddleware)), None)
     if at is None:
@@ -127,7 +127,7 @@ def _is(path: str, wanted: Any) -> bool:
 
 @checks.register(checks.Tags.security)
 def check_settings(**_kwargs: Any) -> Messages:
-    """E008: a setting holds what it cannot. W002: a setting that nobody reads, misspelt perhaps."""
+    """E008: a setting has a wrong type or value. W002: a setting is unknown, and perhaps misspelt."""
     messages: Messages = []
     for setting in app_settings.SETTINGS.values():
         value = setting.read()
@@ -148,7 +148,7 @@ def check_settings(**_kwargs: Any) -> Messages:
 
 
 def wrong_setting(setting: app_settings.Setting, value: object) -> checks.CheckMessage:
-    """Say of a setting that it holds what it cannot, without showing a secret."""
+    """Return the error about a setting with a wrong value, without showing a secret."""
     kind = getattr(setting.kind, "__name__", str(setting.kind))
     least = "" if setting.minimum is None else f", {setting.minimum} at least"
     shown = f"of type {type(value).__name__}" if setting.is_secret else repr(value)
@@ -161,7 +161,7 @@ def _names_set() -> list[str]:
 
 @checks.register(checks.Tags.security)
 def check_sessions(**_kwargs: Any) -> Messages:
-    """W003: sessions live in the visitor's cookie alone."""
+    """W003: sessions are stored only in the visitor's cookie."""
     if settings.SESSION_ENGINE != "django.contrib.sessions.backends.signed_cookies":
         return []
     hint = "A cookie that was copied before a logout or a change works until it expires. Keep sessions in the database or a cache."
@@ -170,7 +170,7 @@ def check_sessions(**_kwargs: Any) -> Messages:
 
 @checks.register(checks.Tags.security)
 def check_cache(**_kwargs: Any) -> Messages:
-    """W004: the cache that allauth counts login attempts in cannot count."""
+    """W004: the cache in which allauth counts login attempts stores nothing."""
     if settings.CACHES.get("default", {}).get("BACKEND") != "django.core.cache.backends.dummy.DummyCache":
         return []
     hint = "allauth's limits on passwords and reauthentications count in the default cache. Use one that keeps what it is given."

@@ -1,1 +1,1 @@
-"""Permissions for REST framework and Ninja. Each module needs its package, and nothing else here imports it."""
+"""Permissions for Django REST framework and Django Ninja. Each module needs its package; no other module imports it."""

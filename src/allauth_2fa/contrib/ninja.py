@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 class TwoFactorAuth(SessionAuth):
-    """Lets sessions in that have answered a challenge: ``NinjaAPI(auth=TwoFactorAuth(max_age=300))``.
+    """Accepts verified sessions only: ``NinjaAPI(auth=TwoFactorAuth(max_age=300))``.
 
     Args:
-        max_age: for how many seconds an answer counts; None for as long as the session lives.
-        factors: ids of the factors that count; None for all.
-        options: Ninja's own.
+        max_age: the maximum age of the authentication in seconds; None for the life of the session.
+        factors: ids of the factors that are accepted; None for all.
+        options: options of Ninja's ``SessionAuth``.
     """
 
     def __init__(self, *, max_age: float | None = None, factors: Collection[str] | None = None, **options: Any) -> None:
@@ -30,10 +30,10 @@ class TwoFactorAuth(SessionAuth):
         self.factors = factors
 
     def authenticate(self, request: HttpRequest, key: str | None) -> Any:
-        """Return the user, None for nobody.
+        """Return the user, None for an anonymous request.
 
         Raises:
-            HttpError: 403, somebody is logged in whose proof is missing.
+            HttpError: 403, if the user is signed in and the session is not verified.
         """
         missing = stepup.lacks(request, self.max_age, self.factors)
         if missing in {"proof", "factor"}:

@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 
 
 class TwoFactorRequired(BasePermission):
-    """Lets sessions in that have answered a challenge. Who comes by a token has no session, and is refused.
+    """Accepts verified sessions only. A request with a token has no session and is refused.
 
-    Subclass it for a maximum age or for certain factors: ``class Fresh(TwoFactorRequired): max_age = 300``.
+    Subclass it to set a maximum age or certain factors: ``class Fresh(TwoFactorRequired): max_age = 300``.
     """
 
     max_age: ClassVar[float | None] = None
-    """For how many seconds an answer counts; None for as long as the session lives."""
+    """The maximum age of the authentication in seconds; None for the life of the session."""
     factors: ClassVar[Collection[str] | None] = None
-    """Ids of the factors that count; None for all."""
+    """Ids of the factors that are accepted; None for all."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        """Return whether the session has answered, and leave word of what is missing."""
-        # Whoever another authenticator than the session's has found is bound to no device, and has proved nothing.
+        """Return whether the session is verified, and set ``message`` to what is missing."""
+        # A user from any other authenticator than the session's has no device on the request, and is not verified.
         missing = stepup.lacks(request._request, self.max_age, self.factors)  # noqa: SLF001 - REST framework's own way to Django's request
         self.message = {"missing": missing, "flows": [{"id": FLOWS[missing]}]} if missing else None
         return not missing

@@ -1,4 +1,4 @@
-"""The tables of this package, for what django-otp has no table for."""
+"""The models of this package, for data that django-otp has no model for."""
 
 from .audit import AuditEntry
 from .browsers import FAILURE_LENGTH, Browser, KnownBrowsers, Lock

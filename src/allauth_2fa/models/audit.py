@@ -1,4 +1,4 @@
-"""The table of the audit log. Its rows are added and read; nothing changes one, and pruning alone takes old ones away."""
+"""The model of the audit log. Rows are added and read, never changed; only pruning deletes old ones."""
 
 from __future__ import annotations
 
@@ -16,31 +16,43 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 LONGEST_TEXT = 200
-"""Characters of the longest label, user agent or fact that is kept."""
+"""Length of the longest label, user agent or fact in characters."""
 
 LONGEST_ADDRESS = 64
-"""Characters of the longest address: 45 of an IPv6 one, and room for what a project's adapter makes of it."""
+"""Length of the longest address in characters: 45 for IPv6, and room for the format of a project's adapter."""
 
 
 class AuditQuerySet(models.QuerySet):
-    """Reads and adds rows, and refuses the rest. ``bulk_update`` and ``update_or_create`` end at these doors too."""
+    """Query set that reads and adds rows, and refuses other writes; ``bulk_update`` and ``update_or_create`` call these methods."""
 
     def update(self, **_changes: Any) -> int:
-        """Refuse: what happened does not change."""
+        """Refuse to change rows.
+
+        Raises:
+            AppendOnly: always.
+        """
         raise AppendOnly
 
     def delete(self) -> tuple[int, dict[str, int]]:
-        """Refuse: see :meth:`prune`."""
+        """Refuse to delete rows; use :meth:`prune`.
+
+        Raises:
+            AppendOnly: always.
+        """
         raise AppendOnly
 
     def bulk_create(self, objs: Any, *args: Any, update_conflicts: bool = False, **kwargs: Any) -> Any:
-        """Add rows, and write over none."""
+        """Add rows.
+
+        Raises:
+            AppendOnly: with ``update_conflicts``, which would change rows.
+        """
         if update_conflicts:
             raise AppendOnly
         return super().bulk_create(objs, *args, **kwargs)
 
     def prune(self, before: datetime, batch_size: int) -> Iterator[int]:
-        """Delete the rows of this query from before that moment, a batch at a time, and yield how many each one was."""
+        """Delete the rows of this query from before that time in batches, and yield the number of rows in each batch."""
         last = 0
         old = self.filter(at__lt=before).order_by("pk").values_list("pk", flat=True)
         while keys := list(old.filter(pk__gt=last)[:batch_size]):
@@ -50,10 +62,10 @@ class AuditQuerySet(models.QuerySet):
 
 
 class AuditEntry(models.Model):
-    """One event, as it was announced.
+    """One event in the audit log.
 
-    Neither key of a user is a constraint of the database: the row outlives the account, an account that is deleted in the
-    middle of an event does not break it, and no event waits for the lock of a user's row.
+    The foreign keys to users have no database constraint. So a row outlives the account, an account that is deleted at the same
+    time does not break the INSERT, and the INSERT does not wait for a lock on the user's row.
     """
 
     at = models.DateTimeField(_("when"), default=timezone.now)
@@ -69,17 +81,17 @@ class AuditEntry(models.Model):
         verbose_name=_("user"),
     )
     user_label = models.CharField(_("user"), max_length=LONGEST_TEXT, blank=True)
-    """Whose second factor it concerned, by the name that the account had then."""
+    """The name of the user at that time."""
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+", db_constraint=False, verbose_name=_("done by")
     )
     actor_label = models.CharField(_("done by"), max_length=LONGEST_TEXT, blank=True)
     device = models.CharField(_("device"), max_length=LONGEST_TEXT, blank=True)
-    """What the device was called, or else its kind."""
+    """The name of the device, or its kind if it had none."""
     address = models.CharField(_("address"), max_length=LONGEST_ADDRESS, blank=True)
     user_agent = models.CharField(_("browser"), max_length=LONGEST_TEXT, blank=True)
     facts = models.JSONField(_("facts"), default=dict)
-    """What the event's row of the table names, as texts."""
+    """The facts of the event as strings."""
 
     objects = AuditQuerySet.as_manager()
 
@@ -96,15 +108,19 @@ class AuditEntry(models.Model):
         return f"{self.event} {self.user_label}"
 
     def save(self, *_args: Any, using: str | None = None, **_kwargs: Any) -> None:
-        """Add the row: one INSERT.
+        """Add the row (one INSERT).
 
         Raises:
-            AppendOnly: it is there already.
+            AppendOnly: the row exists already.
         """
         if not self._state.adding:
             raise AppendOnly
         super().save(force_insert=True, using=using)
 
     def delete(self, *_args: Any, **_kwargs: Any) -> tuple[int, dict[str, int]]:
-        """Refuse: see :meth:`AuditQuerySet.prune`."""
+        """Refuse to delete the row; use :meth:`AuditQuerySet.prune`.
+
+        Raises:
+            AppendOnly: always.
+        """
         raise AppendOnly

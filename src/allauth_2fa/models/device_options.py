@@ -1,4 +1,4 @@
-"""The table of notes on devices: what this package keeps of them that their own tables have no column for."""
+"""The model of device options: data about devices that django-otp's tables have no column for."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 
 class DeviceOptions(models.Model):
-    """What this package keeps of a device, of whichever kind, that the device's own table has no column for."""
+    """Options of one device of any model."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", editable=False, db_index=False)
     device = models.CharField(max_length=128, editable=False)
-    """The device's django-otp id, ``app.model/key``. A note counts together with its user alone."""
+    """The device's django-otp id, ``app.model/key``. The row applies only to a device of the same user."""
     preferred = models.BooleanField(default=False, editable=False)
-    """The user wants to be asked for this device first."""
+    """Whether the user wants to be asked for this device first."""
     passwordless = models.BooleanField(default=False, editable=False)
-    """The user has enrolled this passkey for logins without a password."""
+    """Whether the user has enrolled this passkey for logins without a password."""
 
     class Meta:
         verbose_name = _("device options")
@@ -34,12 +34,12 @@ class DeviceOptions(models.Model):
 
     @classmethod
     def says(cls, model: type[Device], **facts: bool) -> models.Exists:
-        """Return the condition, for a query of the model's, that a note on the device says this (``preferred=True``)."""
+        """Return an expression for a query of the model: whether the device has these options (``preferred=True``)."""
         label = models.Value(f"{model.model_label()}/")
         persistent_id = Concat(label, Cast(models.OuterRef("pk"), models.CharField(max_length=64)), output_field=models.CharField())
         return models.Exists(cls.objects.filter(user_id=models.OuterRef("user_id"), device=persistent_id, **facts))
 
     @classmethod
     def write(cls, device: Device, **facts: bool) -> None:
-        """Note this of the device. The caller holds the user's turn (:func:`take_turn`)."""
+        """Store these options of the device. The caller has locked the user (:func:`~allauth_2fa.models.lock_user`)."""
         cls.objects.update_or_create(user_id=device.user_id, device=device.persistent_id, defaults=facts)

@@ -1,4 +1,4 @@
-"""The tables of the requirement: whom it spares for a while, and when it first met a user."""
+"""The models of the requirement: exemptions, and the beginning of each user's grace period."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Exemption(models.Model):
-    """Spares one user the requirement for a while. A row is kept when it has ended: it says who granted what, and why."""
+    """Exempts one user from the requirement until a date. An ended exemption stays as a record of who granted it, and why."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", verbose_name=_("user"))
     reason = models.CharField(_("reason"), max_length=200)
@@ -24,7 +24,7 @@ class Exemption(models.Model):
     created_at = models.DateTimeField(_("granted at"), default=timezone.now, editable=False)
     expires_at = models.DateTimeField(_("expires at"))
     ended_at = models.DateTimeField(_("ended at"), null=True, editable=False)
-    """When it was ended, or was first found to have run out."""
+    """When it was ended, or when it was first noticed that it had expired."""
 
     class Meta:
         verbose_name = _("exemption from two-factor authentication")
@@ -35,12 +35,12 @@ class Exemption(models.Model):
 
     @property
     def is_active(self) -> bool:
-        """Whether it holds now."""
+        """Whether the exemption applies now."""
         return self.ended_at is None and timezone.now() < self.expires_at
 
 
 class FirstMet(models.Model):
-    """When the requirement first met a user who did not satisfy it: the grace period begins then."""
+    """The time at which the requirement first applied to a user who did not satisfy it. The grace period begins then."""
 
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", editable=False, verbose_name=_("user")
@@ -56,5 +56,5 @@ class FirstMet(models.Model):
 
     @classmethod
     def since_when(cls, user_id: Any) -> datetime:
-        """Return when the requirement first met the user of that key, noted now if it never did (one query)."""
+        """Return when the requirement first applied to this user; store the current time if it never did (one query)."""
         return cls.objects.get_or_create(user_id=user_id)[0].since

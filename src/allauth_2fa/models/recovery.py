@@ -1,4 +1,4 @@
-"""Recovery codes, stored as digests."""
+"""The models of recovery codes, which are stored as digests."""
 
 from __future__ import annotations
 
@@ -20,43 +20,43 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
-"""Douglas Crockford's base 32: 5 bits a symbol, and nothing that reads like something else."""
+"""Douglas Crockford's base 32: 5 bits per character, without characters that look alike."""
 
 LOOKALIKES = str.maketrans("ilo", "110")
 
 CODE_LENGTH = 16
-"""Symbols a code: 80 bits, more than the 64 that NIST SP 800-63B-4 (3.1.2) asks for."""
+"""Characters per code: 80 bits, more than the 64 that NIST SP 800-63B-4 (3.1.2) requires."""
 
 GROUP = 4
-"""Symbols between two dashes, for reading aloud and typing."""
+"""Characters between two dashes, for reading aloud and typing."""
 
 ITERATIONS = 100_000
-"""Rounds of PBKDF2-SHA256 a code. 80 random bits need no slow hash; this is one all the same, since a code has
-fewer than the 112 bits from which OWASP ASVS 5.0 (6.5.2) allows a fast one. About 30 ms a try."""
+"""Iterations of PBKDF2-SHA256. OWASP ASVS 5.0 (6.5.2) requires a slow hash for codes of fewer than 112 random bits.
+One hash takes about 30 ms."""
 
 SALT_LENGTH = 32
-"""Letters and digits of the salt that the codes of one user share: 190 bits, so that a try costs one hash run."""
+"""Characters of the salt: 190 bits. The codes of one user share a salt, so that checking an answer takes one hash."""
 
 
 @sensitive_variables("code")
 def digest_recovery_code(code: str, salt: str, iterations: int) -> str:
-    """Return what is stored of a normalized code, in the format of Django's password hashers."""
+    """Return the digest of a normalized code in the format of Django's password hashers."""
     return PBKDF2PasswordHasher().encode(code, salt, iterations)
 
 
 def grouped(code: str) -> str:
-    """Return the code as it is shown."""
+    """Return the code with dashes, as it is shown."""
     return "-".join(code[at : at + GROUP] for at in range(0, CODE_LENGTH, GROUP))
 
 
 def normalize_recovery_code(text: str) -> str:
-    """Return the code as it is hashed: small letters, no dashes or blanks, look-alikes told apart."""
+    """Return the code as it is hashed: in lower case, without dashes and blanks, with look-alike letters as digits."""
     kept = "".join(symbol for symbol in unicodedata.normalize("NFKC", text).lower() if symbol.isalnum())
     return kept.translate(LOOKALIKES)
 
 
 def is_recovery_code(text: str) -> bool:
-    """Return whether the text has the shape of a recovery code, right or wrong."""
+    """Return whether the text, right or wrong, has the format of a recovery code."""
     code = normalize_recovery_code(text)
     return len(code) == CODE_LENGTH and set(code) <= set(ALPHABET)
 
@@ -66,9 +66,9 @@ def _in_time(now: datetime) -> models.Q:
 
 
 class RecoveryDevice(TimestampMixin, Device):
-    """The recovery codes of one user: a salt for all of them, so that a try costs one hash run.
+    """The recovery codes of one user. They share one salt, so that checking an answer takes one hash.
 
-    Recovery codes cannot be guessed, so there is no throttling here: they stay usable while other devices wait.
+    Recovery codes cannot be guessed, so they are not throttled: they stay usable while other devices are locked.
     """
 
     # The unique constraint has the index.
@@ -89,16 +89,16 @@ class RecoveryDevice(TimestampMixin, Device):
 
     @sensitive_variables("code")
     def digest(self, code: str) -> str:
-        """Return what is stored of a normalized code."""
+        """Return the digest of a normalized code."""
         return digest_recovery_code(code, self.salt, self.iterations)
 
     @classmethod
     @sensitive_variables("codes", "digests")
     def renew(cls, user_id: object, number: int) -> list[str]:
-        """Void every code of the user's, make ``number`` new ones and return them, readable for the only time."""
+        """Invalidate all codes of the user, and return ``number`` new ones. They cannot be read again later."""
         codes = [get_random_string(CODE_LENGTH, ALPHABET) for _ in range(number)]
         hashing: dict[str, Any] = {"salt": get_random_string(SALT_LENGTH), "iterations": ITERATIONS}
-        # Hashing takes its time, and no transaction is to wait for it.
+        # Hash before the transaction begins, since it takes time.
         digests = [digest_recovery_code(code, **hashing) for code in codes]
         with transaction.atomic():
             users.lock_user(user_id)
@@ -109,7 +109,7 @@ class RecoveryDevice(TimestampMixin, Device):
     @classmethod
     @sensitive_variables("code")
     def issue(cls, user_id: object, expires_at: datetime) -> str:
-        """Make one more code, which counts until then, and return it, readable for the only time. The others stay."""
+        """Add one code, which is valid until ``expires_at``, and return it. It cannot be read again later. Other codes stay."""
         code = get_random_string(CODE_LENGTH, ALPHABET)
         with transaction.atomic():
             users.lock_user(user_id)
@@ -117,14 +117,14 @@ class RecoveryDevice(TimestampMixin, Device):
                 user_id=user_id, defaults={"name": "recovery codes", "salt": get_random_string(SALT_LENGTH), "iterations": ITERATIONS}
             )
             if cls.objects.filter(pk=device.pk, confirmed=False).update(confirmed=True):
-                # Somebody has disabled the list. It counts again for the new code, and for none of those that were on it.
+                # The device was disabled. It is enabled again for the new code, and its old codes are deleted.
                 device.codes.all().delete()
             device.codes.create(digest=device.digest(code), expires_at=expires_at)
         return grouped(code)
 
     @classmethod
     def _emptied(cls, user_id: object, hashing: dict[str, Any]) -> RecoveryDevice | None:
-        """Return the user's device without its codes and with a new salt, None if there is none yet."""
+        """Delete the codes of the user's device, give it a new salt and return it; None if there is no device yet."""
         mine = cls.objects.filter(user_id=user_id)
         if not mine.update(confirmed=True, **hashing):
             return None
@@ -134,11 +134,11 @@ class RecoveryDevice(TimestampMixin, Device):
 
     @sensitive_variables("token")
     def digest_of(self, token: str) -> str | None:
-        """Return what would be stored of a code that was typed like this (one hash run), None if it cannot be one."""
+        """Return the digest of a typed code (one hash); None if it does not have the format of a recovery code."""
         return self.digest(normalize_recovery_code(token)) if self.salt and is_recovery_code(token) else None
 
     def spend(self, digest: str) -> bool:
-        """Use up the code of that digest: one conditional UPDATE, whose row count is the verdict."""
+        """Use up the code with this digest by one conditional UPDATE, and return whether it was unused."""
         now = timezone.now()
         if not self.codes.filter(_in_time(now), digest=digest, used_at=None).update(used_at=now):
             return False
@@ -148,27 +148,27 @@ class RecoveryDevice(TimestampMixin, Device):
 
     @sensitive_variables("token", "digest")
     def verify_token(self, token: str) -> bool:
-        """Judge a code as django-otp asks its devices to."""
+        """Return whether the code is right, and use it up. django-otp calls this method."""
         digest = self.digest_of(token)
         return digest is not None and self.spend(digest)
 
     def has_spent(self, digest: str) -> bool:
-        """Return whether the code of that digest was one of these and has been used."""
+        """Return whether the code with this digest belongs to the device and has been used."""
         return self.codes.filter(digest=digest, used_at__isnull=False).exists()
 
     def codes_left(self) -> int:
-        """Return how many codes have not been used (one query)."""
+        """Return the number of codes that are neither used nor expired (one query)."""
         return self.codes.filter(_in_time(timezone.now()), used_at=None).count()
 
 
 class RecoveryCode(models.Model):
-    """One recovery code: its digest in Django's own format, and when it was spent."""
+    """One recovery code: its digest in the format of Django's password hashers, and when it was used."""
 
     device = models.ForeignKey(RecoveryDevice, on_delete=models.CASCADE, related_name="codes", editable=False, db_index=False)
     digest = models.CharField(max_length=128, editable=False)
     used_at = models.DateTimeField(null=True, editable=False)
     expires_at = models.DateTimeField(null=True, editable=False)
-    """Until when it counts; None for a code that its owner has made."""
+    """When it expires; None for a code that its owner has made."""
 
     class Meta:
         verbose_name = _("recovery code")

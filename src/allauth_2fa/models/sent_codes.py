@@ -1,4 +1,4 @@
-"""Codes that were sent: which login has asked for each, until when it holds, and whether it has been used."""
+"""The model of codes that were sent: the login that requested each code, its expiry, and whether it was used."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from django.views.decorators.debug import sensitive_variables
 from django_otp.models import SideChannelDevice
 
 KEPT = timedelta(days=1)
-"""How long a row is kept: it says how many codes were sent in the last day."""
+"""How long a row is kept. The rows of the last day are counted, to limit the number of codes."""
 
 PRUNED_AT_ONCE = 100
-"""Rows that are deleted with each code that is sent, at the most."""
+"""Most old rows that are deleted each time a code is sent."""
 
 NAME_BYTES = 18
-"""Random bytes of the name by which a login knows its code: 24 characters without padding."""
+"""Random bytes of a code's name: 24 characters in base 64."""
 
 
 class SentCode(models.Model):
-    """One code that was sent, for one login or session: no other one may answer by it, and none voids it.
+    """One code that was sent to one login or session. No other login can use it or invalidate it.
 
-    The row holds a digest that cannot be made again without ``SECRET_KEY``, and no code.
+    The row does not hold the code, but a digest keyed with ``SECRET_KEY``.
     """
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", editable=False)
     device = models.CharField(max_length=128, editable=False)
-    """The django-otp id of the device that has sent it."""
+    """The django-otp id of the device that has sent the code."""
     name = models.CharField(max_length=32, unique=True, editable=False)
-    """Random. The login that has asked for the code keeps it; to know it is of no use without the code."""
+    """A random name, which the login that requested the code stores. It is useless without the code."""
     digest = models.CharField(max_length=64, default="", editable=False)
-    """Empty where the code is not in the column in which django-otp keeps it, or has not left."""
+    """Empty if the device does not store its code in django-otp's column, or if the code was not sent."""
     browser = models.BigIntegerField(null=True, editable=False)
-    """The key of the known browser that has asked for it, None for all browsers that are new."""
+    """The primary key of the known browser that has requested the code, None for a new browser."""
     created_at = models.DateTimeField(editable=False)
     expires_at = models.DateTimeField(editable=False)
     used_at = models.DateTimeField(null=True, editable=False)
@@ -59,12 +59,12 @@ class SentCode(models.Model):
     @classmethod
     @sensitive_variables("code")
     def note(cls, device: Any, browser: int | None, *, is_usable: bool = True) -> SentCode:
-        """Note that the device has made a code for somebody in that browser.
+        """Store that the device has made a code for a login in this browser, and return the new row.
 
         Args:
-            device: as it is since it has made the code.
-            browser: the key of the known browser, None for one that is new.
-            is_usable: False for a code that did not get on its way. It counts among those that were sent all the same.
+            device: the device, after it has made the code.
+            browser: the primary key of the known browser, None for a new one.
+            is_usable: False for a code that could not be sent. It still counts against the daily limit.
         """
         code = device.token if is_usable and isinstance(device, SideChannelDevice) else None
         now = getattr(device, "last_generated_timestamp", None) or timezone.now()
@@ -81,7 +81,7 @@ class SentCode(models.Model):
 
     @classmethod
     def prune(cls) -> None:
-        """Delete rows that are of no use any more, some of them each time."""
+        """Delete some of the rows that are older than :data:`KEPT`."""
         old = cls.objects.filter(created_at__lt=timezone.now() - KEPT).order_by("created_at").values_list("pk", flat=True)
         if keys := list(old[:PRUNED_AT_ONCE]):
             cls.objects.filter(pk__in=keys).delete()
@@ -90,18 +90,18 @@ class SentCode(models.Model):
 
     @sensitive_variables("answer")
     def is_code(self, answer: str) -> bool:
-        """Return whether the answer is this code, in time or not. How long it takes tells nothing."""
+        """Return, in constant time, whether the answer is this code, expired or not."""
         return bool(self.digest) and constant_time_compare(self.digest, self._digest_of(answer))
 
     @property
     def holds(self) -> bool:
-        """Whether its time is not over."""
+        """Whether the code has not expired."""
         return timezone.now() < self.expires_at
 
     def hold(self) -> bool:
-        """Lock the row by a write that changes nothing, and return whether the code may still be used."""
+        """Lock the row with an UPDATE that changes nothing, and return whether the code may still be used."""
         return bool(type(self).objects.filter(pk=self.pk, used_at=None).update(used_at=None)) and self.holds
 
     def use(self) -> None:
-        """Note that the code was used: no login can answer by it again."""
+        """Mark the code as used, so that no login can use it again."""
         type(self).objects.filter(pk=self.pk).update(used_at=timezone.now())

@@ -1,4 +1,4 @@
-"""What is kept of a user beside the devices: when sessions end, and options of devices."""
+"""Data about a user besides devices: the end of earlier sessions, and a lock on the user's row."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from django.utils.translation import gettext_lazy as _
 
 
 def lock_user(user_id: Any) -> None:
-    """Let changes to the devices of one user wait for each other. It is the first thing that such a transaction does.
+    """Lock the user's row, so that changes to the user's devices wait for each other. Call it first in a transaction.
 
-    The user's row is the queue, since the devices may not be there yet, or not any more. A write that changes nothing
-    is the lock: SQLite ignores ``select_for_update``, and fails at once when two transactions read, then write.
+    The user's row is locked, since the devices may not exist yet, or no longer. The lock is an UPDATE that changes nothing:
+    SQLite ignores ``select_for_update``, and fails when two transactions read and then write.
     """
     model = get_user_model()
     model._base_manager.filter(pk=user_id).update(**{model.USERNAME_FIELD: models.F(model.USERNAME_FIELD)})  # noqa: SLF001 - so Django names it
 
 
 class SessionsEnd(models.Model):
-    """Since when a user's sessions count: those that began before the moment are not logged in any more."""
+    """The time at which a user's sessions were ended: sessions that began earlier are no longer signed in."""
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", editable=False)
     before = models.DateTimeField(editable=False)
