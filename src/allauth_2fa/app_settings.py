@@ -1,7 +1,7 @@
-"""The settings of this package: one table, read when used and never at import.
+"""The settings of this package in one table. They are read when they are used, never at import.
 
-``app_settings.BACKUP_TOKENS_NUMBER`` gives the value of ``ALLAUTH_2FA_BACKUP_TOKENS_NUMBER``, or its default.
-The system checks and the documentation's test iterate over :data:`SETTINGS`.
+``app_settings.BACKUP_TOKENS_NUMBER`` is the value of ``ALLAUTH_2FA_BACKUP_TOKENS_NUMBER``, or its default.
+The system checks and the test of the documentation iterate over :data:`SETTINGS`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ PREFIX = "ALLAUTH_2FA_"
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One row of the table: the name without its prefix, what it may hold, and what it is when it is left out."""
+    """One setting: its name without the prefix, its type, its default and its meaning."""
 
     name: str
     kind: type | tuple[type, ...]
@@ -31,12 +31,12 @@ class Setting:
 
     @property
     def full_name(self) -> str:
-        """The name as it stands in a project's settings."""
+        """The name in a project's settings."""
         return PREFIX + self.name
 
     @property
     def is_secret(self) -> bool:
-        """Whether the value is nobody's business: no check, no report and no message shows it."""
+        """Whether the value is secret. No check, report or message shows a secret value."""
         return "KEY" in self.name or "SECRET" in self.name
 
     def read(self) -> Any:
@@ -52,58 +52,64 @@ SETTINGS: Mapping[str, Setting] = {
             "FACTORS",
             list,
             list,
-            "Which factors there are, in their order: ids and paths of classes. Empty: all whose apps are installed.",
+            "The factors that are on, in order: ids and paths of classes. Empty: every factor with an installed app.",
         ),
         Setting(
             "ENCRYPTION_KEYS",
             list,
             list,
-            "The keys by which secrets are encrypted in the database, the newest first. Empty: secrets are stored readable.",
+            "The keys that encrypt secrets in the database, the newest first. Empty: secrets are stored unencrypted.",
         ),
         Setting(
             "FORMS",
             dict,
             dict,
-            "Form classes of the project: keys authenticate, setup, remove, reauthenticate, add, add_passkey, rename.",
+            "The project's own form classes: keys authenticate, setup, remove, reauthenticate, add, add_passkey, rename.",
         ),
-        Setting("SETUP_SUCCESS_URL", str, lambda: "two-factor-backup-tokens", "Where a finished setup leads."),
-        Setting("REMOVE_SUCCESS_URL", str, lambda: "two-factor-setup", "Where a finished removal leads."),
-        Setting("REQUIRE_OTP_ON_DEVICE_REMOVAL", bool, lambda: True, "Whether the removal page itself asks for a code."),
-        Setting("BACKUP_TOKENS_NUMBER", int, lambda: 3, "How many recovery codes are made at a time.", minimum=1),
+        Setting("SETUP_SUCCESS_URL", str, lambda: "two-factor-backup-tokens", "Where to go after the setup."),
+        Setting("REMOVE_SUCCESS_URL", str, lambda: "two-factor-setup", "Where to go after the removal."),
+        Setting("REQUIRE_OTP_ON_DEVICE_REMOVAL", bool, lambda: True, "Whether the removal page asks for a code."),
+        Setting("BACKUP_TOKENS_NUMBER", int, lambda: 3, "Number of recovery codes in a set.", minimum=1),
         Setting(
             "ALWAYS_REVEAL_BACKUP_TOKENS",
             bool,
             lambda: False,
-            "Store new recovery codes readable and show them on every visit, as 0.x did.",
+            "Whether new recovery codes are stored readable and shown on every visit, as in 0.x.",
         ),
         Setting(
             "FAILURE_LIMITS",
             dict,
             lambda: {"unknown": ["5/5m", "10/h", "20/d", "33/365d"], "known": ["5/5m", "20/h", "50/d", "100/row"]},
-            "How many codes may be wrong: in the browsers that a user has not verified in, and in each one that he has.",
+            "How many codes may be wrong: in all new browsers of a user together (unknown), and in each known one (known).",
         ),
         Setting("NOTIFY", bool, lambda: True, "Whether owners get mails about what happens to their second factor."),
         Setting("NOTIFY_EXCEPT", list, list, "Events of which they get none."),
-        Setting("MAX_DEVICES", int, lambda: 10, "How many devices one user may hold, recovery codes not counted.", minimum=1),
-        Setting("PASSKEY_LOGIN", bool, lambda: False, "Whether a passkey that is enrolled for it signs in without a password."),
+        Setting("MAX_DEVICES", int, lambda: 10, "Most devices per user, not counting recovery codes.", minimum=1),
+        Setting("PASSKEY_LOGIN", bool, lambda: False, "Whether passkeys can sign in without a password."),
         Setting(
             "REAUTHENTICATION_TIMEOUT",
             int,
             lambda: 300,
-            "For how many seconds a proof allows changes to the second factor.",
+            "How many seconds after an authentication the user may change the second factor.",
             minimum=1,
         ),
         Setting(
             "GUARD_RECHECK",
             int,
             lambda: 300,
-            "For how many seconds a session that owed no proof is believed before it is looked at again.",
+            "How many seconds the guard relies on its last check of a session that needed no second factor.",
             minimum=0,
         ),
-        Setting("REQUIRED", object, lambda: "nobody", "Of whom a second factor is required: words, groups, paths, callables."),
-        Setting("REQUIRED_FACTORS", dict, dict, "Which factors satisfy the requirement, by whom: words to lists of ids."),
-        Setting("REQUIRED_FROM", date, lambda: None, "From which day on anything is required. None: always."),
-        Setting("GRACE_PERIOD", int, lambda: 0, "How many days a user has from the first meeting with the requirement.", minimum=0),
+        Setting("REQUIRED", object, lambda: "nobody", "Who must have a second factor: words, groups, paths, callables."),
+        Setting("REQUIRED_FACTORS", dict, dict, "Which factors satisfy the requirement, for which users: words to lists of ids."),
+        Setting("REQUIRED_FROM", date, lambda: None, "The first day of the requirement. None: it always applies."),
+        Setting(
+            "GRACE_PERIOD",
+            int,
+            lambda: 0,
+            "How many days a user has to set up a factor, from the first day the requirement applies.",
+            minimum=0,
+        ),
         Setting("TRUST_ENABLED", bool, lambda: False, "Whether users may have a browser trusted, in which no code is asked for then."),
         Setting("TRUST_DAYS", int, lambda: 30, "For how many days a browser is trusted.", minimum=1),
         Setting("TRUST_STAFF", bool, lambda: True, "Whether staff and superusers may, too."),
@@ -112,7 +118,11 @@ SETTINGS: Mapping[str, Setting] = {
 
 
 def __getattr__(name: str) -> Any:
-    """Return the value of the setting of that name (PEP 562)."""
+    """Return the value of the setting with that name (PEP 562).
+
+    Raises:
+        AttributeError: there is no such setting.
+    """
     try:
         return SETTINGS[name].read()
     except KeyError:

@@ -1,6 +1,6 @@
-"""The application: wires the guard to Django's login signal, allauth's reauthentication and headless answers to our factors.
+"""The app: connects the guard to Django's login signal, and allauth's reauthentication and headless API to our factors.
 
-The columns of secrets and codes are adopted, so that they can be encrypted.
+It also installs the fields that encrypt secrets and codes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,11 @@ class AllauthTwoFactorConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Connect what has to be there before the first request."""
+        """Check INSTALLED_APPS, and connect everything before the first request.
+
+        Raises:
+            ImproperlyConfigured: an app that this one needs is missing.
+        """
         missing = [app for app in NEEDED_APPS if not apps.is_installed(app)]
         if missing:
             message = f"allauth_2fa needs these in INSTALLED_APPS: {', '.join(missing)}"
@@ -47,14 +51,14 @@ class AllauthTwoFactorConfig(AppConfig):
 
     @staticmethod
     def on_login(request: Any, user: Any, **_facts: Any) -> None:
-        """Let the guard look at a login, by whichever door."""
+        """Let the guard check a login by any view."""
         from .login import guard  # noqa: PLC0415 - it imports models
 
         guard.on_user_logged_in(request, user)
 
     @staticmethod
     def on_mfa_added(request: Any, user: Any, **_facts: Any) -> None:
-        """Spare a session the question for the authenticator that it has just set up with ``allauth.mfa``."""
+        """Remember that the session has just set up an authenticator of ``allauth.mfa``, so that it is not asked for it."""
         from allauth_2fa.sessions import checked  # noqa: PLC0415 - it imports models
 
         checked.remember_mfa(request, user)

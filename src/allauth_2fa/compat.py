@@ -1,7 +1,7 @@
-"""The only file that touches what allauth does not promise: stages, stashed logins, authentication records.
+"""The only module that uses allauth's internals: login stages, stashed logins, authentication records.
 
-allauth renames these in minor releases (65.10, 65.20, 65.21). Everything else in this package asks here, and
-``tests/contracts/test_allauth.py`` names each thing that is used.
+allauth renames these in minor releases (65.10, 65.20, 65.21). All other modules go through this one, and
+``tests/contracts/test_allauth.py`` lists each internal name that is used.
 """
 
 from __future__ import annotations
@@ -84,66 +84,66 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 STAGE_KEY = "mfa_authenticate"
-"""The id of our stage: the one that allauth's headless clients know for a second factor."""
+"""The key of our login stage: the one that allauth's headless clients expect for a second factor."""
 
 MFA_STAGE = "allauth.mfa.stages.AuthenticateStage"
 
 MFA_PAGE = "mfa_authenticate"
-"""The name of the page on which ``allauth.mfa`` asks for its authenticators."""
+"""The URL name of the page on which ``allauth.mfa`` asks for its authenticators."""
 
 REAUTHENTICATION_PAGE = "mfa_reauthenticate"
-"""The name of the page, and the id of the flow, by which allauth reauthenticates with a second factor."""
+"""The URL name of the page, and the id of the flow, for reauthentication with a second factor in allauth."""
 
-BY_PASSWORD = "reauthenticate"  # noqa: S105 - an id, and nobody's password
-"""The id of allauth's way to reauthenticate by the password, among its methods and its flows."""
+BY_PASSWORD = "reauthenticate"  # noqa: S105 - an id, not a password
+"""The id of the method, and of the flow, for reauthentication with the password in allauth."""
 
 ACCOUNT_STAGES = tuple(
     f"{stage.__module__}.{stage.__qualname__}" for stage in (LoginByCodeStage, PhoneVerificationStage, EmailVerificationStage)
 )
-"""The stages of allauth's own verification; ours comes after the last of them."""
+"""The stages of allauth's own verification. Ours comes after the last of them."""
 
 
 RECORD_KEYS = (
     _login_flow.AUTHENTICATION_METHODS_SESSION_KEY,
     _login_flow._AUTHENTICATION_METHODS_USER_SESSION_KEY,  # noqa: SLF001 - it belongs to the other one
 )
-"""Where the session holds what the user has proved in it."""
+"""Session keys of the authentication records."""
 
 SUSPENDED_KEY = reauthentication.STATE_SESSION_KEY
-"""Where the session holds what waits for a reauthentication: a POST, or an account elsewhere that is being connected."""
+"""Session key of what resumes after a reauthentication: a POST, or a social account that is being connected."""
 
 SEND_RATES = {"allauth_2fa_send": "1/30s/key", "allauth_2fa_add": "1/30s/key,20/d/key"}
-"""Our rate limits among allauth's: by device, and by the user who adds one. Without a limit by the day, whoever has an
-account could have messages sent to numbers that cost the site money; twenty are twice as many devices as a user may hold."""
+"""Our rate limits in allauth's format: by device, and by user for adding devices. The limit by day stops a user from having
+messages sent to expensive numbers. Twenty is twice the number of devices that a user may have."""
 
 
 def is_headless_url(request: HttpRequest) -> bool:
-    """Return whether the path is one of allauth's headless API, which marks its requests only in the view."""
+    """Return whether the path belongs to allauth's headless API, which marks its requests only inside the view."""
     match = request.resolver_match
     return match is not None and "headless" in match.app_names
 
 
 def may_send_again(key: str, action: str = "allauth_2fa_send") -> bool | None:
-    """Count one more code that is sent, and return whether it is within the limit of that name in ``ACCOUNT_RATE_LIMITS``.
+    """Count one more sent code, and return whether it is within the limit of that name in ``ACCOUNT_RATE_LIMITS``.
 
-    Where that names none, or is False, the limit is ours. None: the cache in which it is counted is down, and nobody can tell.
+    Our own limit applies if that setting does not contain one, or is False. Return None if the cache that counts is down.
     """
     config = SEND_RATES | account_settings.RATE_LIMITS
     limited: Any = context.request
     try:
         return ratelimit.consume(limited, app="allauth_2fa", action=action, config=config, key=key, limit_get=True) is not None
-    except Exception as error:  # noqa: BLE001 - a cache that is down raises whatever its client does
+    except Exception as error:  # noqa: BLE001 - a cache that is down may raise any exception
         logger.error("Codes that are sent cannot be counted, so that none is: %s", type(error).__name__)  # noqa: TRY400
         return None
 
 
 def mfa_installed() -> bool:
-    """Return whether ``allauth.mfa`` is installed beside us."""
+    """Return whether ``allauth.mfa`` is installed."""
     return allauth_settings.MFA_ENABLED
 
 
 def mfa_enabled_for(user: AbstractBaseUser) -> bool:
-    """Return whether the user holds an ``allauth.mfa`` authenticator that its login asks for (one query)."""
+    """Return whether the user has an ``allauth.mfa`` authenticator that its login asks for (one query)."""
     return mfa_installed() and mfa_authenticators().filter(user_id=user.pk).exists()
 
 
@@ -154,19 +154,19 @@ def mfa_authenticators() -> Any:
 
 
 def mfa_stage(stage: LoginStage) -> LoginStage:
-    """Return ``allauth.mfa``'s own stage over the same login and state as ours."""
+    """Return ``allauth.mfa``'s own stage for the same login and state as ours."""
     from allauth.mfa.stages import AuthenticateStage  # noqa: PLC0415 - importing it demands that allauth.mfa is installed
 
     return cast("LoginStage", AuthenticateStage(stage.controller, stage.request, stage.login))
 
 
 def login_timeout() -> int:
-    """Return for how many seconds a pending login lives (``ACCOUNT_LOGIN_TIMEOUT``)."""
+    """Return the lifetime of a pending login in seconds (``ACCOUNT_LOGIN_TIMEOUT``)."""
     return account_settings.LOGIN_TIMEOUT
 
 
 def pending_stage_key(request: HttpRequest) -> str | None:
-    """Return the key of the stage at which the session's pending login waits, without loading its user."""
+    """Return the key of the current stage of the session's pending login, without loading its user; None if there is none."""
     data: Any = request.session.get(stagekit.LOGIN_SESSION_KEY)
     try:
         return data["state"]["stages"]["current"]
@@ -175,7 +175,7 @@ def pending_stage_key(request: HttpRequest) -> str | None:
 
 
 def pending_login(request: HttpRequest) -> Login | None:
-    """Return the session's pending login, None when there is none, it is malformed, or it has timed out."""
+    """Return the session's pending login, None if there is none, or if it is malformed or has timed out."""
     return stagekit.unstash_login(request, peek=True)
 
 
@@ -203,18 +203,18 @@ def take_up_stages(login: Login) -> None:
 
 
 def enter_again(request: HttpRequest, login: Any) -> HttpResponse | None:
-    """Run a login that is past the last stage through our stage once more, and return what it leads to, None to go on."""
+    """Run a login that has passed the last stage through our stage again; return its response, None to continue."""
     login.state["stages"][STAGE_KEY]["handled"] = False
     return cast("HttpResponse | None", LoginStageController(request, login).handle())
 
 
 def clear_login(request: HttpRequest) -> None:
-    """Forget the pending login and what it had proved."""
+    """Delete the pending login and its authentication records from the session."""
     stagekit.clear_login(request)
 
 
 def stash(request: HttpRequest, login: Login) -> None:
-    """Keep the pending login in the session."""
+    """Store the pending login in the session."""
     stagekit.stash_login(request, login)
 
 
@@ -228,31 +228,31 @@ def resume(request: HttpRequest, login: Login, *, anew: bool = False) -> HttpRes
 
 
 def record(request: HttpRequest, user: AbstractBaseUser, method: str, **facts: Any) -> None:
-    """Note with allauth that the user has proved something in this session."""
+    """Add a record to allauth's authentication records of this session."""
     _login_flow.record_authentication(request, user, method=method, **facts)
 
 
 def records(request: HttpRequest, user: AbstractBaseUser) -> list[dict[str, Any]]:
-    """Return what the user has proved in this session, oldest first (``method`` and ``at``, Unix seconds)."""
+    """Return the user's authentication records in this session, oldest first (``method``, and ``at`` in Unix seconds)."""
     return _login_flow.get_authentication_records(request, user)
 
 
 def entrance_context(request: HttpRequest) -> dict[str, Any]:
-    """Return what allauth's entrance pages expect in their context."""
+    """Return the context that allauth's entrance pages expect."""
     return get_entrance_context_data(request)
 
 
 def suspend(request: HttpRequest, redirect_to: str) -> HttpResponse:
-    """Keep a POST for after the reauthentication, and lead to the page that asks for it."""
+    """Store a POST, to resume it after the reauthentication, and return a redirect to the page that asks for it."""
     response = reauthentication.suspend_request(request, redirect_to)
     if request.method == "POST" and request.GET:
-        # allauth looks for the POST by its path alone. The query is kept with it.
+        # allauth finds the stored POST by its path only; the query is stored with it.
         return HttpResponseRedirect(f"{redirect_to}?{urlencode({REDIRECT_FIELD_NAME: request.path})}")
     return response
 
 
 def password_reauthentication_url() -> str | None:
-    """Return where the user can confirm the password, None if the project has no such page."""
+    """Return the URL of the page that asks for the password again, None if the project has no such page."""
     try:
         return reverse("account_reauthenticate")
     except NoReverseMatch:
@@ -260,7 +260,7 @@ def password_reauthentication_url() -> str | None:
 
 
 def reauthentication_timeout() -> int:
-    """Return for how many seconds allauth takes a reauthentication for recent (``ACCOUNT_REAUTHENTICATION_TIMEOUT``)."""
+    """Return for how many seconds allauth treats a reauthentication as recent (``ACCOUNT_REAUTHENTICATION_TIMEOUT``)."""
     return account_settings.REAUTHENTICATION_TIMEOUT
 
 
@@ -270,16 +270,16 @@ def join_reauthentication(
     keep: Callable[..., HttpResponse],
     resume: Callable[..., HttpResponse | None],
 ) -> None:
-    """Let allauth's reauthentication ask these, each given allauth's own function in front. A second call does nothing.
+    """Make allauth's reauthentication call these functions, with allauth's own function as first argument. Works once.
 
-    allauth lets everybody pass of whom it knows no way to reauthenticate, does what waited whoever left it there, and has
-    no hook. A release that has renamed one of the functions stops the start of the site.
+    allauth accepts every user for whom it knows no way to reauthenticate, resumes a stored request of another user, and has no
+    hook. If a release renames one of the functions, the site does not start.
 
     Args:
-        is_recent: whether the user of a request has reauthenticated of late.
-        flows_of: by which flows a user can.
-        keep: keeps what has to wait for that.
-        resume: goes on with it.
+        is_recent: returns whether the user of a request has reauthenticated recently.
+        flows_of: returns the flows with which a user can reauthenticate.
+        keep: stores a request until the user has reauthenticated.
+        resume: resumes the stored request.
     """
     if isinstance(reauthentication.did_recently_reauthenticate, partial):
         return
@@ -291,13 +291,13 @@ def join_reauthentication(
 
 
 def asks_for_our_proof() -> bool:
-    """Return whether what allauth's views and decorators call still comes by what :func:`join_reauthentication` put there."""
+    """Return whether allauth's views and decorators still call the functions that :func:`join_reauthentication` replaced."""
     required = unwrap(reauthentication.is_reauthentication_required)
     return "did_recently_reauthenticate" in required.__code__.co_names
 
 
 def on_mfa_authenticator_added(receiver: Callable[..., None]) -> None:
-    """Call the receiver when a user sets up an authenticator of ``allauth.mfa``, if that is installed."""
+    """Connect a receiver that is called when a user adds an authenticator of ``allauth.mfa``, if that is installed."""
     if mfa_installed():
         from allauth.mfa.signals import authenticator_added  # noqa: PLC0415 - importing it demands that allauth.mfa is installed
 
@@ -305,10 +305,10 @@ def on_mfa_authenticator_added(receiver: Callable[..., None]) -> None:
 
 
 def guard_session_readers(may_show: Callable[[SessionBase, AbstractBaseUser], bool]) -> None:
-    """Let allauth read the user of a session only where that may show them. A second call does nothing.
+    """Make allauth return the user of a session only if ``may_show`` allows it. A second call does nothing.
 
-    allauth's tokens name a session, whose user is read past every middleware, and there is no hook. All of that goes through
-    one function, whoever has imported it, and so it asks there. A release that has renamed it stops the start of the site.
+    allauth's tokens name a session, and allauth reads its user without running any middleware. There is no hook, but all of this
+    goes through one function, which is replaced here. If a release renames it, the site does not start.
     """
     if isinstance(sessionkit.get_user, partial):
         return
@@ -317,12 +317,12 @@ def guard_session_readers(may_show: Callable[[SessionBase, AbstractBaseUser], bo
     if allauth_settings.HEADLESS_ENABLED:
         from allauth.headless.internal import authkit  # noqa: PLC0415 - it is imported where the headless API is installed
 
-        # The app client's session replaces the request's. This reads its user where a login view had put its own there.
+        # The app client's session replaces the request's. authkit reads the user of the original session with this function.
         authkit.get_user = partial(_shown_user, authkit.get_user, may_show)
     if allauth_settings.USERSESSIONS_ENABLED:
         from allauth.usersessions import models  # noqa: PLC0415 - importing it demands that it is installed
 
-        # The list shows nobody their user. It drops what has none, and a session that waits or is exempt has to stay on it.
+        # The list of sessions drops those without a user. Sessions with a pending challenge must stay on it.
         models.get_session_user = partial(_named_user, plain)
 
 
@@ -339,12 +339,12 @@ def _named_user(plain: Callable[..., Any], session: SessionBase) -> Any:
 
 
 def guards_session_readers() -> bool:
-    """Return whether allauth still reads the user of a session by what :func:`guard_session_readers` put there."""
+    """Return whether allauth still reads the user of a session with the function that :func:`guard_session_readers` replaced."""
     return "get_user" in sessionkit.get_session_user.__code__.co_names
 
 
 def stateless_token_seconds() -> int:
-    """Return for how many seconds an access token of the headless API lives that is not held against its session; 0 if each is."""
+    """Return the lifetime in seconds of access tokens that are accepted without a look at their session; 0 if there are none."""
     if not allauth_settings.HEADLESS_ENABLED:
         return 0
     from allauth.headless import app_settings as headless_settings  # noqa: PLC0415 - these are imported where
@@ -358,9 +358,9 @@ def end_listed_sessions(user: AbstractBaseUser, request: HttpRequest | None = No
     """End the sessions of the user that ``allauth.usersessions`` lists, and return how many; None if it is not installed.
 
     Args:
-        user: whose sessions they are.
-        request: whose session goes on, and is listed again.
-        old_key: under which that session was listed until now. It is not counted.
+        user: the user.
+        request: the request with the session to keep, which is listed again.
+        old_key: the key under which that session was listed before. It is not counted.
     """
     if not allauth_settings.USERSESSIONS_ENABLED:
         return None
@@ -377,10 +377,10 @@ def end_listed_sessions(user: AbstractBaseUser, request: HttpRequest | None = No
 def answer_headless(kinds_of: Callable[[AbstractBaseUser], list[str]]) -> None:
     """Let allauth's headless API describe the pending second factor when ``allauth.mfa`` is absent.
 
-    Its own description imports the models of ``allauth.mfa``, which raises then.
+    allauth's own description imports the models of ``allauth.mfa``, which fails if it is not installed.
 
     Args:
-        kinds_of: gives the ids of the factors that a user holds.
+        kinds_of: returns the ids of the factors that a user has.
     """
     if not allauth_settings.HEADLESS_ENABLED or mfa_installed():
         return

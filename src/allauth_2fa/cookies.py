@@ -1,4 +1,4 @@
-"""Our cookies: they go where the session's cookie goes, and no script reads them."""
+"""Sets and deletes our cookies. They have the path, domain and security of the session cookie, and scripts cannot read them."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ if TYPE_CHECKING:
 
 
 PENDING_COOKIE = "allauth_2fa_pending"
-"""Tells, without a look at the session, that there may be a pending login in it. It proves and opens nothing."""
+"""Cookie that marks a session with a pending login, so that other sessions need not be read. It grants nothing."""
 
 MARK = "1"
-"""What that cookie holds. Some clients, Django's for tests among them, go on sending a cookie that was taken away, emptied."""
+"""The value of that cookie. Some clients, such as Django's test client, send a deleted cookie with an empty value."""
 
 
 def is_marked(request: HttpRequest) -> bool:
-    """Return whether the browser says that there may be a pending login in its session."""
+    """Return whether the browser has the cookie for a pending login."""
     return request.COOKIES.get(PENDING_COOKIE) == MARK
 
 
 def put(response: HttpResponseBase, name: str, value: str, age: int, samesite: Any = None) -> None:
-    """Set the cookie, for so many seconds. Other sites may send it along as they may the session's, unless it says otherwise."""
+    """Set the cookie for ``age`` seconds. ``samesite`` defaults to that of the session cookie."""
     cast("HttpResponse", response).set_cookie(
         name,
         value,

@@ -1,4 +1,4 @@
-"""Step-up: a view, or an action of the admin, that asks for a proof of the second factor before it does anything."""
+"""Step-up authentication: decorators for views and admin actions that require a verified session."""
 
 from __future__ import annotations
 
@@ -40,16 +40,17 @@ def two_factor_required(
 def two_factor_required(
     view: Callable[..., Any] | None = None, *, max_age: float | None = None, factors: Collection[str] | None = None
 ) -> Any:
-    """Serve the view to sessions that have answered a challenge, and bring the others back to it once they have.
+    """Require a verified session for a view.
 
-    The answer is asked for on the page of reauthentication; a ``POST`` that was stopped is gone on with behind it. Users
-    without a second factor are led to set one up, anonymous visitors to the login. Scripts get a 403 that says what is
-    missing. Works for functions, sync and async; for classes there is ``TwoFactorRequiredMixin``.
+    A user with an unverified session is redirected to the reauthentication page, and returns to the view after the answer; a
+    blocked ``POST`` resumes after the answer, once. A user without a second factor is redirected to set one up, an anonymous
+    visitor to the login. A script gets a 403 that says what is missing. The decorator works for sync and async functions;
+    use ``TwoFactorRequiredMixin`` for classes.
 
     Args:
-        view: the view, where the decorator stands without parentheses.
-        max_age: for how many seconds an answer counts; None for as long as the session lives.
-        factors: ids of the factors that count (``{"webauthn"}``); None for all, recovery codes among them.
+        view: the view, if the decorator is used without parentheses.
+        max_age: the maximum age of the authentication in seconds; None for the life of the session.
+        factors: ids of the factors that are accepted (``{"webauthn"}``); None for all, including recovery codes.
     """
 
     def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
@@ -72,10 +73,13 @@ def two_factor_required(
 
 
 def two_factor_action(max_age: float | None = 300, factors: Collection[str] | None = None) -> Callable[[View], View]:
-    """Ask for a fresh answer before an action of the admin is done to the rows that were chosen.
+    """Require a recent authentication with a second factor for an admin action.
 
-    It stands next to the function: ``@admin.action(...)`` above, ``@two_factor_action()`` below. The rows that were chosen are
-    posted again behind the answer. Takes what :func:`two_factor_required` takes; the default is five minutes.
+    Put ``@two_factor_action()`` below ``@admin.action(...)``. After the answer the action resumes with the selected rows.
+
+    Args:
+        max_age: the maximum age of the authentication in seconds; None for the life of the session.
+        factors: ids of the factors that are accepted; None for all.
     """
 
     def decorate(action: View) -> View:
@@ -89,7 +93,7 @@ def two_factor_action(max_age: float | None = 300, factors: Collection[str] | No
 
 
 def ask(request: HttpRequest, *, max_age: float | None = None, factors: Collection[str] | None = None) -> HttpResponseBase | None:
-    """Return where the missing proof can be given, None if there is nothing missing. No cache keeps the answer."""
+    """Return the response that asks for what the session lacks, None if nothing is missing. The response is never cached."""
     missing = stepup.lacks(request, max_age, factors)
     if not missing:
         return None
@@ -107,23 +111,23 @@ def _lead(request: HttpRequest, missing: str) -> HttpResponseBase:
 
 
 FLOWS = {"login": "login", "factor": "two_factor_setup", "proof": "two_factor_reauthenticate"}
-"""What a script has to do about what is missing: the ids of flows, as allauth's headless API names its own."""
+"""The id of the flow that a script must go through, by what is missing, in the style of allauth's headless API."""
 
 
 def refusal(missing: str) -> JsonResponse:
-    """Return the 403 that says what is missing."""
+    """Return a 403 response in JSON that says what is missing."""
     flow = {"id": FLOWS[missing], "is_pending": missing == "proof"}
     return JsonResponse({"status": 403, "data": {"flows": [flow]}, "meta": {"missing": missing}}, status=403)
 
 
 class TwoFactorRequiredMixin:
-    """Serves a class-based view as :func:`two_factor_required` serves a function. It stands before the view's class."""
+    """Requires a verified session for a class-based view, as :func:`two_factor_required` does. Put it before the view's class."""
 
     max_age: float | None = None
-    """For how many seconds an answer counts; None for as long as the session lives."""
+    """The maximum age of the authentication in seconds; None for the life of the session."""
     factors: Collection[str] | None = None
-    """Ids of the factors that count; None for all."""
+    """Ids of the factors that are accepted; None for all."""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Serve the view, or ask for the proof."""
+        """Serve the view, or ask for what is missing."""
         return ask(request, max_age=self.max_age, factors=self.factors) or super().dispatch(request, *args, **kwargs)  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""View mixins: those of 0.x, and step-up for classes."""
+"""The view mixin of 0.x."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 class ValidTOTPDeviceRequiredMixin(AccessMixin):
-    """Serves a view to users who have an authenticator app; others are led to the setup, anonymous ones to the login."""
+    """Requires an authenticator app. Users without one are redirected to the setup, anonymous visitors to the login."""
 
     no_valid_totp_device_url: Any = reverse_lazy("two-factor-setup")
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Serve the view, or lead elsewhere."""
+        """Serve the view, or redirect."""
         if not request.user.is_authenticated:
             return self.handle_no_permission()
         if not self.has_valid_device(request.user):
@@ -29,13 +29,13 @@ class ValidTOTPDeviceRequiredMixin(AccessMixin):
         return self.admit(request) or super().dispatch(request, *args, **kwargs)  # type: ignore[misc]
 
     def has_valid_device(self, user: Any) -> bool:
-        """Return whether the user has what the view demands."""
+        """Return whether the user has the device that the view requires."""
         return user_has_valid_totp_device(user)
 
     def admit(self, request: HttpRequest) -> HttpResponseBase | None:
-        """Return where a user with a device has to go first, None to serve the view."""
+        """Return a response for a user with a device, None to serve the view. Subclasses may override it."""
         return None
 
     def handle_missing_totp_device(self) -> HttpResponseBase:
-        """Return where a user without a device is led."""
+        """Return the response for a user without a device."""
         return HttpResponseRedirect(self.no_valid_totp_device_url)

@@ -1,7 +1,7 @@
-"""The pages of this package: the path, the view and the name of each, and what to say where a URLconf lacks one.
+"""The pages of this package: path, view and URL name of each, and the error for a URLconf that lacks one.
 
-The first four have the paths of 0.x. All others share one segment, so that none replaces a page of allauth's, or
-of the site's home page, whatever prefix they are included at.
+The first four have the paths of 0.x. All others are below ``factors/``, so that with any prefix none of them replaces a page
+of allauth, or the site's home page.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 USUAL_PREFIX = "accounts/two-factor/"
-"""Where the documentation includes the pages."""
+"""The prefix that the documentation uses."""
 
 FIRST_PATH = "authenticate/"
-"""The path of the one page that every site has: from where it is, the site's prefix is read."""
+"""The path of a page that every site has; the site's prefix is derived from it."""
 
 MISSING = re.compile(r"Reverse for '([^']+)' not found\. '\1' is not a valid")
-"""What Django says of a name that no pattern has. It says something else where the arguments do not fit."""
+"""Django's message for a name that no pattern has. The message for wrong arguments is another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Route:
     name: str
 
     def line(self) -> str:
-        """Return the line that a URLconf needs which lists the pages one by one."""
+        """Return the line to add to a URLconf that lists the pages one by one."""
         return f'path("{_prefix()}{self.path}", allauth_2fa.views.{self.view}.as_view(), name="{self.name}")'
 
 
@@ -62,12 +62,12 @@ ROUTES = (
 )
 
 ROUTES_WITHOUT_MFA = (
-    # allauth's account menu shows the page of this name.
+    # allauth's account menu links to the page with this name.
     Route("factors/", "TwoFactorOverview", "mfa_index"),
-    # allauth looks for the page by this name once it hears of a second factor.
+    # allauth redirects to this name when a user has a second factor.
     Route("factors/reauthenticate/", "TwoFactorReauthenticate", compat.REAUTHENTICATION_PAGE),
 )
-"""Second names of two pages, where ``allauth.mfa`` is absent, whose pages have these names."""
+"""Second names of two pages, used if ``allauth.mfa`` is not installed; otherwise its pages have these names."""
 
 
 def routes() -> tuple[Route, ...]:
@@ -77,7 +77,11 @@ def routes() -> tuple[Route, ...]:
 
 @contextmanager
 def naming_missing() -> Iterator[None]:
-    """Raise an error that names the line to add, where what is done inside asks for a page that the URLconf lacks."""
+    """Run the block; if it needs a page of ours that the URLconf lacks, raise an error that names the line to add.
+
+    Raises:
+        ImproperlyConfigured: the page is missing.
+    """
     try:
         yield
     except NoReverseMatch as error:
@@ -86,10 +90,10 @@ def naming_missing() -> Iterator[None]:
 
 
 def ensure_named(error: Exception) -> None:
-    """Raise an error that names the line to add, if the error is about one of our pages that the URLconf lacks.
+    """Raise an error that names the line to add, if ``error`` says that the URLconf lacks one of our pages.
 
     Raises:
-        ImproperlyConfigured: with the line.
+        ImproperlyConfigured: the page is missing.
     """
     found = MISSING.match(str(error)) if isinstance(error, NoReverseMatch) else None
     route = next((route for route in routes() if found and route.name == found[1]), None)

@@ -1,7 +1,7 @@
-"""For the test suites of projects: a client whose session has answered its second factor.
+"""Helpers for the tests of projects: a test client with a verified session.
 
-The guard turns ``client.force_login(user)`` of a user with a factor into a pending login, as it does with every
-door; :func:`login_verified` is the way round it that a test wants.
+After ``client.force_login(user)`` the guard asks a user with a factor for it, as after every login. Use
+:func:`login_verified` instead.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 
 
 def confirmed_device(user: AbstractBaseUser) -> Device:
-    """Return an authenticator app of the user's, made if there is none."""
+    """Return the user's authenticator app; create one if there is none."""
     device = registry.totp.devices(user).first()
     return device or registry.totp.model.objects.create(user_id=user.pk, confirmed=True, name="test")
 
 
 def login_verified(client: Client, user: AbstractBaseUser, device: Device | None = None) -> Device:
-    """Log the user in with a session that is verified now, and return the device that it is bound to.
+    """Log the user in with a verified session, and return the device that verified it.
 
     Args:
         client: Django's test client.
-        user: who logs in. Without a second factor, an authenticator app is made.
-        device: which of the user's devices is to have answered; None for the first.
+        user: the user to log in. An authenticator app is created if the user has none.
+        device: the device that verifies the session; None for the user's first authenticator app.
 
     Raises:
-        ValueError: the device belongs to somebody else or is not confirmed.
+        ValueError: the device belongs to another user or is not confirmed.
     """
     device = device or confirmed_device(user)
     if device.user_id != user.pk or not device.confirmed:

@@ -1,4 +1,4 @@
-"""The URLs, to be included under any prefix: ``path("accounts/two-factor/", include("allauth_2fa.urls"))``."""
+"""The URLs. Include them at any prefix: ``path("accounts/two-factor/", include("allauth_2fa.urls"))``."""
 
 from __future__ import annotations
 

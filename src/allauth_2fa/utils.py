@@ -1,4 +1,4 @@
-"""The helpers of 0.x, and what pages need to translate."""
+"""The helpers of 0.x, and helpers for QR codes and URLs."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     from segno import QRCode
 
 DEFAULT_DIGITS, DEFAULT_PERIOD = 6, 30
-"""What every app assumes when the URI does not say it (Key Uri Format of the Google Authenticator project)."""
+"""The values that apps assume if the URI does not give them (Key Uri Format of the Google Authenticator project)."""
 
 
 def get_device_base32_secret(device: TOTPDevice) -> str:
-    """Return the secret as apps and people type it."""
+    """Return the secret in base 32 without padding, as it is typed into an app."""
     return b32encode(device.bin_key).decode("ascii").rstrip("=")
 
 
 def otpauth_url(device: TOTPDevice, issuer: str, label: str) -> str:
-    """Return the ``otpauth:`` URI that apps read. Defaults are left out: the QR code is a fifth smaller for it."""
+    """Return the ``otpauth:`` URI for apps. Default values are left out, which makes the QR code a fifth smaller."""
     facts: dict[str, object] = {"secret": get_device_base32_secret(device), "issuer": issuer}
     if device.digits != DEFAULT_DIGITS:
         facts["digits"] = device.digits
@@ -43,35 +43,34 @@ def otpauth_url(device: TOTPDevice, issuer: str, label: str) -> str:
 
 
 def generate_totp_config_svg(device: TOTPDevice, issuer: str, label: str) -> bytes:
-    """Return the QR code of the device as an SVG document of its own."""
+    """Return the QR code of the device as an SVG document."""
     document = BytesIO()
     _qr_code(otpauth_url(device, issuer, label)).save(document, kind="svg", xmldecl=False, nl=False, **COLOURS)
     return document.getvalue()
 
 
 def inline_totp_config_svg(device: TOTPDevice, issuer: str, label: str) -> str:
-    """Return the QR code of the device as an SVG element for a page."""
+    """Return the QR code of the device as an SVG element to put into a page."""
     return _qr_code(otpauth_url(device, issuer, label)).svg_inline(**COLOURS)
 
 
 COLOURS: dict[str, Any] = {"border": 4, "dark": "#000", "light": "#fff", "omitsize": True}
-"""Dark on light whatever the page's theme, with the quiet zone of four modules that ISO/IEC 18004 asks for."""
+"""Dark on light in every theme, with the quiet zone of four modules that ISO/IEC 18004 requires."""
 
 
 MASK = 2
-"""Which of the eight patterns is laid over the code. Every reader reads each of them, and to look for the most even one takes
-four fifths of the time."""
+"""The mask pattern, one of eight. Every reader accepts each of them; the search for the best one takes four fifths of the time."""
 
 
 def _qr_code(url: str) -> QRCode:
-    """Draw at error correction M, as the old line did; micro codes and a higher level are things that apps cannot read or use."""
+    """Return the QR code with error correction level M, as in 0.x. Many apps cannot read micro QR codes."""
     import segno  # noqa: PLC0415 - most processes never draw a QR code, and it costs 10 ms to import
 
     return segno.make(url, error="m", micro=False, boost_error=False, mask=MASK)
 
 
 def user_has_valid_totp_device(user: AbstractBaseUser | AnonymousUser) -> bool:
-    """Return whether the user has a confirmed authenticator app (one query, none if it has just verified the session)."""
+    """Return whether the user has a confirmed authenticator app (one query; none if the session was verified with one)."""
     if not user.is_authenticated:
         return False
     bound = getattr(user, "otp_device", None)
@@ -80,16 +79,16 @@ def user_has_valid_totp_device(user: AbstractBaseUser | AnonymousUser) -> bool:
 
 
 def session_may_show(session: SessionBase, user: AbstractBaseUser | AnonymousUser) -> bool:
-    """Return whether this session may show this user to code that reads it without our middleware: a websocket, say.
+    """Return whether code that runs without our middleware, such as a websocket, may treat the session as this user's.
 
-    It may if it names the user, was not ended, needs no second factor, and the user lacks nothing that the site requires.
-    The session and the user are read again, as they are stored now. Nothing is written, and no request is looked at.
+    It may if the session belongs to the user, was not ended, needs no second factor, and the user satisfies the requirement.
+    The session and the user are read again from their stores. Nothing is written, and no request is needed.
 
     Args:
         session: a session store, as ``request.session``.
-        user: whom it is to show. The anonymous user is never shown.
+        user: the user. The result is False for the anonymous user.
     """
-    # Django ends a session, or gives it a new key, while it reads the user. Here that happens to a copy that is stored nowhere.
+    # get_user() may flush the session or give it a new key. Here it works on a copy that is never saved.
     copy = SessionStore()
     copy.update(dict(session.__class__(session.session_key).items()))
     found: Any = get_user(guard.SessionAlone(copy))
@@ -97,10 +96,9 @@ def session_may_show(session: SessionBase, user: AbstractBaseUser | AnonymousUse
 
 
 def get_next_query_string(request: HttpRequest) -> str | None:
-    """Return the query string of the request with where its login will lead in ``next``, None without anything.
+    """Return the query string of the request with the login's target in ``next``; None if it would be empty.
 
-    The view is asked for its success URL, so that ``next`` counts from the query and from a POST. Works for any
-    object as request.
+    The target is the view's success URL, so ``next`` is read from the query and from a POST. Works for any object as request.
     """
     params = request.GET.copy() if hasattr(request, "GET") else None
     success_url, field = _success_url(request)
@@ -110,10 +108,9 @@ def get_next_query_string(request: HttpRequest) -> str | None:
 
 
 def _success_url(request: HttpRequest) -> tuple[str | None, str | None]:
-    """Ask a class-based view that smells of a login where it leads.
+    """Return the success URL and the redirect field name of a class-based login view; two Nones for any other view.
 
-    Other views have a redirect field name too (whatever demands a login), and cannot say it without an object. The guard
-    stops at such pages.
+    Views that require a login have a redirect field name too, but no success URL without an object. The guard may run on them.
     """
     try:
         view = request.resolver_match.func.view_class()  # type: ignore[union-attr]
@@ -124,5 +121,5 @@ def _success_url(request: HttpRequest) -> tuple[str | None, str | None]:
 
 
 def with_target(url: str, target: str | None) -> str:
-    """Return the URL with that ``next``, which has been found safe."""
+    """Return the URL with ``next``. The caller has checked that the target is safe."""
     return f"{url}?{urlencode({REDIRECT_FIELD_NAME: target})}" if target else url

@@ -1,1 +1,1 @@
-"""What templates ask for."""
+"""Template tags."""

@@ -1,6 +1,6 @@
-"""``{% load allauth_2fa %}``: the banner of the requirement, and passkeys on pages that are not ours.
+"""``{% load allauth_2fa %}``: tags for the banner of the requirement, and for passkeys on other pages than ours.
 
-``allauth_2fa/snippets/passkey_login.html`` is such a part of the login page.
+``allauth_2fa/snippets/passkey_login.html`` uses them on the login page.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ register = template.Library()
 
 @register.simple_tag(takes_context=True)
 def passkey_login(context: Context) -> dict[str, Any] | None:
-    """Return what the login page needs to offer passkeys, None where they do not sign in without a password.
+    """Return the data that the login page needs to offer passkeys, None if passkeys cannot sign in without a password.
 
-    ``unknown`` is the id of a passkey that was just offered and does not exist here, and ``domain`` whose it would be.
+    ``unknown`` is the id of a passkey that was just tried and does not exist here; ``domain`` is the domain that it belongs to.
     """
     request = context.get("request")
     if request is None or not passkeys.may_log_in():
@@ -37,16 +37,16 @@ def passkey_login(context: Context) -> dict[str, Any] | None:
 
 @register.simple_tag(takes_context=True)
 def passkeys_left(context: Context) -> str:
-    """Return, once behind a change of the user's passkeys, what the browser is to be told of them, as JSON."""
+    """Return the user's current passkeys as JSON for the browser, once after they have changed; otherwise an empty string."""
     request = context.get("request")
     return "" if request is None else passkeys.take_change(request)
 
 
 @register.inclusion_tag("allauth_2fa/snippets/requirement.html", takes_context=True)
 def two_factor_requirement(context: Context) -> dict[str, Any]:
-    """Show the banner to a user who has to set up a second factor, and nothing to anybody else.
+    """Show the banner to a user who must set up a second factor, and nothing to others.
 
-    It costs no query while the guard believes what it has found out about the session.
+    It makes no query while the guard's last check of the session is valid.
     """
     request: HttpRequest | None = context.get("request")
     user: Any = getattr(request, "user", None)
