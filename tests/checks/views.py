@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import functools
 
-import django.contrib.auth
-from django.contrib import auth
-from django.contrib.auth import alogin
 from django.contrib.auth import login as let_in
 from django.contrib.auth.views import LoginView, PasswordResetConfirmView
 from django.http import HttpResponse
-from django.utils.decorators import method_decorator
 from django.views import View
-from django.views.decorators.cache import never_cache
 
 
 def plain(request):
@@ -25,98 +20,22 @@ def by_name(request):
     let_in(request, None)
 
 
-def by_module(request):
-    """Log in by the module."""
-    auth.login(request, None)
-
-
-def by_whole_path(request):
-    """Log in by the whole path."""
-    django.contrib.auth.login(request, None)
-
-
-def by_late_import(request):
-    """Import it where it is used."""
-    from django.contrib.auth import login  # noqa: PLC0415 - what the test is about
-
-    login(request, None)
-
-
-async def by_async(request):
-    """Log in the async way."""
-    await alogin(request, None)
-
-
-def by_inner(request):
-    """Log in from a function inside."""
-
-    def inner():
-        let_in(request, None)
-
-    inner()
-
-
-def helper(request):
-    """Log in on behalf of a view."""
-    let_in(request, None)
-
-
-def by_helper(request):
-    """Let another function log in."""
-    helper(request)
-
-
-class Impostor:
-    """Has a method of that name."""
-
-    def let_in(self, request):
-        """Log nobody in."""
-
-
-def by_impostor(request):
-    """Call a method that has the name of a global."""
-    return Impostor().let_in(request)
-
-
-def by_logout(request):
-    """Use the module for something else."""
-    auth.logout(request)
-
-
 class Own(LoginView):
     """Derives from Django's."""
 
 
-class HomeMade(View):
-    """Logs in by a method."""
-
-    @method_decorator(never_cache)
-    def post(self, request):
-        """Log in."""
-        auth.login(request, None)
-
-
-class Static(View):
-    """Logs in by a static method."""
-
-    @staticmethod
-    def enter(request):
-        """Log in."""
-        auth.login(request, None)
-
-
 class ResetThatLogsIn(PasswordResetConfirmView):
-    """Logs in behind a reset."""
+    """Logs in after a reset."""
 
     post_reset_login = True
 
 
-class CallableView:
+class CallableView(Own):
     """Is called itself."""
 
     def __call__(self, request):
-        """Log in."""
-        let_in(request, None)
+        """Show the form."""
+        return self.dispatch(request)
 
 
 def silent(view):
@@ -146,7 +65,13 @@ def unfilled():
     return view
 
 
-logs_in = functools.partial(by_name)
+def of_a_package(request):
+    """Log in, as the function of a known package does."""
+
+
+of_a_package.__module__, of_a_package.__qualname__ = "loginas.views", "user_login"
+
+partly = functools.partial(of_a_package)
 
 
 # Stand-ins for packages that are not installed: what is known of them is what they are called.

@@ -49,13 +49,13 @@ def test_a_site_in_order_has_every_part_and_ends_well():
     sections = [line.removeprefix("## ") for line in printed.splitlines() if line.startswith("## ")]
     assert sections == [
         *("versions", "databases", "settings", "apps", "middleware", "login", "factors", "urls"),
-        *("sessions", "caches", "login_views", "checks"),
+        *("sessions", "caches", "login_views", "used_login_views", "checks"),
     ]
     assert doctor.UNREADABLE not in printed
     assert "django-allauth: 65." in printed
     assert "4. allauth_2fa.stages.TwoFactorStage" in printed
     assert "two-factor-overview: /accounts/two-factor/factors/" in printed
-    assert "doors/home-made/ | tests.urls.home_made_login | logs in by a session | covered" in printed
+    assert "doors/django/ | django.contrib.auth.views.LoginView | logs in by a session | covered" in printed
     assert printed.rstrip().splitlines()[-1].startswith("errors: 0, warnings: ")
 
 

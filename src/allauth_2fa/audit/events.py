@@ -47,6 +47,7 @@ EVENTS: Mapping[str, Event] = {
     row.name: row
     for row in (
         Event("challenge_passed", _("Signed in with a second factor"), frozenset({"factor"})),
+        Event(log.OTHER_LOGIN, _("Signed in by a login page other than the usual one"), frozenset({"view"})),
         Event("challenge_refused", _("The second step failed after a correct password"), frozenset({"factor", "reason"}), logging.WARNING),
         Event("reauthenticated", _("Confirmed with a second factor"), frozenset({"factor"})),
         Event("device_added", _("A device was added"), frozenset({"factor"})),

@@ -7,7 +7,9 @@ import io
 import json
 import re
 import unicodedata
+from collections import Counter
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from allauth.account.adapter import get_adapter
@@ -20,7 +22,7 @@ from allauth_2fa.models.audit import LONGEST_ADDRESS, LONGEST_TEXT, AuditEntry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from django.contrib.auth.base_user import AbstractBaseUser
     from django.http import HttpRequest
@@ -123,6 +125,18 @@ def is_full(event: str, user: AbstractBaseUser, most: int, within: timedelta) ->
     """Return whether the user has had this event at least ``most`` times within the last ``within`` (one query)."""
     rows = AuditEntry.objects.filter(user_id=user.pk, event=event, at__gt=timezone.now() - within)
     return rows.order_by()[:most].count() >= most
+
+
+OTHER_LOGIN = "other_login_view_used"
+"""The event that records that a login view other than allauth's has logged a user in."""
+
+USED_OF_LATE = timedelta(days=30)
+
+
+def other_logins() -> list[tuple[str, int]]:
+    """Return the other login views of the last 30 days with their number of logins, among the latest 1,000 logins (one query)."""
+    rows = AuditEntry.objects.filter(event=OTHER_LOGIN, at__gt=timezone.now() - USED_OF_LATE)
+    return Counter(str(row.facts.get("view")) for row in rows.only("facts")[:BATCH_SIZE]).most_common()
 
 
 PROGRAMS = (

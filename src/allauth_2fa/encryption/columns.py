@@ -25,21 +25,8 @@ from django_otp.models import DeviceManager, SideChannelDevice
 
 from allauth_2fa.exceptions import NotJudged
 
-from . import cipher
-from .values import (
-    OWNER,
-    Digested,
-    Secret,
-    StoredValue,
-    Undecrypted,
-    Unreadable,
-    at_rest,
-    bytes_of,
-    decrypted,
-    digested,
-    encrypted,
-    equivalent_ciphertexts,
-)
+from . import cipher, values
+from .values import OWNER, Digested, Secret, StoredValue, Undecrypted, Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,7 +51,7 @@ class AtRest(models.CharField):
         return str(field.to_python(user_id))
 
     def bound(self, instance: Any) -> tuple[str, str]:
-        """Return the column name and the owner that the ciphertexts of this instance are bound to."""
+        """Return the column name and the owner to bind a ciphertext of this instance to."""
         return self.column_name, self.owner(instance.user_id)
 
     @abstractmethod
@@ -93,7 +80,7 @@ class AtRest(models.CharField):
 
     @sensitive_variables("value")
     def get_prep_value(self, value: Any) -> Any:
-        return super().get_prep_value(at_rest(value))
+        return super().get_prep_value(values.at_rest(value))
 
     @sensitive_variables("value")
     def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:  # noqa: FBT001, FBT002 - Django's signature
@@ -103,7 +90,7 @@ class AtRest(models.CharField):
 
     @sensitive_variables("value")
     def value_to_string(self, obj: models.Model) -> str:
-        return str(at_rest(self.to_store(obj, self.value_from_object(obj))))
+        return str(values.at_rest(self.to_store(obj, self.value_from_object(obj))))
 
     # Signal receivers
 
@@ -158,17 +145,17 @@ class SecretField(AtRest):
     def to_store(self, instance: models.Model, value: Any) -> Any:
         if not isinstance(value, str) or isinstance(value, Unreadable):
             return value
-        return encrypted(value, *self.bound(instance))
+        return values.encrypted(value, *self.bound(instance))
 
     def with_newest_key(self, value: StoredValue) -> Any:
         # With the newest key: a value that was loaded before a rotation must not bring the older key back.
-        return encrypted(value, value.column_name, value.owner) if isinstance(value, Secret) else value
+        return values.encrypted(value, value.column_name, value.owner) if isinstance(value, Secret) else value
 
     def needs_conversion(self, text: str) -> bool:
-        return cipher.is_encrypted(text) or (bool(text) and not bytes_of(text))
+        return cipher.is_encrypted(text) or (bool(text) and not values.bytes_of(text))
 
     def in_memory(self, text: str, user_id: Any) -> str:
-        return decrypted(text, self.column_name, self.owner(user_id))
+        return values.decrypted(text, self.column_name, self.owner(user_id))
 
     def after_save(self, instance: Any, *, using: str = "", update_fields: Any = None, **_facts: Any) -> None:
         secret = vars(instance).get(self.attname)
@@ -176,9 +163,9 @@ class SecretField(AtRest):
             return
         column_name, owner = self.bound(instance)
         if owner != secret.owner:
-            moved = encrypted(secret, column_name, owner)
+            moved = values.encrypted(secret, column_name, owner)
             mine = self.model._base_manager.using(using).filter(pk=instance.pk)  # noqa: SLF001 - Django documents it
-            mine.filter(**{f"{self.attname}__in": equivalent_ciphertexts(secret, column_name, secret.owner)}).update(
+            mine.filter(**{f"{self.attname}__in": values.equivalent_ciphertexts(secret, column_name, secret.owner)}).update(
                 **{self.attname: moved}
             )
             setattr(instance, self.attname, moved)
@@ -191,7 +178,7 @@ class CodeField(AtRest):
     def to_store(self, instance: models.Model, value: Any) -> Any:
         if not value or not isinstance(value, str) or isinstance(value, Digested):
             return value
-        return digested(value, *self.bound(instance))
+        return values.digested(value, *self.bound(instance))
 
     def needs_conversion(self, text: str) -> bool:
         return cipher.is_digest(text)
@@ -283,16 +270,13 @@ def columns() -> Iterator[AtRest]:
 def encrypted_for(device: models.Model, plain: str, attribute: str = "key") -> str:
     """Return a new secret encrypted for the device, to be passed to ``update()``, which does not know the owner."""
     field: Any = device._meta.get_field(attribute)  # noqa: SLF001 - Django documents it
-    return encrypted(plain, *field.bound(device))
+    return values.encrypted(plain, *field.bound(device))
 
 
 def equivalent_ciphertexts_of(device: models.Model, attribute: str = "key") -> list[str]:
-    """Return all texts that stand for the device's current secret in the column.
-
-    A query with ``attribute__in`` these stays exact while ``allauth_2fa_secrets`` rewrites the column.
-    """
+    """Return all texts that the column may hold for the device's secret, also while ``allauth_2fa_secrets`` rewrites it."""
     field: Any = device._meta.get_field(attribute)  # noqa: SLF001 - Django documents it
-    return equivalent_ciphertexts(getattr(device, attribute), *field.bound(device))
+    return values.equivalent_ciphertexts(getattr(device, attribute), *field.bound(device))
 
 
 def is_unreadable(device: models.Model) -> bool:

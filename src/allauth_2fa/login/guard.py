@@ -39,7 +39,7 @@ from allauth_2fa.state import (
     take_stopped,
 )
 
-from . import challenge, pending
+from . import challenge, other_views, pending
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -262,6 +262,7 @@ def on_user_logged_in(request: HttpRequest | None, user: AbstractBaseUser) -> No
     request_state(request).ended = None
     if take_settled(request):
         return
+    other_views.record(request, user, shown)
     if verified.is_bound(user):
         request.session[DEVICE_ID_SESSION_KEY] = user.otp_device.persistent_id  # type: ignore[attr-defined]
     elif must_challenge(request, user):

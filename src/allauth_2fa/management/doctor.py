@@ -19,6 +19,7 @@ from django.db import connections
 from django.urls import NoReverseMatch, reverse
 
 from allauth_2fa import app_settings, urls
+from allauth_2fa.audit import log
 from allauth_2fa.checks import find
 from allauth_2fa.encryption import cipher
 from allauth_2fa.factors import registry
@@ -61,7 +62,8 @@ def report(*, counts: bool = False) -> dict[str, Part]:
         "urls": url_names,
         "sessions": sessions,
         "caches": lambda: {alias: config.get("BACKEND", "") for alias, config in settings.CACHES.items()},
-        "login_views": doors,
+        "login_views": login_views,
+        "used_login_views": used_login_views,
         **({"users": users} if counts else {}),
         "checks": findings,
     }
@@ -194,12 +196,17 @@ def sessions() -> Part:
     }
 
 
-def doors() -> Part:
-    """Return the views that let somebody in and are not allauth's, and whether the guard covers them."""
+def login_views() -> Part:
+    """Return the login views that are not allauth's, and whether the guard covers them."""
     return [
-        {"route": door.route, "view": door.view, "does": door.kind.value, "guard": "covered" if door.is_covered else "NOT covered"}
-        for door in find.doors()
+        {"route": view.route, "view": view.view, "does": view.kind.value, "guard": "covered" if view.is_covered else "NOT covered"}
+        for view in find.login_views()
     ]
+
+
+def used_login_views() -> Part:
+    """Return the login views that are not allauth's and were used of late, and how many logins each had."""
+    return dict(log.other_logins())
 
 
 def users() -> Part:

@@ -90,7 +90,7 @@ def test_wagtails_logout_gives_up_a_half_finished_login(client, editor, editor_p
 
 
 def test_both_login_forms_of_wagtails_are_named_by_the_checks():
-    found = {door.view: door for door in find.doors() if door.kind is Kind.SESSION}
+    found = {door.view: door for door in find.login_views() if door.kind is Kind.SESSION}
     assert found["wagtail.admin.views.account.LoginView"].route == "cms/login/"
     assert found["django.contrib.auth.views.LoginView"].route == "_util/login/"
     assert all(door.is_covered for door in found.values())
