@@ -35,6 +35,16 @@ class Setting:
         return PREFIX + self.name
 
     @property
+    def kind_name(self) -> str:
+        """The name of the type, or of the types, such as "bool or dict"."""
+        return " or ".join(kind.__name__ for kind in self.kinds)
+
+    @property
+    def kinds(self) -> tuple[type, ...]:
+        """The types that the value may have."""
+        return self.kind if isinstance(self.kind, tuple) else (self.kind,)
+
+    @property
     def is_secret(self) -> bool:
         """Whether the value is secret. No check, report or message shows a secret value."""
         return "KEY" in self.name or "SECRET" in self.name
@@ -82,8 +92,12 @@ SETTINGS: Mapping[str, Setting] = {
             lambda: {"unknown": ["5/5m", "10/h", "20/d", "33/365d"], "known": ["5/5m", "20/h", "50/d", "100/row"]},
             "How many codes may be wrong: in all new browsers of a user together (unknown), and in each known one (known).",
         ),
-        Setting("NOTIFY", bool, lambda: True, "Whether owners get mails about what happens to their second factor."),
-        Setting("NOTIFY_EXCEPT", list, list, "Events of which they get none."),
+        Setting(
+            "NOTIFY",
+            (bool, dict),
+            lambda: True,
+            "Whether owners get mails about events: for all events, or by event (an event that is not named is mailed).",
+        ),
         Setting("MAX_DEVICES", int, lambda: 10, "Most devices per user, not counting recovery codes.", minimum=1),
         Setting("PASSKEY_LOGIN", bool, lambda: False, "Whether passkeys can sign in without a password."),
         Setting(
@@ -110,9 +124,8 @@ SETTINGS: Mapping[str, Setting] = {
             "How many days a user has to set up a factor, from the first day the requirement applies.",
             minimum=0,
         ),
-        Setting("TRUST_ENABLED", bool, lambda: False, "Whether users may have a browser trusted, in which no code is asked for then."),
-        Setting("TRUST_DAYS", int, lambda: 30, "For how many days a browser is trusted.", minimum=1),
-        Setting("TRUST_STAFF", bool, lambda: True, "Whether staff and superusers may, too."),
+        Setting("TRUST_DAYS", int, lambda: 0, "For how many days a user may trust a browser. 0: browsers cannot be trusted.", minimum=0),
+        Setting("TRUST_STAFF", bool, lambda: True, "Whether staff and superusers may trust browsers too."),
     )
 }
 

@@ -100,7 +100,7 @@ def test_a_session_that_was_logged_out_is_not_shown_to_who_still_holds_it(client
 
 def test_a_trusted_browsers_session_is_shown_for_as_long_as_the_trust_holds(client, alice, phone, settings):
     """The trust stands in a row, and needs no request."""
-    settings.ALLAUTH_2FA_TRUST_ENABLED = True
+    settings.ALLAUTH_2FA_TRUST_DAYS = 30
     give_password(client, alice)
     give_answer(client, code_of(phone), trust="on")
     client.post("/accounts/logout/")

@@ -33,7 +33,7 @@ BROWSERS = "/accounts/two-factor/factors/browsers/"
 
 @pytest.fixture(autouse=True)
 def _allowed(settings):
-    settings.ALLAUTH_2FA_TRUST_ENABLED = True
+    settings.ALLAUTH_2FA_TRUST_DAYS = 30
 
 
 @pytest.fixture
@@ -204,7 +204,7 @@ def test_a_deactivated_user_is_not_let_in(trusted, alice):
 
 def test_turning_the_setting_off_ends_all_trust_and_the_sessions_it_let_in(trusted, alice, settings, clock):
     give_password(trusted, alice)
-    settings.ALLAUTH_2FA_TRUST_ENABLED = False
+    settings.ALLAUTH_2FA_TRUST_DAYS = 0
     clock.shift(301)
     assert who(trusted) == NOBODY
     come_back(trusted, alice)
@@ -238,11 +238,11 @@ def is_trusting(alice):
 
 @pytest.mark.parametrize("value", ["on", "true", "1"])
 def test_a_forged_box_is_worth_nothing_where_the_site_trusts_no_browser(client, alice, phone, settings, value):
-    settings.ALLAUTH_2FA_TRUST_ENABLED = False
+    settings.ALLAUTH_2FA_TRUST_DAYS = 0
     give_password(client, alice)
     give_answer(client, next_code_of(phone), trust=value)
     assert is_logged_in(client)
-    settings.ALLAUTH_2FA_TRUST_ENABLED = True
+    settings.ALLAUTH_2FA_TRUST_DAYS = 30
     assert not is_trusting(alice)
 
 
@@ -306,7 +306,7 @@ def test_a_login_that_was_let_pass_is_not_finished_behind_another_stage_if_the_t
     if loss == "password":
         alice.set_password("another one")
         alice.save()
-    settings.ALLAUTH_2FA_TRUST_ENABLED = loss != "forbidden"
+    settings.ALLAUTH_2FA_TRUST_DAYS = 0 if loss == "forbidden" else 30
     response = trusted.get("/later/")
     assert is_logged_in(trusted) == (loss is None)
     assert loss is None or response["Location"] == reverse("account_login")

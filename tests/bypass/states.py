@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from django.test import Client
 
 REQUIRED = {"ALLAUTH_2FA_REQUIRED": "everyone"}
-TRUSTING = {"ALLAUTH_2FA_TRUST_ENABLED": True, "ALLAUTH_2FA_TRUST_STAFF": True}
+TRUSTING = {"ALLAUTH_2FA_TRUST_DAYS": 30, "ALLAUTH_2FA_TRUST_STAFF": True}
 
 
 @dataclass(frozen=True)

@@ -186,9 +186,9 @@ def test_a_misspelt_setting_is_named(settings):
 
 
 def test_an_event_that_is_not_mailed_anyway_is_named(settings):
-    settings.ALLAUTH_2FA_NOTIFY_EXCEPT = ["device_renamed", "challenge_passed", "nonsense", ["x"]]
+    settings.ALLAUTH_2FA_NOTIFY = {"device_renamed": False, "challenge_passed": False, "nonsense": False, 7: True}
     assert ids("W002") == ["allauth_2fa.W002"] * 3
-    settings.ALLAUTH_2FA_NOTIFY_EXCEPT = None
+    settings.ALLAUTH_2FA_NOTIFY = ["device_renamed"]
     assert ids("W002") == []
     assert ids("E008") == ["allauth_2fa.E008"]
 

@@ -59,9 +59,9 @@ def test_no_other_page_names_a_setting_that_there_is_not():
 @pytest.mark.parametrize("setting", app_settings.SETTINGS.values(), ids=lambda setting: setting.name)
 def test_the_type_the_least_value_and_the_default_of_a_setting_are_as_documented(setting):
     section = documented_settings()[setting.full_name]
-    kind, least = re.search(r"^\* Type: `(\w+)`(?:, (\d+) or more)?", section, re.MULTILINE).groups()
+    kind, least = re.search(r"^\* Type: `([\w ]+)`(?:, (\d+) or more)?", section, re.MULTILINE).groups()
     (default,) = re.search(r"^\* Default: `([^`]+)`", section, re.MULTILINE).groups()
-    assert kind == setting.kind.__name__
+    assert kind == setting.kind_name
     assert least == (None if setting.minimum is None else str(setting.minimum))
     if default != "ACCOUNT_TEMPLATE_EXTENSION":
         assert ast.literal_eval(default) == setting.default()

@@ -129,7 +129,7 @@ def test_the_test_of_the_shop_passes(client, django_user_model, shop):
 
 
 def test_merchants_of_the_shop_have_no_browser_trusted(client, alice, phone, shop, settings):
-    settings.ALLAUTH_2FA_TRUST_ENABLED = True
+    settings.ALLAUTH_2FA_TRUST_DAYS = 30
     settings.ACCOUNT_ADAPTER = "shop.trust.NoTrustForMerchants"
     give_password(client, alice)
     assert "Trust this browser" in client.get(CHALLENGE).text

@@ -282,7 +282,7 @@ def test_a_page_that_asks_for_the_user_where_a_factor_is_demanded(client, alice,
 @pytest.fixture
 def trusted(client, alice, phone, settings):
     """A browser that Alice trusts, in which nobody is logged in."""
-    settings.ALLAUTH_2FA_TRUST_ENABLED = True
+    settings.ALLAUTH_2FA_TRUST_DAYS = 30
     give_password(client, alice)
     give_answer(client, code_of(phone), trust="on")
     del client.cookies["sessionid"]
@@ -290,7 +290,7 @@ def trusted(client, alice, phone, settings):
 
 
 def test_a_password_costs_no_more_where_trust_is_on_and_the_browser_has_no_cookie(client, alice, phone, settings, count):
-    settings.ALLAUTH_2FA_TRUST_ENABLED = True
+    settings.ALLAUTH_2FA_TRUST_DAYS = 30
     with count:
         give_password(client, alice)
     assert count.total <= 5, count.statements
@@ -333,7 +333,7 @@ def test_a_trusted_session_is_looked_at_again_with_one_query(trusted, alice, cou
 
 
 def test_a_right_code_with_the_box_ticked(client, alice, phone, settings, count):
-    settings.ALLAUTH_2FA_TRUST_ENABLED = True
+    settings.ALLAUTH_2FA_TRUST_DAYS = 30
     give_password(client, alice)
     with count:
         give_answer(client, code_of(phone), trust="on")

@@ -7,4 +7,4 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def _allowed(settings):
-    settings.ALLAUTH_2FA_TRUST_ENABLED = True
+    settings.ALLAUTH_2FA_TRUST_DAYS = 30

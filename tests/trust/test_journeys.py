@@ -156,7 +156,7 @@ def test_the_overview_leads_to_what_is_trusted(client, alice, phone):
 
 
 def test_a_site_without_trust_says_nothing_of_it(client, alice, phone, settings):
-    settings.ALLAUTH_2FA_TRUST_ENABLED = False
+    settings.ALLAUTH_2FA_TRUST_DAYS = 0
     give_password(client, alice)
     assert "trust" not in client.get(reverse("two-factor-authenticate")).text.lower()
     login_verified(client, alice, phone)

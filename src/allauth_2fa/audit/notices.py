@@ -93,7 +93,8 @@ NOTICES: Mapping[str, Notice] = {
 
 def is_wanted(event: str) -> bool:
     """Return whether the site has the owner told of this event."""
-    return event in NOTICES and app_settings.NOTIFY and event not in app_settings.NOTIFY_EXCEPT
+    chosen = app_settings.NOTIFY
+    return event in NOTICES and bool(chosen.get(event, True) if isinstance(chosen, dict) else chosen)
 
 
 # How often

@@ -58,7 +58,7 @@ DISTRUSTED = {"trusted_until": None, "trust": "", "superseded": ""}
 def may_trust(user: AbstractBaseUser) -> bool:
     """Return whether the site and the project's adapter let this user have browsers trusted (no query)."""
     allows = getattr(get_adapter(), "may_trust_browser", default_rule)
-    return bool(app_settings.TRUST_ENABLED and allows(user))
+    return bool(app_settings.TRUST_DAYS > 0 and allows(user))
 
 
 def default_rule(user: AbstractBaseUser) -> bool:

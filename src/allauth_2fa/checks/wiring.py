@@ -132,16 +132,16 @@ def check_settings(**_kwargs: Any) -> Messages:
     for setting in app_settings.SETTINGS.values():
         value = setting.read()
         is_unset = value is None and setting.default() is None
-        is_kind = is_unset or (isinstance(value, setting.kind) and (setting.kind in {bool, object} or not isinstance(value, bool)))
+        is_kind = is_unset or (
+            isinstance(value, setting.kind) and (not isinstance(value, bool) or not {bool, object}.isdisjoint(setting.kinds))
+        )
         if not is_kind or (setting.minimum is not None and value < setting.minimum):
             messages.append(wrong_setting(setting, value))
     unknown_forms = sorted(set(app_settings.FORMS) - FORM_KEYS) if isinstance(app_settings.FORMS, dict) else []
-    unknown_events = (
-        sorted(set(map(str, app_settings.NOTIFY_EXCEPT)) - set(NOTICES)) if isinstance(app_settings.NOTIFY_EXCEPT, list) else []
-    )
+    unknown_events = sorted(set(map(str, app_settings.NOTIFY)) - set(NOTICES)) if isinstance(app_settings.NOTIFY, dict) else []
     unknown = [name for name in _names_set() if name.removeprefix(app_settings.PREFIX) not in app_settings.SETTINGS]
     unknown += [f"{app_settings.PREFIX}FORMS[{key!r}]" for key in unknown_forms]
-    unknown += [f"{app_settings.PREFIX}NOTIFY_EXCEPT[{name!r}]" for name in unknown_events]
+    unknown += [f"{app_settings.PREFIX}NOTIFY[{name!r}]" for name in unknown_events]
     for name in unknown:
         messages.append(checks.Warning(f"{name} is not a setting of this package.", hint="Check how it is spelt.", id="allauth_2fa.W002"))
     return messages
@@ -149,10 +149,9 @@ def check_settings(**_kwargs: Any) -> Messages:
 
 def wrong_setting(setting: app_settings.Setting, value: object) -> checks.CheckMessage:
     """Return the error about a setting with a wrong value, without showing a secret."""
-    kind = getattr(setting.kind, "__name__", str(setting.kind))
     least = "" if setting.minimum is None else f", {setting.minimum} at least"
     shown = f"of type {type(value).__name__}" if setting.is_secret else repr(value)
-    return checks.Error(f"{setting.full_name} is {shown}.", hint=f"It must be of type {kind}{least}.", id="allauth_2fa.E008")
+    return checks.Error(f"{setting.full_name} is {shown}.", hint=f"It must be of type {setting.kind_name}{least}.", id="allauth_2fa.E008")
 
 
 def _names_set() -> list[str]:
