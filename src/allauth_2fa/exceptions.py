@@ -1,43 +1,62 @@
-"""How an answer fails. Each refusal carries the sentence that the person reads."""
+"""The refusals of an answer. Each one carries the sentence that the user reads."""
 
 from __future__ import annotations
 
+import math
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar
 
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext_lazy
+from django.utils.translation import ngettext_lazy, npgettext_lazy
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
 
 
-def _clock_time(moment: datetime) -> str:
-    """Return the moment as a clock time in the visitor's time zone.
+def clock_time(moment: datetime) -> str:
+    """Return the clock time in the visitor's time zone, with the name of that zone.
 
-    It has seconds when it is less than a minute away, and a date when it is not today.
+    It has seconds if it is less than a minute away, and a date if it is not today.
     """
-    near = moment - timezone.now() < timedelta(minutes=1)
-    local = timezone.localtime(moment) if timezone.is_aware(moment) else moment
-    today = timezone.localtime().date() if timezone.is_aware(moment) else timezone.now().date()
-    far = "TIME_FORMAT" if local.date() == today else "SHORT_DATETIME_FORMAT"
-    return date_format(local, "H:i:s" if near else far)
+    is_near = moment - timezone.now() < timedelta(minutes=1)
+    is_aware = timezone.is_aware(moment)
+    local = timezone.localtime(moment) if is_aware else moment
+    today = timezone.localtime().date() if is_aware else timezone.now().date()
+    far = "TIME_FORMAT" if local.date() == today else "DATETIME_FORMAT"
+    shown = date_format(local, "H:i:s" if is_near else far)
+    return f"{shown} {date_format(local, 'T')}" if is_aware else shown
+
+
+WAITS = (
+    (86400, npgettext_lazy("how long to wait", "in %(n)d day", "in %(n)d days", "n")),
+    (3600, npgettext_lazy("how long to wait", "in %(n)d hour", "in %(n)d hours", "n")),
+    (60, npgettext_lazy("how long to wait", "in %(n)d minute", "in %(n)d minutes", "n")),
+    (1, npgettext_lazy("how long to wait", "in %(n)d second", "in %(n)d seconds", "n")),
+)
+"""The units of a wait, in seconds, with their words."""
+
+
+def wait_until(moment: datetime) -> str:
+    """Return how long the visitor has to wait, "in 4 minutes" for example, in the largest unit that fits and rounded up."""
+    seconds = max(1, math.ceil((moment - timezone.now()).total_seconds()))
+    unit, words = next((unit, words) for unit, words in WAITS if seconds >= unit)
+    return str(words % {"n": math.ceil(seconds / unit)})
 
 
 class TwoFactorError(Exception):
-    """The root of everything that this package raises on its own account."""
+    """Base class of the exceptions of this package."""
 
 
 class Refused(TwoFactorError):
-    """The answer does not prove anything."""
+    """The answer is not accepted."""
 
     code: ClassVar[str] = "refused"
-    sentence: ClassVar[_StrPromise] = _("That code is not right. Codes change every 30 seconds: enter the one that is showing now.")
+    sentence: ClassVar[_StrPromise] = _("That code is not right. Codes change every 30 seconds. Enter the current one.")
     """What happened, then what to do."""
     judged: ClassVar[bool] = True
-    """Whether a guesser has learnt that the answer is wrong: it then counts as a failure."""
+    """Whether this refusal tells a guesser that the answer is wrong. It then counts as a failure."""
 
     @property
     def message(self) -> str:
@@ -46,27 +65,27 @@ class Refused(TwoFactorError):
 
 
 class RecoveryCodeRefused(Refused):
-    """No unused recovery code reads like that."""
+    """The user has no unused recovery code with these characters."""
 
-    sentence = _("That recovery code is not right. Check each character, or use another one from your list.")
+    sentence = _("That recovery code is not right. Check each character, or use another code from your list.")
 
 
 class AlreadyUsed(Refused):
-    """The answer was right once, and an answer counts once."""
+    """The answer is right, but it was used before, and each code works once."""
 
     code = "used"
     judged = False
-    sentence = _("That code has been used. Wait for the next one.")
+    sentence = _("That code was already used. Wait for the next one.")
 
 
 class RecoveryCodeUsed(AlreadyUsed):
-    """That recovery code has been spent."""
+    """The recovery code was used before."""
 
-    sentence = _("That recovery code has been used. Each one works once: take another one from your list.")
+    sentence = _("That recovery code was already used. Each code works once. Use another one from your list.")
 
 
 class ClockOff(Refused):
-    """The code belongs to another moment: the clock of the device differs from ours.
+    """The code belongs to another time: the clock of the device is off.
 
     Args:
         seconds: how far the device is off, negative when it is slow.
@@ -85,32 +104,30 @@ class ClockOff(Refused):
 
 
 class LateCode(ClockOff):
-    """At the login, where only codes of the past are spoken of: those of the future would tell a guesser what to wait for."""
+    """At the login, the code of an earlier time. Codes of the future get no hint, which would help a guesser."""
 
     sentence = ngettext_lazy(
-        "That code would have been right %(n)d minute ago. Check that your phone sets its time automatically.",
-        "That code would have been right %(n)d minutes ago. Check that your phone sets its time automatically.",
+        "That code was right %(n)d minute ago. Set your device to update its time automatically.",
+        "That code was right %(n)d minutes ago. Set your device to update its time automatically.",
         "n",
     )
 
 
 class ClockWrong(ClockOff):
-    """At the setup, where the secret is on the page and there is nothing to guess."""
+    """At the setup, the code of another time. The secret is on the page, so a hint helps no guesser."""
 
     sentence = ngettext_lazy(
-        "That code is right, but the clock of your device seems to be off by about %(n)d minute. "
-        "Let it set its time automatically, then enter the code that is showing now.",
-        "That code is right, but the clock of your device seems to be off by about %(n)d minutes. "
-        "Let it set its time automatically, then enter the code that is showing now.",
+        "The clock of your device is off by about %(n)d minute. Set it to update its time automatically, then enter the current code.",
+        "The clock of your device is off by about %(n)d minutes. Set it to update its time automatically, then enter the current code.",
         "n",
     )
 
 
 class NotYet(Refused):
-    """It is too early.
+    """The user has to wait.
 
     Args:
-        until: when it can be tried again; None when that is not known.
+        until: when the user can try again, None if that is not known.
     """
 
     judged = False
@@ -122,76 +139,81 @@ class NotYet(Refused):
 
     @property
     def message(self) -> str:
-        """The sentence for the page, with a clock time in the visitor's time zone if one is known."""
-        return super().message if self.until is None else self.sentence_with_time % {"time": _clock_time(self.until)}
+        """The sentence for the page, with how long to wait and the clock time if they are known."""
+        if self.until is None:
+            return super().message
+        return self.sentence_with_time % {"wait": wait_until(self.until), "time": clock_time(self.until)}
 
 
 class Throttled(NotYet):
-    """Too many wrong answers to this device: it does not judge before ``until``."""
+    """Too many wrong answers. No answer is checked before ``until``."""
 
     code = "throttled"
-    sentence = _("Too many tries. Wait a moment, then try again.")
-    sentence_with_time = _("Too many tries. You can try again at %(time)s.")
+    sentence = _("Too many tries. Wait a moment and try again.")
+    sentence_with_time = _("Too many tries. You can try again %(wait)s (%(time)s).")
 
 
 class Locked(NotYet):
-    """So many codes were wrong, in the browsers that the user has not verified in, that none is judged there any more."""
+    """Too many wrong codes came from browsers in which the user has not verified. No code is checked there."""
 
     code = "locked"
     sentence = sentence_with_time = _(
-        "Codes are locked for new browsers after too many wrong tries. Use a recovery code or a passkey, or prove your app with "
-        "three codes in a row: type each one behind the last, into the same field."
+        "Too many wrong codes, so codes from new browsers are blocked. Use a recovery code or a passkey. "
+        "Or enter three consecutive codes from your app, one after another, in the same field."
     )
 
 
 class LockedHere(Locked):
-    """So many codes in a row were wrong, in a browser in which the user has verified before, that none is judged there."""
+    """Too many wrong codes in a row came from a browser in which the user has verified. No code is checked there."""
 
     sentence = sentence_with_time = _(
-        "Codes are locked in this browser after too many wrong tries. Use a recovery code or a passkey, or prove your app with "
-        "three codes in a row: type each one behind the last, into the same field."
+        "Too many wrong codes, so codes from this browser are blocked. Use a recovery code or a passkey. "
+        "Or enter three consecutive codes from your app, one after another, in the same field."
     )
 
 
 class TooSoon(NotYet):
-    """A code was sent a short while ago, and another one is not sent before ``until``."""
+    """A code was sent a short while ago. No other code is sent before ``until``."""
 
     code = "cooldown"
-    sentence = _("A code was sent a moment ago. Wait a little before you have another one sent.")
-    sentence_with_time = _("A code was sent a moment ago. You can have another one sent at %(time)s.")
+    sentence = _("We sent a code a moment ago. Wait a little before you ask for another.")
+    sentence_with_time = _("We sent a code a moment ago. You can get another %(wait)s (%(time)s).")
 
 
 class DeviceRefused(Refused):
-    """A device of a kind that this package knows nothing more of has refused the answer."""
+    """A device has refused the answer, and this package does not know why."""
 
-    sentence = _("That code is not right. Check it, or use another way.")
+    sentence = _("That code is not right. Check it, or use a different method.")
 
 
 class NotJudged(Refused):
-    """A device could not tell whether the answer is right: a server did not reply. It counts: a model may raise for wrong ones."""
+    """The device could not check the answer, for example because a server did not reply.
+
+    It counts as a failure, since a model may raise an error for wrong answers.
+    """
 
     code = "unjudged"
-    sentence = _("The code could not be checked. Try again in a moment, or use another way.")
+    sentence = _("We could not check your code. Try again in a moment, or use a different method.")
 
 
 class Unreadable(NotJudged):
-    """The secret of the device cannot be read, so that nobody has looked at the answer."""
+    """The secret of the device cannot be read, so the answer was not checked."""
 
     judged = False
 
 
 class CounterOff(DeviceRefused):
-    """A token that counts shows another code: a wrong one, or its button was pressed too often."""
+    """The code of a counter-based token is wrong, or its button was pressed too often."""
 
-    sentence = _("That code is not right. If you have pressed the button without signing in, enter two codes in a row.")
+    sentence = _("That code is not right. If you pressed the button without signing in, enter two consecutive codes.")
 
 
 class NotSent(Refused):
-    """The answer is for a code that this login has not been sent, or that another one has replaced."""
+    """The answer is a code that was not sent to this login, or that a newer code has replaced."""
 
     code = "expired"
     judged = False
-    sentence = _("That code has expired. Have a new one sent.")
+    sentence = _("That code has expired. Send a new one.")
 
 
 class NotDelivered(Refused):
@@ -199,146 +221,149 @@ class NotDelivered(Refused):
 
     code = "undelivered"
     judged = False
-    sentence = _("The code could not be sent. Try again in a moment, or use another way.")
+    sentence = _("We could not send the code. Try again in a moment, or use a different method.")
 
 
 class AddressRefused(Refused):
-    """No code is sent to that e-mail address: it is not one that the user has confirmed, or not any more."""
+    """The user has not confirmed that e-mail address, or has removed it. No code is sent to it."""
 
     code = "address"
-    sentence = _("That e-mail address is not confirmed on your account. Confirm it there, or use another way.")
+    sentence = _("That e-mail address is not confirmed on your account. Confirm it first, or use a different method.")
 
 
 class NoAddress(AddressRefused):
-    """The device has no e-mail address of its own. It does not follow that of its user."""
+    """The device has no e-mail address. The address of its user is not used instead."""
 
-    sentence = _(
-        "No e-mail address is set for that device, so no code can be sent to it. Use another way, or ask the people who run the site."
-    )
+    sentence = _("That device has no e-mail address, so we cannot send it a code. Use a different method, or contact support.")
 
 
 class NumberRefused(Refused):
-    """What was typed is no phone number that can be called from anywhere."""
+    """The text is not a phone number with a country code."""
 
     code = "number"
     judged = False
-    sentence = _("Enter the number with its country code, as in +44 7700 900123.")
+    sentence = _("Enter the number with its country code, for example +44 7700 900123.")
 
 
 class AlreadyAdded(Refused):
-    """The user holds a device for that number or address."""
+    """The user already has a device for that number or address."""
 
     code = "added"
     judged = False
-    sentence = _("That is on your account already. Enter another one.")
+    sentence = _("That is already on your account. Enter another one.")
 
 
 class NotAllowed(Refused):
-    """The project's adapter permits this user no device of that kind."""
+    """The project's adapter does not allow this user a device of that kind."""
 
     code = "policy"
     judged = False
-    sentence = _("This account needs a stronger device than that one. Use another way to sign in.")
+    sentence = _("Your account needs a stronger device than that one. Use a different method.")
 
 
 class NothingEnrolled(Refused):
-    """The user has no device that could judge this answer."""
+    """The user has no device that can check this answer."""
 
     code = "nothing"
     judged = False
-    sentence = _("There is no such device on this account. Choose another way to sign in.")
+    sentence = _("That device is not on your account. Choose another one.")
+
+
+class SendsNoCodes(Refused):
+    """The device shows its codes itself, so no code can be sent to it."""
+
+    code = "shows"
+    judged = False
+    sentence = _("That device shows its codes itself. Enter its code, or choose a device that we send codes to.")
 
 
 class EnrollmentEnded(Refused):
-    """Another page, or another session, has replaced, confirmed or removed the device that was being set up."""
+    """Another page or session has replaced, confirmed or removed the device that was being set up."""
 
     code = "ended"
     judged = False
-    sentence = _("This setup has been replaced by a newer one. Scan the code that is shown now.")
+    sentence = _("A newer setup has replaced this one. Scan the code on this page.")
 
 
 class NoRoom(Refused):
-    """The user holds as many devices as ``ALLAUTH_2FA_MAX_DEVICES`` permits."""
+    """The user has as many devices as ``ALLAUTH_2FA_MAX_DEVICES`` allows."""
 
     code = "room"
     judged = False
-    sentence = _("There is no room for another device. Remove one that you no longer use.")
+    sentence = _("You have reached the limit of devices. Remove one to add another.")
 
 
 class PasskeyRefused(Refused):
-    """What the browser has handed over is not an answer of one of the user's passkeys to the challenge that waits."""
+    """The browser did not send a valid answer of one of the user's passkeys to the pending challenge."""
 
-    sentence = _("That passkey was not accepted. Try again, or use another way.")
+    sentence = _("That passkey was not accepted. Try again, or use a different method.")
 
 
 class PasskeyUnknown(PasskeyRefused):
-    """The passkey is not, or no longer, one of those that may answer here."""
+    """The passkey is not, or is no longer, allowed to answer here."""
 
     code = "unknown"
-    sentence = _("That passkey is not in use here, or not any more. Use another one, or another way.")
+    sentence = _("That passkey is not on your account. Use another one, or a different method.")
 
 
 class PasskeyExpired(PasskeyRefused):
-    """The challenge was answered before, was put too long ago, or another one has replaced it."""
+    """The challenge was answered before, has expired, or was replaced by another one."""
 
     code = "expired"
-    sentence = _("That took too long, or this page was open twice. Try again.")
+    sentence = _("That took too long, or this page is open twice. Try again.")
 
 
 class PasskeyCopied(PasskeyRefused):
-    """The passkey has signed, and counts fewer signatures than it had before: there may be two of it."""
+    """The passkey reports fewer signatures than before, so there may be a copy of it."""
 
     code = "copied"
-    sentence = _(
-        "This passkey was not accepted: it seems that there is a copy of it, since this site has seen more uses than it has "
-        "counted. Use another way, and remove it from your account."
-    )
+    sentence = _("This passkey was not accepted because it may have been copied. Use a different method, and remove this passkey.")
 
 
 class PasskeyNotVerified(PasskeyRefused):
-    """The authenticator has not checked who is there, so that the passkey proves one factor and not both."""
+    """The authenticator has not checked a PIN, fingerprint or face, so the passkey is only one factor."""
 
     code = "unverified"
-    sentence = _("Your passkey did not check that it is you, by a PIN, a fingerprint or your face. Sign in with your password.")
+    sentence = _("Your passkey did not check your PIN, fingerprint or face. Sign in with your password.")
 
 
 class PasskeyBehindPassword(PasskeyRefused):
     """The passkey was not enrolled for logins without a password."""
 
     code = "password"
-    sentence = _("This passkey works behind your password only. Sign in with your password, then use it.")
+    sentence = _("This passkey works only after your password. Sign in with your password, then use it.")
 
 
 class PasskeyNotAdded(PasskeyRefused):
-    """What the browser has handed over is not a new passkey for the challenge that waits."""
+    """The browser did not send a valid new passkey for the pending challenge."""
 
     sentence = _("The passkey could not be added. Try again, or choose another one.")
 
 
 class PasskeyNotMade(PasskeyNotAdded):
-    """The form came without a passkey: no script has asked the browser for one."""
+    """The form came without a passkey, because no script has asked the browser for one."""
 
     code = "missing"
-    sentence = _("No passkey was added. Press the button, and follow your browser.")
+    sentence = _("No passkey was added. Press the button and follow the instructions of your browser.")
 
 
 class PasskeyTaken(PasskeyNotAdded):
-    """That passkey is enrolled already, for this account or for another one."""
+    """The passkey is already enrolled, for this account or another one."""
 
     code = "taken"
-    sentence = _("That passkey is in use already. Choose another one.")
+    sentence = _("That passkey is already in use. Choose another one.")
 
 
 class StillRequired(Refused):
-    """The site requires a second factor of the user, and this is the last one that satisfies it."""
+    """The site requires a second factor, and this is the last one that satisfies the requirement."""
 
     code = "required"
-    sentence = _("This site asks you for a second factor, and this is the last one that will do. Add another one first.")
+    sentence = _("This site requires two-factor authentication, and this is your last device for it. Add another one first.")
 
 
 class LoginEnded(TwoFactorError):
-    """The pending login that this answer was for is over: the user, the password or the device is gone."""
+    """The pending login has ended, because the user, the password or the device has changed or is gone."""
 
 
 class AppendOnly(TwoFactorError):
-    """Somebody has tried to change or to delete a row of the audit log."""
+    """Code has tried to change or delete a row of the audit log."""

@@ -255,7 +255,7 @@ class PasskeyForm(DeviceNameForm):
 
     passwordless = forms.BooleanField(
         label=_("Sign in with it without a password"),
-        help_text=_("Your device then checks that it is you, by a PIN, a fingerprint or your face."),
+        help_text=_("Your device then checks your PIN, fingerprint or face."),
         required=False,
     )
 

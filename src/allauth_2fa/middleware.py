@@ -245,7 +245,7 @@ class BaseRequire2FAMiddleware(MiddlewareMixin):
     allowed_pages: ClassVar[list[str]] = ["account_change_password", "account_logout", "account_reset_password", "two-factor-setup"]
     """Names of URLs that stay open, with their namespaces (``shop:help``)."""
 
-    require_2fa_message: Any = gettext_lazy("You must enable two-factor authentication before doing anything else.")
+    require_2fa_message: Any = gettext_lazy("You need to set up two-factor authentication before you can continue.")
     """What a user reads who is led to the setup."""
 
     needed_pages: ClassVar[frozenset[str]] = frozenset(

@@ -60,7 +60,7 @@ def challenge_required(request: HttpRequest) -> JsonResponse:
     notes = request_state(request)
     if notes.page == ENROLLMENT_PAGE:
         return enrollment_required(notes.requirement, page=notes.page)
-    return _refused(compat.STAGE_KEY, _("Sign in with your second factor first."), is_authenticated=False, url=reverse(notes.page))
+    return _refused(compat.STAGE_KEY, _("Complete two-factor authentication first."), is_authenticated=False, url=reverse(notes.page))
 
 
 # A session that goes on, and whose user lacks what the site requires
@@ -80,7 +80,7 @@ def enrollment_required(requirement: Requirement | None, page: str = "") -> Json
         page: the name of the page that leads on, for a login that waits.
     """
     types = [factor.id for factor in requirement.factors] if requirement else []
-    detail = _("This site asks you for a second factor. Set one up first.")
+    detail = _("This site requires two-factor authentication. Set it up first.")
     url = reverse(page) if page else enrollment_url(requirement)
     return _refused(ENROLLMENT_KEY, detail, is_authenticated=not page, url=url, types=types)
 
@@ -96,7 +96,7 @@ def enrollment_url(requirement: Requirement | None) -> str:
 
 def impersonated(request: HttpRequest) -> HttpResponse:
     """Return the answer to somebody who uses another user's account and asks for a page about that user's devices."""
-    detail = _("You are using somebody else's account. Only its owner sees and changes how it is protected.")
+    detail = _("You are using another user's account. Only its owner can see and change its two-factor authentication.")
     if is_page(request):
         template = f"allauth_2fa/impersonated.{app_settings.TEMPLATE_EXTENSION}"
         response = render(request, template, {"detail": detail}, status=403)

@@ -63,8 +63,8 @@ def test_the_mail_says_when_few_are_left(client, alice, phone, number, advice):
     html, _kind = message.alternatives[0]
     for text in (message.body, html):
         assert f"Recovery codes left: {number - 1}." in text
-        assert ("If this was you, make new recovery codes before you need them." in text) is advice
-        assert ("If this was you, there is nothing to do." in text) is not advice
+        assert ("If this was you, create new recovery codes before you run out." in text) is advice
+        assert ("If this was you, you don't need to do anything." in text) is not advice
         assert text.count("http://") == (2 if text == html else 1)  # the one link, once as its address and once as its text
 
 

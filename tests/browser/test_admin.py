@@ -37,7 +37,7 @@ def test_staff_without_a_factor_are_led_to_the_setup_and_get_in_after_it(visitor
     trainee = people.make(is_staff=True)
     visitor.open("/admin/")
     visitor.give_password(trainee)
-    visitor.is_at("Set up two-factor authentication first")
+    visitor.is_at("Set up two-factor authentication")
     visitor.link("Set it up").click()
     visitor.is_at("Set up two-factor authentication")
     app = App.set_up_with(visitor.page.locator("#two-factor-secret").inner_text())
@@ -51,6 +51,6 @@ def test_staff_without_a_factor_are_led_to_the_setup_and_get_in_after_it(visitor
 def test_others_are_told_that_the_admin_is_closed_to_them(visitor, bea):
     visitor.log_in(bea)
     visitor.open("/admin/")
-    visitor.is_at("The administration is closed to this account")
+    visitor.is_at("You can't open the admin with this account")
     visitor.button("Sign out").click()
     visitor.is_at("Two-factor authentication, to try out")

@@ -16,7 +16,7 @@ def test_a_wrong_code_keeps_the_login_and_says_what_to_do(visitor, bea):
     code = visitor.field("Code")
     expect(code).to_be_focused()
     expect(code).to_have_attribute("aria-invalid", "true")
-    expect(code).to_have_accessible_description("That code is not right. Codes change every 30 seconds: enter the one that is showing now.")
+    expect(code).to_have_accessible_description("That code is not right. Codes change every 30 seconds. Enter the current one.")
     # The app has one wrong code to its name now, and refuses for a second; a recovery code is not held up by that.
     # The refused code is marked, so that the next one takes its place.
     visitor.page.keyboard.type(bea.recovery_codes[0])

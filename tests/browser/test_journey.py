@@ -72,7 +72,7 @@ def test_a_visitor_signs_up_sets_up_an_app_logs_in_both_ways_and_turns_it_off(vi
     visitor.link("Turn off two-factor").click()
     visitor.field("Code").fill(person.app.next_code())
     visitor.button("Turn off").click()
-    visitor.sees("Two-factor authentication is off. Signing in takes your password alone.")
+    visitor.sees("Two-factor authentication is off. You now sign in with your password only.")
     visitor.log_out()
     visitor.open("/accounts/login/")
     visitor.give_password(person)

@@ -284,7 +284,7 @@ def test_a_device_that_has_no_passkey_says_so_and_another_try_may_do_better(visi
     (kept,) = authenticator.passkeys
     authenticator.tell("clearCredentials")
     visitor.button("Use your passkey").click()
-    visitor.sees("It was cancelled, or no passkey of yours was found. Try again, or use another way.")
+    visitor.sees("The request was cancelled or no passkey was found. Try again, or use a different method.")
     visitor.look_around("challenge, a passkey alone")
     authenticator.tell("addCredential", credential=kept)
     visitor.button("Use your passkey").click()

@@ -17,7 +17,7 @@ def codes(visitor, bea):
     """The codes on the page that has just made them."""
     visitor.log_in(bea)
     visitor.open("/accounts/two-factor/backup-tokens/")
-    visitor.button("Make new recovery codes").click()
+    visitor.button("Create new recovery codes").click()
     visitor.sees("These codes are shown once, now.")
     return visitor.page.locator(".two-factor-codes code").all_inner_texts()
 
@@ -66,13 +66,13 @@ def test_nobody_goes_on_before_they_say_that_the_codes_are_saved(visitor, codes,
 
 
 def test_who_looks_at_new_codes_is_offered_nothing_that_would_void_them(visitor, codes):
-    expect(visitor.button("Make new recovery codes")).to_have_count(0)
+    expect(visitor.button("Create new recovery codes")).to_have_count(0)
     expect(visitor.link("Turn off two-factor authentication")).to_have_count(0)
 
 
 def test_they_are_not_on_the_page_when_it_is_loaded_again(visitor, codes):
     visitor.open("/accounts/two-factor/backup-tokens/")
-    visitor.sees("You have 8 unused recovery codes. They were shown when they were made, and cannot be shown again.")
+    visitor.sees("You have 8 unused recovery codes. We showed them when you created them and can't show them again.")
     assert not set(codes) & set(visitor.page.content().split())
 
 

@@ -65,13 +65,13 @@ def test_a_wrong_code_keeps_the_secret_and_the_name_and_puts_the_cursor_where_th
     visitor.field("Name of this device").fill("My phone")
     visitor.field("Code").fill(app.wrong_code())
     visitor.button("Turn on").click()
-    visitor.sees("That code is not right. Codes change every 30 seconds: enter the one that is showing now.")
+    visitor.sees("That code is not right. Codes change every 30 seconds. Enter the current one.")
     assert secret_on(visitor.page) == secret
     expect(visitor.field("Name of this device")).to_have_value("My phone")
     code = visitor.field("Code")
     expect(code).to_be_focused()
     expect(code).to_have_attribute("aria-invalid", "true")
-    expect(code).to_have_accessible_description("That code is not right. Codes change every 30 seconds: enter the one that is showing now.")
+    expect(code).to_have_accessible_description("That code is not right. Codes change every 30 seconds. Enter the current one.")
     # The refused code is marked, so that the next one takes its place.
     visitor.page.keyboard.type(app.next_code())
     visitor.page.keyboard.press("Enter")
@@ -81,7 +81,7 @@ def test_a_wrong_code_keeps_the_secret_and_the_name_and_puts_the_cursor_where_th
 def test_a_code_of_a_phone_whose_clock_is_slow_is_recognized(visitor, app):
     visitor.field("Code").fill(app.code_of(minutes_ago=10))
     visitor.button("Turn on").click()
-    visitor.sees("the clock of your device seems to be off by about 10 minutes")
+    visitor.sees("The clock of your device is off by about 10 minutes")
 
 
 def test_no_code_at_all_is_refused_by_the_browser_and_nothing_is_lost(visitor):

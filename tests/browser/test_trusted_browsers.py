@@ -44,7 +44,7 @@ def test_a_browser_is_trusted_let_pass_listed_and_revoked(visit, bea, scripts):
     visitor.open("/accounts/two-factor/factors/browsers/")
     visitor.is_at("Trusted browsers")
     visitor.page.get_by_role("button", name="Do not trust").click()
-    visitor.sees("That browser asks for your second step again.")
+    visitor.sees("That browser is no longer trusted. It will ask for your second factor again.")
     visitor.log_out()
     visitor.come_to_the_challenge(bea)
 

@@ -163,7 +163,7 @@ def admin_answers(client, user):
     [
         ("tests.urls", 200, "Site administration"),
         ("shop.urls_0x", 200, "Site administration"),
-        ("shop.urls", 403, "Set up two-factor authentication first"),
+        ("shop.urls", 403, "Set up two-factor authentication"),
     ],
 )
 def test_staff_without_a_factor_in_the_admin(client, staff, shop, settings, restored_admin, urls, status, says):

@@ -47,7 +47,7 @@ class Walk(TestCase):
     def test_the_admin_stays_closed_to_a_password_alone(self):
         self.sign_in()
         response = self.client.get(reverse("admin:index"), follow=True)
-        self.assertContains(response, "Set up two-factor authentication first", status_code=403)
+        self.assertContains(response, "Set up two-factor authentication", status_code=403)
 
     def test_the_app_shows_the_name_of_the_site(self):
         self.sign_in()

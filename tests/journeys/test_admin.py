@@ -62,7 +62,7 @@ def test_staff_without_a_factor_may_enter_the_snippets_admin_and_not_a_secured_o
     page = client.get("/guarded/", follow=True)
     assert page.status_code == (403 if site == "secured" else 200)
     if site == "secured":
-        assert "Set up two-factor authentication first" in page.text
+        assert "Set up two-factor authentication" in page.text
         assert "/accounts/two-factor/setup/" in page.text
 
 
@@ -71,7 +71,7 @@ def test_others_get_a_page_that_says_so(client, site, alice, phone):
     log_in(client, alice, phone)
     page = client.get("/guarded/", follow=True)
     assert page.status_code == 403
-    assert "Only staff may enter." in page.text
+    assert "Only staff can open the admin." in page.text
 
 
 @pytest.mark.parametrize("site", ["secured"], indirect=True)

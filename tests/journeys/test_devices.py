@@ -43,7 +43,7 @@ def test_the_overview_lists_the_devices_and_the_codes_that_are_left(verified, al
     page = verified.get(OVERVIEW).text
     assert phone.name in page
     assert "Tablet" in page
-    assert "You have 2 unused recovery codes. Make new ones" in page
+    assert "You have 2 unused recovery codes. Create new ones" in page
     assert "Not used yet" in page
 
 
@@ -51,7 +51,7 @@ def test_the_overview_without_a_device_leads_to_the_first_one(client, alice):
     client.force_login(alice)
     response = client.get(OVERVIEW)
     assert response.context["devices"] == []
-    assert "Off." in response.text
+    assert "Two-factor authentication is off." in response.text
     assert f'href="{ADD}"' in response.text
 
 
@@ -74,7 +74,7 @@ def test_another_app_is_added_by_its_first_code_and_can_be_used_at_once(verified
     new = waiting()
     response = verified.post(ADD, {"otp_token": code_of(new), "name": "Tablet"})
     assert response.url == OVERVIEW
-    assert "Tablet was added." in verified.get(OVERVIEW).text
+    assert "Tablet is set up." in verified.get(OVERVIEW).text
     new.refresh_from_db()
     assert (new.confirmed, new.name) == (True, "Tablet")
     assert verified.session["otp_device_id"] == new.persistent_id
@@ -104,9 +104,7 @@ def test_a_wrong_first_code_leaves_everything_as_it_was(verified):
     verified.get(ADD)
     new = waiting()
     response = verified.post(ADD, {"otp_token": wrong_code_of(new), "name": "Tablet"})
-    assert response.context["form"].errors["otp_token"] == [
-        "That code is not right. Codes change every 30 seconds: enter the one that is showing now."
-    ]
+    assert response.context["form"].errors["otp_token"] == ["That code is not right. Codes change every 30 seconds. Enter the current one."]
     assert 'value="Tablet"' in response.text
     assert waiting().key == new.key
     assert verified.get(ADD).context["secret"] == response.context["secret"]
@@ -161,8 +159,8 @@ def test_there_is_room_for_so_many_devices(verified, settings):
     settings.ALLAUTH_2FA_MAX_DEVICES = 1
     assert verified.get(ADD).url == OVERVIEW
     page = verified.get(OVERVIEW).text
-    assert "There is no room for another device." in page
-    assert "There is room for 1 device." in page
+    assert "You have reached the limit of devices." in page
+    assert "You've reached the limit of 1 device." in page
     assert ADD not in page.replace(f"{ADD}?replaces", "")
 
 
@@ -186,7 +184,7 @@ def test_replacing_the_only_device_is_one_step(verified, phone):
     assert response.url == OVERVIEW
     (device,) = TOTPDevice.objects.all()
     assert device.name == "New phone"
-    assert "New phone has taken the place of the old device." in verified.get(OVERVIEW).text
+    assert "New phone replaces your old device." in verified.get(OVERVIEW).text
 
 
 def test_nobody_replaces_the_device_of_somebody_else(verified, bob):
@@ -217,7 +215,7 @@ def test_a_name_that_is_too_long_is_refused_at_its_field(verified, phone):
 
 def test_the_preferred_device_is_asked_for_first(verified, client, alice, phone, tablet):
     assert verified.post(url("two-factor-prefer", tablet)).url == OVERVIEW
-    assert "Asked for first" in verified.get(OVERVIEW).text
+    assert "Default" in verified.get(OVERVIEW).text
     client.logout()
     give_password(client, alice)
     assert [device["id"] for device in client.get(reverse("two-factor-authenticate")).context["devices"]] == [

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 PAGE, REAUTHENTICATE, OVERVIEW, REMOVE = map(
     reverse, ("two-factor-backup-tokens", "two-factor-reauthenticate", "two-factor-overview", "two-factor-remove")
 )
-LINK = f' <a href="{PAGE}">Make new recovery codes</a>'
+LINK = f' <a href="{PAGE}">Create new recovery codes</a>'
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def log_in(client, user, answer):
         (4, "You used a recovery code. You have 3 left."),
         (3, "You used a recovery code. You have 2 left." + LINK),
         (2, "You used a recovery code. You have 1 left." + LINK),
-        (1, "You used your last recovery code. If you lose your devices now, you cannot sign in." + LINK),
+        (1, "You used your last recovery code. If you lose your devices, you can&#x27;t sign in." + LINK),
     ],
 )
 @pytest.mark.parametrize("which", [0, -1])
@@ -70,7 +70,7 @@ def test_whoever_logs_in_by_a_code_is_told_how_many_are_left(client, alice, give
         (3, []),
         (2, ["You have 2 recovery codes left." + LINK]),
         (1, ["You have 1 recovery code left." + LINK]),
-        (0, ["You have no recovery codes. If you lose your devices now, you cannot sign in." + LINK]),
+        (0, ["You have no recovery codes. If you lose your devices, you can&#x27;t sign in." + LINK]),
     ],
 )
 def test_whoever_logs_in_by_another_device_is_told_of_few_once(client, alice, phone, give, number, messages):
@@ -103,9 +103,9 @@ def test_the_removal_by_a_code_does_not_speak_of_codes_that_are_gone(client, ali
 @pytest.mark.parametrize(
     ("number", "warning"),
     [
-        (2, "You have 2 unused recovery codes. Make new ones before you need them, and keep them in a safe place."),
-        (1, "You have 1 unused recovery code. Make new ones before you need it, and keep them in a safe place."),
-        (0, "You have no recovery codes. If you lose your devices now, you cannot sign in: make some, and keep them in a safe place."),
+        (2, "You have 2 unused recovery codes. Create new ones before you run out, and keep them safe."),
+        (1, "You have 1 unused recovery code. Create new ones before you run out, and keep them safe."),
+        (0, "You have no recovery codes. Create some now, or you can't sign in if you lose your devices."),
     ],
 )
 @pytest.mark.parametrize("page", [PAGE, OVERVIEW])

@@ -61,7 +61,7 @@ def test_a_new_factor_is_set_up_and_recovery_codes_are_shown_once(client, alice)
     assert is_logged_in(client)
     client.logout()
     give_password(client, alice)
-    assert "has been used" in str(give_answer(client, codes[0]).context["form"].errors)
+    assert "was already used" in str(give_answer(client, codes[0]).context["form"].errors)
     client.post(reverse("two-factor-authenticate"), {"otp_token": codes[1]})
     page = client.get(reverse("two-factor-remove"))
     assert page.status_code == 200

@@ -33,7 +33,7 @@ def test_a_post_waits_for_the_code_and_is_done_once(client, alice, phone):
     login_verified(client, alice, phone)
     response = client.post("/sensitive/", {"what": "pay"})
     assert response["Location"] == f"{PAGE}?next=%2Fsensitive%2F"
-    assert "Take <strong>Work phone</strong>, authenticator app" in " ".join(client.get(response["Location"]).text.split())
+    assert "Enter the 6-digit code from <strong>Work phone</strong>" in " ".join(client.get(response["Location"]).text.split())
     response = client.post(response["Location"], {"otp_token": code_of(phone)})
     assert response.text == "done"
     assert DONE == ["POST pay"]
@@ -94,7 +94,7 @@ def test_an_adapter_without_our_mixin_leads_there_all_the_same(client, alice, ph
 def test_a_device_without_a_name_is_asked_for_by_its_kind(client, alice):
     TOTPDevice.objects.create(user=alice, name="")
     login_verified(client, alice)
-    assert "Enter the code that your authenticator app is showing now." in client.get(PAGE).text
+    assert "Enter the code from your authenticator app." in client.get(PAGE).text
 
 
 def test_the_password_is_no_way_out_on_our_page(client, alice, phone):

@@ -86,7 +86,7 @@ def test_a_code_opens_the_login_once_however_it_is_typed(client, alice, codes, s
     give_password(other, alice)
     response = give_answer(other, codes[0])
     assert response.context["form"].errors["otp_token"] == [
-        "That recovery code has been used. Each one works once: take another one from your list."
+        "That recovery code was already used. Each code works once. Use another one from your list."
     ]
     assert not is_logged_in(other)
 
@@ -158,7 +158,7 @@ def test_a_wrong_static_token_throttles_its_device_only(client, alice, phone):
     device.refresh_from_db()
     assert device.throttling_failure_count == 1
     response = give_answer(client, "abcdefgh")
-    assert "You can try again at" in response.context["form"].errors["otp_token"][0]
+    assert "You can try again in" in response.context["form"].errors["otp_token"][0]
     assert device.token_set.count() == 1
     assert give_answer(client, code_of(phone)).status_code == 302
 

@@ -38,7 +38,7 @@ def test_a_login_elsewhere_that_waits_for_the_second_factor_names_the_challenge(
     assert response.status_code == 403
     assert response.json() == {
         "status": 403,
-        "detail": "Sign in with your second factor first.",
+        "detail": "Complete two-factor authentication first.",
         "data": {"flows": [{"id": "mfa_authenticate", "is_pending": True, "url": reverse("two-factor-authenticate")}]},
         "meta": {"is_authenticated": False},
     }
@@ -50,7 +50,7 @@ def test_a_login_elsewhere_that_waits_for_a_first_device_names_the_setup(client,
     assert response.status_code == 403
     assert response.json() == {
         "status": 403,
-        "detail": "This site asks you for a second factor. Set one up first.",
+        "detail": "This site requires two-factor authentication. Set it up first.",
         "data": {"flows": [{"id": "two_factor_enrollment", "is_pending": True, "url": reverse("two-factor-enroll"), "types": ["totp"]}]},
         "meta": {"is_authenticated": False},
     }
@@ -63,7 +63,7 @@ def test_a_session_that_lacks_what_is_required_names_the_page_that_adds_it(clien
     assert response.status_code == 403
     assert response.json() == {
         "status": 403,
-        "detail": "This site asks you for a second factor. Set one up first.",
+        "detail": "This site requires two-factor authentication. Set it up first.",
         "data": {"flows": [{"id": "two_factor_enrollment", "is_pending": True, "url": reverse("two-factor-setup"), "types": ["totp"]}]},
         "meta": {"is_authenticated": True},
     }

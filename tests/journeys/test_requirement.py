@@ -201,7 +201,7 @@ def test_where_no_device_can_be_added_by_users_the_page_says_so_and_nobody_gets_
     settings.ALLAUTH_2FA_REQUIRED_FACTORS = {"everyone": []}
     give_password(client, alice)
     page = client.get(ENROLL)
-    assert "you cannot add yourself" in page.text
+    assert "you can't add yourself" in page.text
     assert client.get(SETUP)["Location"] == ENROLL
     assert client.get(reverse("two-factor-add", args=["totp"])).status_code == 404
     assert not is_logged_in(client)
@@ -314,7 +314,7 @@ def test_a_script_is_told_what_is_missing(running):
     assert response.status_code == 403
     assert response.json() == {
         "status": 403,
-        "detail": "This site asks you for a second factor. Set one up first.",
+        "detail": "This site requires two-factor authentication. Set it up first.",
         "data": {"flows": [{"id": "two_factor_enrollment", "is_pending": True, "url": SETUP, "types": ["totp"]}]},
         "meta": {"is_authenticated": True},
     }
@@ -376,8 +376,8 @@ def test_the_banner_counts_down_and_leads_to_the_setup(client, alice, clock, set
     settings.ALLAUTH_2FA_GRACE_PERIOD = 3
     give_password(client, alice)
     page = client.get(OVERVIEW).text
-    assert "This site asks you for a second factor from Sept. 4, 2026 on." in page
-    assert "You have 3 days left to set it up." in page
+    assert "From Sept. 4, 2026 you will need two-factor authentication here." in page
+    assert "3 days left." in page
     assert f'href="{SETUP}"' in page
     clock.shift(dt.timedelta(days=2, hours=1))
     assert "You have 1 day left to set it up." in client.get(OVERVIEW).text
@@ -418,12 +418,12 @@ def test_the_banner_can_stand_on_pages_of_anonymous_visitors_and_on_those_of_no_
 def test_the_last_device_is_not_removed_while_a_second_factor_is_required(client, alice, phone):
     login_verified(client, alice, phone)
     page = client.get(OVERVIEW).text
-    assert "cannot be turned off" in page
+    assert "you can't turn it off" in page
     remove = reverse("two-factor-remove")
     assert remove not in page
     for response in (client.get(remove), client.post(remove, {"otp_token": code_of(phone)})):
         assert response["Location"] == OVERVIEW
-    assert "this is the last one that will do" in client.get(OVERVIEW).text
+    assert "this is your last device for it" in client.get(OVERVIEW).text
     assert client.post(reverse("two-factor-remove-device", args=[phone.persistent_id]))["Location"] == OVERVIEW
     assert TOTPDevice.objects.count() == 1
 

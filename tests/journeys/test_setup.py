@@ -63,7 +63,7 @@ def test_another_session_gets_another_secret(at_setup, alice):
     other.get(SETUP)
     assert waiting(alice).key != first.key
     response = at_setup.post(SETUP, {"otp_token": code_of(first)})
-    assert message_of(response) == "This setup has been replaced by a newer one. Scan the code that is shown now."
+    assert message_of(response) == "A newer setup has replaced this one. Scan the code on this page."
     assert at_setup.post(SETUP, {"otp_token": code_of(waiting(alice))}).status_code == 302
 
 
@@ -89,7 +89,7 @@ def test_digits_and_period_that_are_not_the_defaults_are_in_the_uri(at_setup, al
 )
 def test_a_code_that_is_off_by_minutes_says_that_the_clock_is_off(at_setup, alice, steps, minutes):
     response = at_setup.post(SETUP, {"otp_token": code_of(waiting(alice), steps)})
-    assert f"the clock of your device seems to be off by about {minutes}." in message_of(response)
+    assert f"The clock of your device is off by about {minutes}." in message_of(response)
 
 
 def test_the_issuer_is_the_host_without_its_port_where_there_are_no_sites(at_setup, alice, monkeypatch):
@@ -118,7 +118,7 @@ def test_the_enrollment_code_counts_as_used(at_setup, alice):
     at_setup.post(SETUP, {"otp_token": code})
     other = Client()
     give_password(other, alice)
-    assert message_of(give_answer(other, code)) == "That code has been used. Wait for the next one."
+    assert message_of(give_answer(other, code)) == "That code was already used. Wait for the next one."
     assert not is_logged_in(other)
 
 
@@ -144,7 +144,7 @@ def test_two_waiting_devices_become_one(at_setup, alice):
 def test_a_device_that_went_in_mid_setup_starts_the_page_anew(at_setup, alice):
     TOTPDevice.objects.filter(user=alice).delete()
     response = at_setup.post(SETUP, {"otp_token": "123456"})
-    assert "replaced by a newer one" in message_of(response)
+    assert "A newer setup has replaced this one." in message_of(response)
 
 
 def test_an_anonymous_visitor_goes_to_the_login_and_comes_back(client):
@@ -192,7 +192,7 @@ def test_a_secret_that_was_swapped_between_check_and_save_is_not_confirmed(at_se
 
     monkeypatch.setattr(TOTPDeviceForm, "_check", check_then_swap)
     response = at_setup.post(SETUP, {"otp_token": code})
-    assert "replaced by a newer one" in message_of(response)
+    assert "A newer setup has replaced this one." in message_of(response)
     assert not TOTPDevice.objects.filter(user=alice, confirmed=True).exists()
 
 

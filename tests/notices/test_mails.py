@@ -54,7 +54,7 @@ def test_the_mail_says_what_when_where_and_what_to_do(committed, mails, alice, p
         assert "Work phone" in text
         assert "March 1, 2026, 1 p.m. (CET)" in text
         assert "Firefox on Linux, from 203.0.113.7" in text
-        assert "If this was you, there is nothing to do." in text
+        assert "If this was you, you don't need to do anything." in text
         assert "If not: sign in, look at what protects your account" in text
         assert "http://testserver/accounts/two-factor/factors/" in text
         assert "Account: alice" in text
@@ -90,7 +90,7 @@ def test_a_mail_about_a_recovery_code_says_how_many_are_left(committed, mails, c
     (message,) = mails
     for text in (message.body, html_of(message)):
         assert "Recovery codes left: 2." in text
-        assert "If this was you, make new recovery codes before you need them." in text
+        assert "If this was you, create new recovery codes before you run out." in text
         assert codes[0] not in text
 
 
@@ -121,8 +121,8 @@ def test_what_staff_did_is_told_without_their_place_or_name(committed, mails, al
     with committed():
         events.announce("device_removed", alice, request=request_of_alice, actor=staff, device=phone)
     for text in (mails[0].body, html_of(mails[0])):
-        assert "By: the people who run the site" in text
-        assert "If you asked for this, there is nothing to do." in text
+        assert "Done by: the site's staff" in text
+        assert "If you asked for this, you don't need to do anything." in text
         assert "203.0.113.7" not in text
         assert "staff" not in text
 

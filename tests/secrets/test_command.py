@@ -161,7 +161,7 @@ def test_status_counts_and_fails_until_everything_is_encrypted_with_the_newest_k
         "  1 empty",
         f"  {new.id}: 1 secrets\n",
         f"  {old.id}: 1 secrets\n",
-        "  3 readable recovery codes, which go when their owners make new ones",
+        "  3 readable recovery codes, which go when their owners create new ones",
         "4 readable, 1 encrypted with an older key.",
     ):
         assert line in said

@@ -211,7 +211,7 @@ def test_a_setup_whose_secret_is_lost_begins_anew(client, alice, use):
     use(STRANGE)
     response = client.post(reverse("two-factor-setup"), {"otp_token": lost_code})
     assert response.status_code == 200
-    assert "replaced by a newer one" in str(response.context["form"].errors)
+    assert "A newer setup has replaced this one." in str(response.context["form"].errors)
     page = client.get(reverse("two-factor-setup"))
     assert page.context["secret"] != first
     device = TOTPDevice.objects.get()

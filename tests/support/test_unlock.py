@@ -193,7 +193,7 @@ def test_the_locks_of_all_users_are_listed(alice, bob, phone):
     assert all(lock["since"].endswith("+00:00") for lock in listed)
     text = run("allauth_2fa_status", "--locked")
     assert "Codes are locked: 2." in text
-    assert "until somebody opens it" in text
+    assert "until unblocked" in text
 
 
 def test_nobody_is_locked(alice):

@@ -182,7 +182,7 @@ def test_one_browser_is_revoked_and_the_other_stays(alice, phone, django_capture
     laptop, tablet = two_browsers(alice, phone)
     of_laptop = Browser.objects.order_by("pk").first()
     response = tablet.post(BROWSERS, {"browser": of_laptop.pk}, follow=True)
-    assert "That browser asks for your second step again." in response.text
+    assert "That browser is no longer trusted. It will ask for your second factor again." in response.text
     assert len(response.context["browsers"]) == 1
     come_back(laptop, alice)
     assert is_pending(laptop)

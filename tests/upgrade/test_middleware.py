@@ -105,7 +105,7 @@ def test_a_message_says_why(client, staff, require):
     require("RequireStaff")
     give_password(client, staff)
     messages = messages_of(client.get("/shop/till/"))
-    assert messages[-1] == "You must enable two-factor authentication before doing anything else."
+    assert messages[-1] == "You need to set up two-factor authentication before you can continue."
 
 
 def test_the_message_is_said_once_however_often_one_tries(client, bob, require):

@@ -48,7 +48,7 @@ def urlconf(*patterns):
 )
 def test_an_adapter_that_redirects_to_the_challenge_is_named(settings, adapter, method):
     settings.ACCOUNT_ADAPTER = f"{HERE}.{adapter}"
-    assert found("E015") == [f"{HERE}.{adapter}.{method}() sends logins to the challenge by itself."]
+    assert found("E015") == [f"{HERE}.{adapter}.{method}() sends logins to the challenge on its own."]
 
 
 @pytest.mark.parametrize("adapter", ["RedirectingAdapter", "HidingAdapter"])
@@ -68,7 +68,7 @@ def test_who_asks_to_be_led_to_the_challenge_after_the_login_raises_no_error(cli
 
 def test_a_social_adapter_that_begins_a_challenge_by_itself_is_named(settings):
     settings.SOCIALACCOUNT_ADAPTER = f"{HERE}.WritingSocialAdapter"
-    assert found("E015") == [f"{HERE}.WritingSocialAdapter.ask() sends logins to the challenge by itself."]
+    assert found("E015") == [f"{HERE}.WritingSocialAdapter.ask() sends logins to the challenge on its own."]
 
 
 def test_overrides_that_do_no_harm_are_not_named(settings, client, alice, phone):
@@ -118,7 +118,7 @@ def test_the_check_finds_it_in_the_urls(settings):
         path("setup/<str:name>/", old_overrides.SetupOfAnother.as_view()),
         path("calling/", old_overrides.CallingSetup.as_view()),
     )
-    assert found("E016") == [f"{HERE}.SetupOfAnother._new_device() is never called, and the page is not served."]
+    assert found("E016") == [f"{HERE}.SetupOfAnother._new_device() is never called, and the page does not open."]
 
 
 # Hooks that nobody calls

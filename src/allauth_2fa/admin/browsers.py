@@ -81,16 +81,16 @@ class BrowserAdmin(SupportActions, OwnedAdmin):
         """Return False: a browser becomes known when its user verifies in it."""
         return False
 
-    @admin.display(boolean=True, description=_("trusted now"))
+    @admin.display(boolean=True, description=_("trusted"))
     def is_trusted(self, browser: Browser) -> bool:
         """Return whether the browser is trusted now. Trust can end before its date."""
         return trust.is_trusted(browser.user, browser)
 
-    @admin.action(description=_("Do not trust the selected browsers any more"), permissions=["change"])
+    @admin.action(description=_("Stop trusting the selected browsers"), permissions=["change"])
     def end_trust(self, request: HttpRequest, queryset: Any) -> None:
         """End the trust of the selected browsers. The audit log records the actor."""
         ended = sum(self._end(request, browser) for browser in queryset.select_related("user"))
-        text = ngettext("%(ended)d browser is not trusted any more.", "%(ended)d browsers are not trusted any more.", ended)
+        text = ngettext("%(ended)d browser is no longer trusted.", "%(ended)d browsers are no longer trusted.", ended)
         self.message_user(request, text % {"ended": ended}, messages.SUCCESS)
 
     def _end(self, request: HttpRequest, browser: Browser) -> int:
@@ -137,7 +137,7 @@ class LockAdmin(SupportActions, OwnedAdmin):
     def until(self, lock: Lock) -> Any:
         """Return when the lock ends. After too many wrong codes in a row it does not end by itself."""
         refusal = locks.budget_of(lock).lock
-        return refusal.until if refusal and refusal.until else _("somebody opens it")
+        return refusal.until if refusal and refusal.until else _("unblocked by support or the user")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Return False: locks come from wrong codes."""

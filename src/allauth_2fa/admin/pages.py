@@ -143,9 +143,9 @@ class ExemptionForm(ModelForm):
         """
         user, granter = self.cleaned_data["user"], self.request.user
         if user.pk == granter.pk:
-            raise ValidationError(_("Nobody exempts themselves. Ask a colleague."), code="own")
+            raise ValidationError(_("You cannot exempt yourself. Ask a colleague."), code="own")
         if getattr(user, "is_superuser", False) and not getattr(granter, "is_superuser", False):
-            raise ValidationError(_("A superuser is exempted by a superuser alone."), code="superuser")
+            raise ValidationError(_("Only a superuser can exempt a superuser."), code="superuser")
         return user
 
     def clean_expires_at(self) -> Any:
@@ -156,7 +156,7 @@ class ExemptionForm(ModelForm):
         """
         end = self.cleaned_data["expires_at"]
         if end <= timezone.now():
-            raise ValidationError(_("The exemption has to end in the future."), code="past")
+            raise ValidationError(_("Enter a time in the future."), code="past")
         return end
 
 
@@ -201,7 +201,7 @@ class ExemptionAdmin(admin.ModelAdmin):
         self._end(request, queryset)
         super().delete_queryset(request, queryset)
 
-    @admin.action(description=_("End the chosen exemptions now"), permissions=["change"])
+    @admin.action(description=_("End the selected exemptions now"), permissions=["change"])
     def end_now(self, request: HttpRequest, queryset: Any) -> None:
         """End the selected exemptions that have not ended yet."""
         number = self._end(request, queryset)

@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 
 from allauth_2fa import app_settings
+from allauth_2fa.devices import manage
 from allauth_2fa.factors import registry
 
 if TYPE_CHECKING:
@@ -82,6 +83,12 @@ def _leading_back(url: str, request: HttpRequest, index: str) -> str:
     return f"{url}?{urlencode({REDIRECT_FIELD_NAME: request.GET.get(REDIRECT_FIELD_NAME) or index})}"
 
 
+def _setup_page(user: Any) -> str:
+    """Return the page that sets up the only factor that the user can add, or the overview if there is a choice."""
+    choices = manage.addable(user)
+    return reverse((choices[0].first_page if len(choices) == 1 else "") or "two-factor-overview")
+
+
 def _refused(request: HttpRequest, reason: str, index: str) -> HttpResponse:
-    context = {"reason": reason, "setup_url": _leading_back(reverse("two-factor-setup"), request, index)}
+    context = {"reason": reason, "setup_url": _leading_back(_setup_page(request.user), request, index)}
     return render(request, f"allauth_2fa/admin_refused.{app_settings.TEMPLATE_EXTENSION}", context, status=403)

@@ -26,7 +26,12 @@ PERMISSION = "allauth_2fa.support_{}"
 class ReasonForm(forms.Form):
     """Asks for the reason, which goes to the audit log."""
 
-    reason = forms.CharField(label=gettext_lazy("Reason"), max_length=200, widget=forms.TextInput(attrs={"class": "vTextField"}))
+    reason = forms.CharField(
+        label=gettext_lazy("Reason"),
+        help_text=gettext_lazy("It is written to the audit log."),
+        max_length=200,
+        widget=forms.Textarea(attrs={"class": "vLargeTextField", "rows": 3}),
+    )
 
 
 class SupportActions:
@@ -49,19 +54,19 @@ class SupportActions:
         """Return whether the signed-in staff may issue recovery codes."""
         return request.user.has_perm(PERMISSION.format("issue_code"))
 
-    @admin.action(permissions=["support_unlock"], description=gettext_lazy("Open the locks of the owners"))
+    @admin.action(permissions=["support_unlock"], description=gettext_lazy("Unblock codes of the selected users"))
     @two_factor_action()
     def unlock_owners(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
         """Ask for a reason, then open the owners' locks and reset their counted wrong codes."""
-        return self._do(request, queryset, "unlock_owners", _("Open the locks"), self._unlock)
+        return self._do(request, queryset, "unlock_owners", _("Unblock codes"), self._unlock)
 
-    @admin.action(permissions=["support_reset"], description=gettext_lazy("Remove all factors of the owners"))
+    @admin.action(permissions=["support_reset"], description=gettext_lazy("Remove all second factors of the selected users"))
     @two_factor_action()
     def reset_owners(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
         """Ask for a reason, then remove all factors of the owners."""
-        return self._do(request, queryset, "reset_owners", _("Remove all factors"), self._reset)
+        return self._do(request, queryset, "reset_owners", _("Remove all second factors"), self._reset)
 
-    @admin.action(permissions=["support_issue_code"], description=gettext_lazy("Issue a recovery code for the owners"))
+    @admin.action(permissions=["support_issue_code"], description=gettext_lazy("Issue a recovery code for the selected users"))
     @two_factor_action()
     def issue_codes(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
         """Ask for a reason, then issue one recovery code for each owner and show it once."""
@@ -86,25 +91,27 @@ class SupportActions:
 
     def _unlock(self, request: HttpRequest, owners: list[Any], reason: str) -> None:
         if not owners:
-            messages.warning(request, _("Nothing is locked there any more."))
+            messages.warning(request, _("These locks have already ended."))
         for owner in owners:
             try:
                 support.unlock(owner, request.user, reason, "admin")
             except PermissionDenied:
-                messages.error(request, _("Only a superuser may do this to %(user)s.") % {"user": owner})
+                messages.error(request, _("Only a superuser can do this to %(user)s.") % {"user": owner})
             except LookupError:
-                messages.warning(request, _("Nothing is locked for %(user)s, and no wrong code is counted.") % {"user": owner})
+                messages.warning(request, _("%(user)s has no blocked codes and no counted wrong codes.") % {"user": owner})
             else:
-                messages.success(request, _("Codes of %(user)s are judged again, and what was counted is forgotten.") % {"user": owner})
+                messages.success(request, _("Codes of %(user)s are unblocked, and the count of wrong codes is reset.") % {"user": owner})
 
     def _reset(self, request: HttpRequest, owners: list[Any], reason: str) -> None:
         for owner in owners:
             try:
                 support.reset(owner, request.user, reason)
             except PermissionDenied:
-                messages.error(request, _("Only a superuser may do this to %(user)s.") % {"user": owner})
+                messages.error(request, _("Only a superuser can do this to %(user)s.") % {"user": owner})
             else:
-                messages.success(request, _("All factors of %(user)s are removed, and the sessions are ended.") % {"user": owner})
+                messages.success(
+                    request, _("All second factors of %(user)s are removed, and all their sessions are ended.") % {"user": owner}
+                )
 
     @sensitive_variables("codes")
     def _issue(self, request: HttpRequest, owners: list[Any], reason: str) -> HttpResponse | None:
@@ -113,8 +120,8 @@ class SupportActions:
             try:
                 codes.append((owner, support.issue_code(owner, request.user, reason)))
             except PermissionDenied:
-                messages.error(request, _("Only a superuser may do this to %(user)s.") % {"user": owner})
+                messages.error(request, _("Only a superuser can do this to %(user)s.") % {"user": owner})
             except LookupError:
-                sentence = _("A code is of no use to %(user)s: no second factor is set up, or no recovery code permitted.")
+                sentence = _("%(user)s cannot use a recovery code: they have no second factor, or recovery codes are not allowed.")
                 messages.warning(request, sentence % {"user": owner})
         return self._page(request, {"codes": codes, "title": _("Recovery codes"), "hours": support.CODE_HOURS}) if codes else None

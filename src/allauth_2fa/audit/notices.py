@@ -43,12 +43,12 @@ COMMON = "allauth_2fa/email/notice"
 
 OVERVIEW, PASSWORD_RESET = "two-factor-overview", "account_reset_password"
 
-CHANGED = _("sign in, look at what protects your account, remove what is not yours, and change your password.")
-KNOWS_PASSWORD = _("choose a new password now, for somebody knows the one that you have.")
-KNOWS_BOTH = _("choose a new password now, then make new recovery codes: somebody has the old ones, or some of them.")
-COPIED = _("sign in, remove that passkey, and add a new one: it may have been copied.")
-UNREACHABLE = _("sign in by a recovery code and add another device, or write to the people who run the site: its address is gone.")
-ASK_SITE = _("sign in, look at what protects your account, and write to the people who run the site.")
+CHANGED = _("If this wasn't you, sign in, remove any device that is not yours, and change your password.")
+KNOWS_PASSWORD = _("If this wasn't you, someone knows your password. Change it now.")
+KNOWS_BOTH = _("If this wasn't you, someone has your recovery codes and password. Change your password, then create new codes.")
+COPIED = _("This passkey may have been copied. Sign in, remove it, and add a new one.")
+UNREACHABLE = _("The address of this device is gone. Sign in with a recovery code and add another device, or contact support.")
+ASK_SITE = _("If this wasn't you, sign in, check your devices, and contact support.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Notice:
 
     event: str
     otherwise: _StrPromise
-    """What to do if it was not the owner: the rest of a sentence that begins with "If not:"."""
+    """What the owner has to do if it was somebody else, as whole sentences."""
     page: str = OVERVIEW
     """The URL name of the page that the mail links to."""
     pause: timedelta | None = None

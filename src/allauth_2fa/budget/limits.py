@@ -70,10 +70,10 @@ def limits(kind: str) -> Limits:
     setting = app_settings.SETTINGS["FAILURE_LIMITS"]
     written = setting.read()
     if not isinstance(written, dict) or not set(written) <= set(KINDS):
-        raise ImproperlyConfigured(f"it is no dict with the keys {' and '.join(KINDS)}")
+        raise ImproperlyConfigured(f"it is not a dict with the keys {' and '.join(KINDS)}")
     entries = {**setting.default(), **written}[kind]
     if not isinstance(entries, list | tuple):
-        raise ImproperlyConfigured(f"{entries!r} is no list of limits")
+        raise ImproperlyConfigured(f"{entries!r} is not a list of limits")
     return parsed(tuple(map(str, entries)))
 
 
@@ -84,7 +84,7 @@ def parsed(entries: tuple[str, ...]) -> Limits:
     for entry in entries:
         found = LIMIT.fullmatch(entry)
         if found is None:
-            raise ImproperlyConfigured(f'{entry!r} is no limit like "5/5m", "20/h", "33/365d" or "100/row"')
+            raise ImproperlyConfigured(f'{entry!r} is not a limit like "5/5m", "20/h", "33/365d" or "100/row"')
         most, number, unit = found.groups()
         if unit is None:
             in_a_row.append(int(most))

@@ -25,16 +25,16 @@ def check_limits(**_kwargs: Any) -> list[checks.CheckMessage]:
     try:
         unknown, known = (limits.limits(kind) for kind in limits.KINDS)
     except ImproperlyConfigured as error:
-        hint = 'Take lists of limits like "5/5m" and "100/row", by the keys "unknown" and "known".'
+        hint = 'Use a dict with the keys "unknown" and "known" and lists of limits like "5/5m" and "100/row".'
         return [checks.Error(f"{NAME} cannot be used: {error}.", hint=hint, id="allauth_2fa.E040")]
     messages: list[checks.CheckMessage] = []
     chance = limits.chance(limits.most_a_year(unknown.windows))
     if chance > BOUND:
-        hint = "Whoever knows a password can guess so often in browsers that are new to the user. The default leaves 1 in 10,000."
+        hint = "This is the chance of someone who knows a password and uses new browsers. The default leaves 1 in 10,000."
         text = f"{NAME} leaves a guesser a chance of 1 in {max(1, round(1 / chance)):,} a year."
         messages.append(checks.Warning(text, hint=hint, id="allauth_2fa.W040"))
     if known.in_a_row is None or known.in_a_row > MOST_IN_A_ROW:
-        hint = f'Let one of the limits of "known" be "{MOST_IN_A_ROW}/row" or less.'
-        text = f"{NAME} lets more than {MOST_IN_A_ROW} codes in a row be wrong in one browser."
+        hint = f'Add the limit "{MOST_IN_A_ROW}/row" or less to "known".'
+        text = f"{NAME} allows more than {MOST_IN_A_ROW} wrong codes in a row in one browser."
         messages.append(checks.Warning(text, hint=hint, id="allauth_2fa.W041"))
     return messages

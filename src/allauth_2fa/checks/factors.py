@@ -45,7 +45,7 @@ def check_factors(**_kwargs: Any) -> Messages:
     try:
         registry.factors()
     except (ImproperlyConfigured, ImportError, TypeError) as error:
-        hint = 'Take ids, or paths of classes. Recovery codes stand in for a factor and are none: add "totp", say.'
+        hint = 'Use ids or paths of classes. Recovery codes alone are not enough: add "totp", for example.'
         return [checks.Error(f"ALLAUTH_2FA_FACTORS cannot be used: {error}.", hint=hint, id="allauth_2fa.E010")]
     return []
 
@@ -56,14 +56,14 @@ def check_sent_codes(**_kwargs: Any) -> Messages:
     messages: Messages = []
     if _is_named("email"):
         unread = [name for name in UNREAD if hasattr(settings, name)]
-        hint = "Codes are mailed by your account adapter. Override the templates allauth_2fa/email/code_*."
-        messages += [checks.Warning(f"{name} is not read.", hint=hint, id="allauth_2fa.W020") for name in unread]
+        hint = "Your account adapter sends the codes. Override the templates allauth_2fa/email/code_* instead."
+        messages += [checks.Warning(f"{name} has no effect.", hint=hint, id="allauth_2fa.W020") for name in unread]
     if _is_named("email") and account_settings.LOGIN_BY_CODE_ENABLED:
-        hint = "Whoever reads the mail of a user who has no other factor needs nothing else. Leave one of the two out."
-        messages.append(checks.Warning("Logins by a mailed code take a second mailed code.", hint=hint, id="allauth_2fa.W021"))
+        hint = "Anyone who can read a user's mail can sign in as that user. Turn one of the two off."
+        messages.append(checks.Warning("Logins by e-mail code use e-mail as the second factor too.", hint=hint, id="allauth_2fa.W021"))
     if apps.is_installed("otp_twilio") and getattr(settings, "OTP_TWILIO_NO_DELIVERY", False):
-        hint = "Whoever reads the log can sign in. Take OTP_TWILIO_NO_DELIVERY out of the settings of a site that people use."
-        messages.append(checks.Warning("Codes are written to the log instead of being sent.", hint=hint, id="allauth_2fa.W022"))
+        hint = "Anyone who can read the log can sign in. Remove OTP_TWILIO_NO_DELIVERY from the settings of a live site."
+        messages.append(checks.Warning("Codes are written to the log and are not sent.", hint=hint, id="allauth_2fa.W022"))
     return messages
 
 
@@ -75,7 +75,7 @@ def check_addresses(databases: Collection[str] | None = None, **_kwargs: Any) ->
     count = sum(_count_blank(factor, databases) for factor in registry.primaries() if factor.address_field)
     if not count:
         return []
-    hint = "Give each the address that its codes go to, in the admin or a shell, or remove it. Its user cannot answer by it."
+    hint = "Set the address of each device in a shell, or remove the device. Its user cannot sign in with it."
     return [checks.Warning(f"{count} devices for codes by e-mail have no address.", hint=hint, id="allauth_2fa.W032")]
 
 
@@ -99,8 +99,8 @@ def check_passkey_login(**_kwargs: Any) -> Messages:
     """E011: passkey login is on, and passkeys are not installed."""
     if app_settings.PASSKEY_LOGIN is not True or apps.is_installed("django_otp_webauthn"):
         return []
-    hint = "Add 'django_otp_webauthn' to INSTALLED_APPS, from the package django-otp-webauthn, or take the setting away."
-    return [checks.Error("ALLAUTH_2FA_PASSKEY_LOGIN is True, and passkeys are not installed.", hint=hint, id="allauth_2fa.E011")]
+    hint = "Install django-otp-webauthn and add 'django_otp_webauthn' to INSTALLED_APPS, or remove the setting."
+    return [checks.Error("ALLAUTH_2FA_PASSKEY_LOGIN is True, but passkeys are not installed.", hint=hint, id="allauth_2fa.E011")]
 
 
 @checks.register(checks.Tags.security)
@@ -109,14 +109,14 @@ def check_encryption(**_kwargs: Any) -> Messages:
     keys = app_settings.ENCRYPTION_KEYS
     if not keys or not isinstance(keys, list):
         return []
-    hint = "Make each with: python -c 'import secrets; print(secrets.token_urlsafe(32))'"
+    hint = "Create each key with: python -c 'import secrets; print(secrets.token_urlsafe(32))'"
     wrong = cipher.weaknesses(keys)
     if wrong:
         return [checks.Error(f"ALLAUTH_2FA_ENCRYPTION_KEYS: {weak}.", hint=hint, id="allauth_2fa.E012") for weak in wrong]
     try:
         cipher.site_keys()
     except ImproperlyConfigured as error:
-        hint = "Without it, nobody with an authenticator app logs in."
+        hint = "Without it, users with an authenticator app cannot sign in."
         return [checks.Error(str(error), hint=hint, id="allauth_2fa.E013")]
     return []
 
@@ -126,5 +126,5 @@ def check_secrets_at_rest(**_kwargs: Any) -> Messages:
     """W007: secrets are stored unencrypted."""
     if app_settings.ENCRYPTION_KEYS:
         return []
-    hint = "Set ALLAUTH_2FA_ENCRYPTION_KEYS, and run: manage.py allauth_2fa_secrets encrypt"
-    return [checks.Warning("The secrets of authenticator apps are stored readable.", hint=hint, id="allauth_2fa.W007")]
+    hint = "Set ALLAUTH_2FA_ENCRYPTION_KEYS and run: manage.py allauth_2fa_secrets encrypt"
+    return [checks.Warning("The secrets of authenticator apps are stored unencrypted.", hint=hint, id="allauth_2fa.W007")]

@@ -17,9 +17,9 @@ Messages = list[checks.CheckMessage]
 MOST_NAMED = 5
 """Most views with HTTP Basic authentication that a message names; a site may have hundreds."""
 
-COVERED = "The guard asks those who log in there for their second factor."
-NOT_COVERED = "The guard does not watch that: there is no session."
-NO_GUARD = "Nobody asks for a second factor there: the guard is missing from MIDDLEWARE."
+COVERED = "The guard asks for the second factor there."
+NOT_COVERED = "The guard does not cover it, because it has no session."
+NO_GUARD = "It does not ask for a second factor, because the guard is missing from MIDDLEWARE."
 
 
 @checks.register(checks.Tags.security)
@@ -31,26 +31,26 @@ def check_login_views(**_kwargs: Any) -> Messages:
 
 
 def _admin(view: find.LoginView) -> checks.CheckMessage:
-    message = f"The admin site '{view.view}' shows a login form of its own, at '{view.route}'. {_covered(view)}"
-    hint = "allauth_2fa.admin.secure_admin_site(site) sends logins through allauth and lets nobody in without a second factor."
+    message = f"The admin site '{view.view}' has its own login form at '{view.route}'. {_covered(view)}"
+    hint = "Call allauth_2fa.admin.secure_admin_site(site). It sends logins through allauth and requires a second factor."
     return checks.Warning(message, hint=hint, id="allauth_2fa.W005")
 
 
 def _session(view: find.LoginView) -> checks.CheckMessage:
-    message = f"'{view.route}' is a login that is not allauth's: {view.view}. {_covered(view)}"
-    hint = "allauth's login does so with e-mail verification and limits on tries too. If the view is meant, silence this."
+    message = f"'{view.route}' is a login view that is not allauth's: {view.view}. {_covered(view)}"
+    hint = "allauth's login also has e-mail verification and rate limits. If you want this view, silence this check."
     return checks.Warning(message, hint=hint, id="allauth_2fa.W006")
 
 
 def _passkey(view: find.LoginView) -> checks.CheckMessage:
     message = f"'{view.route}' is django-otp-webauthn's own login: {view.view}."
-    hint = "It logs in by itself, passwordless by default. Do not include django_otp_webauthn.urls."
+    hint = "It logs users in on its own, by default without a password. Do not include django_otp_webauthn.urls."
     return checks.Error(message, hint=hint, id="allauth_2fa.E009")
 
 
 def _token(view: find.LoginView) -> checks.CheckMessage:
-    message = f"'{view.route}' gives out a token without a second factor: {view.view}. {NOT_COVERED}"
-    hint = "Give tokens out to verified sessions (docs: step-up), or use allauth's headless API, whose login asks for the second factor."
+    message = f"'{view.route}' issues a token without a second factor: {view.view}. {NOT_COVERED}"
+    hint = "Issue tokens to verified sessions only (docs: step-up), or use allauth's headless API, which asks for the second factor."
     return checks.Warning(message, hint=hint, id="allauth_2fa.W030")
 
 
@@ -71,6 +71,6 @@ def _passwords(views: list[find.LoginView]) -> Iterator[checks.CheckMessage]:
     if names:
         more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
         named = ", ".join(names[:MOST_NAMED]) + more
-        message = f"These views take a password with each request, and no second factor: {named}. {NOT_COVERED}"
-        hint = "Leave HTTP Basic authentication out. REST framework has it on unless DEFAULT_AUTHENTICATION_CLASSES says otherwise."
+        message = f"These views accept a password with each request, without a second factor: {named}. {NOT_COVERED}"
+        hint = "Turn off HTTP Basic authentication. REST framework has it on unless you set DEFAULT_AUTHENTICATION_CLASSES."
         yield checks.Warning(message, hint=hint, id="allauth_2fa.W031")

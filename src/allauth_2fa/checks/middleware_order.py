@@ -30,8 +30,8 @@ def check_order(**_kwargs: Any) -> list[checks.CheckMessage]:
     """W023: a middleware uses ``request.user`` before the guard."""
     return [
         checks.Warning(
-            f"'{path}' uses request.user and stands before the guard.",
-            hint=f"It may keep the user of a session that is over. Move '{guard}' up, to directly after django-otp's middleware.",
+            f"'{path}' uses request.user before the guard runs.",
+            hint=f"It can see the user of a session that has ended. Move '{guard}' up, directly after django-otp's middleware.",
             id="allauth_2fa.W023",
         )
         for guard, path in _before_the_guard()

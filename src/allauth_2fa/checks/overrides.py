@@ -43,11 +43,11 @@ OLD_SESSION_KEYS = frozenset({"allauth_2fa_user_id", "allauth_2fa_login"})
 def check_login_overrides(**_kwargs: Any) -> Messages:
     """E015: a method of an adapter redirects logins to the challenge itself, as in 0.x."""
     hint = (
-        "Take that out. A stage of allauth's login asks for the second factor, after social logins too; "
-        "has_2fa_enabled() says whom. See the upgrade guide: overrides that do harm."
+        "Remove that. A stage of allauth's login asks for the second factor, also after social logins, and "
+        "has_2fa_enabled() decides for which users. See the upgrade guide: overrides that do harm."
     )
     return [
-        checks.Error(f"{name_of(adapter)}.{method}() sends logins to the challenge by itself.", hint=hint, id="allauth_2fa.E015")
+        checks.Error(f"{name_of(adapter)}.{method}() sends logins to the challenge on its own.", hint=hint, id="allauth_2fa.E015")
         for adapter in _adapters()
         for method, words in _methods(adapter)
         if words & OLD_SESSION_KEYS or (method in LOGIN_HOOKS and words & CHALLENGE_WORDS)
@@ -90,9 +90,9 @@ def check_setup_overrides(**_kwargs: Any) -> Messages:
     """E016: a subclass of the setup view overrides a hook of 0.x that is never called now."""
     views = (layer for _route, pattern in find.patterns() for layer in layers(pattern.callback))
     setups = {layer for layer in views if isinstance(layer, type) and issubclass(layer, TwoFactorSetup)}
-    hint = "Take the method away. To set up a device for another user, override get_device_owner() and may_set_up_for()."
+    hint = "Remove the method. To set up a device for another user, override get_device_owner() and may_set_up_for()."
     return [
-        checks.Error(f"{name_of(view)}._new_device() is never called, and the page is not served.", hint=hint, id="allauth_2fa.E016")
+        checks.Error(f"{name_of(view)}._new_device() is never called, and the page does not open.", hint=hint, id="allauth_2fa.E016")
         for view in sorted(setups, key=name_of)
         if view.has_old_hook()
     ]
@@ -103,10 +103,9 @@ def check_silent_overrides(**_kwargs: Any) -> Messages:
     """W008: a middleware has a hook that is never called. W009: a form has one."""
     guards = [found for path in settings.MIDDLEWARE if isinstance(found := import_string(path), type)]
     middleware_hint = (
-        "The guard finds out by itself which requests cancel a pending login. Take the method away, "
-        "or put what else it does into a middleware of its own."
+        "The guard decides which requests cancel a pending login. Remove the method, or move its other code to a middleware of your own."
     )
-    form_hint = "The answer is judged by the package. Put checks of your own into clean(), after super().clean()."
+    form_hint = "This package checks the answer. Put your own checks into clean(), after super().clean()."
     return [
         *(
             checks.Warning(f"{name_of(guard)}.{hook}() is never called.", hint=middleware_hint, id="allauth_2fa.W008")

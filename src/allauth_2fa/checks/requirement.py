@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from .wiring import Messages
 
-HINT = 'Take "nobody", "everyone", "staff", "superusers", "group:NAME", the path of a callable, or a list of those.'
+HINT = 'Use "nobody", "everyone", "staff", "superusers", "group:NAME", the path of a callable, or a list of those.'
 
 
 @checks.register(checks.Tags.security)
@@ -25,13 +25,13 @@ def check_required(**_kwargs: Any) -> Messages:
     """E060: ALLAUTH_2FA_REQUIRED cannot be understood. W060: details of the requirement are set, and nothing is required."""
     reason = _misunderstood(app_settings.REQUIRED)
     if reason:
-        message = f"ALLAUTH_2FA_REQUIRED cannot be understood, and requires a second factor of everybody: {reason}."
+        message = f"ALLAUTH_2FA_REQUIRED is not valid, so everyone needs a second factor: {reason}."
         return [checks.Error(message, hint=HINT, id="allauth_2fa.E060")]
     idle = [name for name in ("REQUIRED_FACTORS", "REQUIRED_FROM", "GRACE_PERIOD") if app_settings.SETTINGS[name].read()]
     if policy.is_on() or not idle:
         return []
     named = ", ".join(app_settings.PREFIX + name for name in idle)
-    return [checks.Warning(f"{named}: nothing is required of anybody.", hint="Set ALLAUTH_2FA_REQUIRED.", id="allauth_2fa.W060")]
+    return [checks.Warning(f"{named} has no effect: no user needs a factor.", hint="Set ALLAUTH_2FA_REQUIRED.", id="allauth_2fa.W060")]
 
 
 @checks.register(checks.Tags.security)
@@ -47,11 +47,11 @@ def _row(said: Any, ids: Any) -> Iterator[checks.CheckMessage]:
     reason = _misunderstood(said) or (unknown and f"there is no factor {', '.join(unknown)}") or ("" if ids else "it names no factor")
     if reason:
         message = f"ALLAUTH_2FA_REQUIRED_FACTORS[{said!r}] cannot be used: {reason}."
-        hint = f"{HINT} The factors that a login can wait for are {', '.join(sorted(known))}."
+        hint = f"{HINT} The factors are {', '.join(sorted(known))}."
         yield checks.Error(message, hint=hint, id="allauth_2fa.E061")
     elif not any(factor.id in policy.entries(ids) for factor in registry.factors() if factor.enroll_page):
-        message = f"ALLAUTH_2FA_REQUIRED_FACTORS[{said!r}] asks for what users cannot add themselves."
-        hint = "Those without such a device cannot sign in until somebody gives them one, or an exemption."
+        message = f"ALLAUTH_2FA_REQUIRED_FACTORS[{said!r}] names only factors that users cannot add themselves."
+        hint = "Users without such a device cannot sign in until staff give them one, or an exemption."
         yield checks.Warning(message, hint=hint, id="allauth_2fa.W061")
 
 
@@ -71,6 +71,6 @@ def check_enrollment_stage(**_kwargs: Any) -> Messages:
     stages = get_adapter().get_login_stages()
     if not policy.is_on() or STAGE not in stages or ENROLLMENT_STAGE in stages[stages.index(STAGE) :]:
         return []
-    message = "The login has no stage at which a required second factor is set up, or has it too early."
-    hint = f"get_login_stages() of your adapter must keep '{ENROLLMENT_STAGE}' behind '{STAGE}': extend what super() returns."
+    message = "The login stage that sets up a required second factor is missing or too early."
+    hint = f"get_login_stages() of your adapter must include '{ENROLLMENT_STAGE}' after '{STAGE}'. Extend what super() returns."
     return [checks.Error(message, hint=hint, id="allauth_2fa.E062")]

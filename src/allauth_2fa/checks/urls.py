@@ -83,8 +83,8 @@ def _served_wrongly(name: str, view: Callable[..., Any]) -> checks.CheckMessage 
     if not (is_ours or name == NEEDED_OF_ALLAUTH or _is_our_view(match.func)):
         # A site may replace allauth's pages.
         return None
-    message = f"'{place}' is the page '{name}', and another view answers there: {name_of(_class_of(match.func))}."
-    hint = "Include allauth_2fa.urls at a prefix of its own, and put the view that answers at another path or after the page."
+    message = f"'{place}' is the page '{name}', but another view answers there: {name_of(_class_of(match.func))}."
+    hint = "Include allauth_2fa.urls under its own prefix. Move the other view to another path, or after the page."
     return checks.Error(message, hint=hint, id="allauth_2fa.E014")
 
 

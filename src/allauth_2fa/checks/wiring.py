@@ -48,7 +48,7 @@ def check_adapter(**_kwargs: Any) -> Messages:
     return [
         checks.Warning(
             f"{adapter.__qualname__}.{name} is never called.",
-            hint="allauth keeps pending logins itself now. Take the method away.",
+            hint="allauth now keeps pending logins itself. Remove the method.",
             id="allauth_2fa.W001",
         )
         for name in OLD_HOOKS
@@ -64,7 +64,7 @@ def check_stage(**_kwargs: Any) -> Messages:
         return [
             checks.Error(
                 "The login has no stage for the second factor.",
-                hint=f"get_login_stages() of your adapter must keep '{STAGE}': extend what super() returns.",
+                hint=f"get_login_stages() of your adapter must include '{STAGE}'. Extend what super() returns.",
                 id="allauth_2fa.E002",
             )
         ]
@@ -75,8 +75,8 @@ def _misplaced(stages: list[str]) -> Iterator[checks.CheckMessage]:
     at = stages.index(STAGE)
     if any(stage in stages[at:] for stage in compat.ACCOUNT_STAGES) or any(stage in stages[:at] for stage in LATER_STAGES):
         yield checks.Error(
-            f"'{STAGE}' stands in the wrong place.",
-            hint="It comes after allauth's own verification and before the trust and passkey stages of allauth.mfa.",
+            f"'{STAGE}' is in the wrong position.",
+            hint="Put it after the verification stages of allauth and before the trust and passkey stages of allauth.mfa.",
             id="allauth_2fa.E003",
         )
 
@@ -86,7 +86,7 @@ def _doubled(stages: list[str]) -> Iterator[checks.CheckMessage]:
     if len(same) > 1:
         yield checks.Error(
             f"Two login stages have the key '{compat.STAGE_KEY}': {', '.join(same)}.",
-            hint="The first that is answered counts for both. Keep ours; it asks on behalf of allauth.mfa too.",
+            hint="The first answer counts for both. Keep the stage of this package, which also asks for the factors of allauth.mfa.",
             id="allauth_2fa.E004",
         )
 
@@ -96,8 +96,8 @@ def check_reauthentication(**_kwargs: Any) -> Messages:
     """E020: allauth decides whether a user has reauthenticated without calling this package."""
     if compat.asks_for_our_proof():
         return []
-    hint = "This release of django-allauth decides in a new place. Go back to the one before, and look for a newer one of this package."
-    message = "A user with a second factor may pass allauth's reauthentication without it."
+    hint = "This release of django-allauth is not supported. Use an older release, or a newer release of this package."
+    message = "A user with a second factor can reauthenticate with allauth without it."
     return [checks.Error(message, hint=hint, id="allauth_2fa.E020")]
 
 
@@ -107,12 +107,12 @@ def check_middleware(**_kwargs: Any) -> Messages:
     paths = list(settings.MIDDLEWARE)
     at = next((index for index, path in enumerate(paths) if _is(path, AllauthTwoFactorMiddleware)), None)
     if at is None:
-        hint = f"Add '{OURS}' after '{EARLIER_MIDDLEWARE[-1]}'. Without it, other login views than allauth's are not guarded."
+        hint = f"Add '{OURS}' after '{EARLIER_MIDDLEWARE[-1]}'. Without it, only allauth's own login views ask for the second factor."
         return [checks.Error("The guard is missing from MIDDLEWARE.", hint=hint, id="allauth_2fa.E005")]
     return [
         checks.Error(
-            f"'{needed}' must stand in MIDDLEWARE, before '{paths[at]}'.",
-            hint="The order is: sessions, authentication, django-otp, the guard.",
+            f"'{needed}' must be in MIDDLEWARE before '{paths[at]}'.",
+            hint="Use this order: sessions, authentication, django-otp, the guard.",
             id="allauth_2fa.E006",
         )
         for needed in EARLIER_MIDDLEWARE
@@ -143,13 +143,13 @@ def check_settings(**_kwargs: Any) -> Messages:
     unknown += [f"{app_settings.PREFIX}FORMS[{key!r}]" for key in unknown_forms]
     unknown += [f"{app_settings.PREFIX}NOTIFY[{name!r}]" for name in unknown_events]
     for name in unknown:
-        messages.append(checks.Warning(f"{name} is not a setting of this package.", hint="Check how it is spelt.", id="allauth_2fa.W002"))
+        messages.append(checks.Warning(f"{name} is not a setting of this package.", hint="Check the spelling.", id="allauth_2fa.W002"))
     return messages
 
 
 def wrong_setting(setting: app_settings.Setting, value: object) -> checks.CheckMessage:
     """Return the error about a setting with a wrong value, without showing a secret."""
-    least = "" if setting.minimum is None else f", {setting.minimum} at least"
+    least = "" if setting.minimum is None else f" and at least {setting.minimum}"
     shown = f"of type {type(value).__name__}" if setting.is_secret else repr(value)
     return checks.Error(f"{setting.full_name} is {shown}.", hint=f"It must be of type {setting.kind_name}{least}.", id="allauth_2fa.E008")
 
@@ -163,8 +163,8 @@ def check_sessions(**_kwargs: Any) -> Messages:
     """W003: sessions are stored only in the visitor's cookie."""
     if settings.SESSION_ENGINE != "django.contrib.sessions.backends.signed_cookies":
         return []
-    hint = "A cookie that was copied before a logout or a change works until it expires. Keep sessions in the database or a cache."
-    return [checks.Warning("Sessions are kept in signed cookies.", hint=hint, id="allauth_2fa.W003")]
+    hint = "A copied cookie works until it expires, even after a logout. Store sessions in the database or a cache."
+    return [checks.Warning("Sessions are stored in signed cookies.", hint=hint, id="allauth_2fa.W003")]
 
 
 @checks.register(checks.Tags.security)
@@ -172,5 +172,5 @@ def check_cache(**_kwargs: Any) -> Messages:
     """W004: the cache in which allauth counts login attempts stores nothing."""
     if settings.CACHES.get("default", {}).get("BACKEND") != "django.core.cache.backends.dummy.DummyCache":
         return []
-    hint = "allauth's limits on passwords and reauthentications count in the default cache. Use one that keeps what it is given."
-    return [checks.Warning("The default cache keeps nothing, so that allauth limits nothing.", hint=hint, id="allauth_2fa.W004")]
+    hint = "allauth counts passwords and reauthentications in the default cache. Use a cache that stores values."
+    return [checks.Warning("The default cache stores nothing, so allauth's rate limits do not work.", hint=hint, id="allauth_2fa.W004")]

@@ -19,7 +19,7 @@ from django_otp.models import Device
 
 from allauth_2fa import compat
 from allauth_2fa.budget import stored
-from allauth_2fa.exceptions import NotDelivered, NothingEnrolled, NotSent, Refused, TooSoon
+from allauth_2fa.exceptions import NotDelivered, NothingEnrolled, NotSent, Refused, SendsNoCodes, TooSoon
 from allauth_2fa.factors import registry
 from allauth_2fa.factors.asked import ASKED, asked
 from allauth_2fa.factors.generic import alone
@@ -80,14 +80,17 @@ def send(user: AbstractBaseUser, device_id: str, store: ChallengeStore) -> Devic
         store: where the challenge keeps it; the caller sees to it that it is stored.
 
     Raises:
-        NothingEnrolled: the user has no such device, or it sends nothing.
+        NothingEnrolled: the user has no such device.
+        SendsNoCodes: the device shows its codes itself.
         NotAllowed: the user may not answer by it.
         TooSoon: it sent a code a short while ago.
         NotDelivered: the code did not get on its way.
     """
     device = registry.load(device_id, user)
-    if device is None or not sends(device):
+    if device is None:
         raise NothingEnrolled
+    if not sends(device):
+        raise SendsNoCodes
     manage.ensure_allowed(user, device)
     return _send_into(device, store)
 
@@ -99,7 +102,7 @@ def send_waiting(device: Device, store: ChallengeStore) -> Device:
     that are typed here are other people's until the code comes back. While the cache is down in which that is counted, none do.
     """
     if not sends(device):
-        raise NothingEnrolled
+        raise SendsNoCodes
     ensure_may_send(device)
     if refusal := _too_many(f"adding/{device.user_id}", "allauth_2fa_add"):
         raise refusal

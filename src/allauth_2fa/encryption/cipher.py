@@ -90,7 +90,7 @@ def weakness(key: object) -> str:
     if not isinstance(key, str):
         return f"is of type {type(key).__name__}, not str"
     if len(key) < LEAST_LENGTH:
-        return f"has {len(key)} characters, {LEAST_LENGTH} are the least"
+        return f"has {len(key)} characters, but needs at least {LEAST_LENGTH}"
     if len(key) * math.log2(len(set(key))) < LEAST_BITS:
         return "repeats itself too much to be random"
     if key in {settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS}:

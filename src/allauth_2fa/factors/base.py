@@ -89,6 +89,8 @@ class Factor(ABC):
     ``two-factor-add`` serves every factor that has :meth:`begin` and :meth:`complete`."""
     first_page: str = ""
     """The URL name of the page for a user's first device, if the factor has a separate one."""
+    heading: _StrPromise | str = ""
+    """The heading of the page that adds such a device, "Add a hardware token" for example. Without one, it is the label."""
     intro: _StrPromise | str = ""
     """One sentence that says what a sign-in with this factor takes, for users who choose a device to add."""
     prompt: _StrPromise | str = ""

@@ -45,16 +45,17 @@ class EmailFactor(SentCodeFactor):
 
     id = "email"
     label = _("e-mail")
+    heading = _("Get codes by e-mail")
     icon = "mail"
     rank = 70
     opt_in = True
     address_field = "email"
-    intro = _("A code is mailed to you each time you sign in.")
+    intro = _("We e-mail you a code each time you sign in.")
     asks = (
         Ask(
             "email",
             _("E-mail address"),
-            nothing=_("There is no further confirmed e-mail address on your account. Confirm one there first, then come back."),
+            nothing=_("Your account has no other confirmed e-mail address. Confirm one, then come back."),
         ),
     )
 
@@ -110,6 +111,7 @@ class EmailFactor(SentCodeFactor):
             "minutes": max(1, round(validity() / 60)),
             "asked_at": timezone.now(),
             "asked_from": asked_from(),
+            "purpose": purpose_of(row),
         }
         get_adapter().send_mail("allauth_2fa/email/code", address, context)
 
@@ -117,6 +119,14 @@ class EmailFactor(SentCodeFactor):
 def validity() -> int:
     """Return the lifetime of a code in seconds."""
     return getattr(settings, "OTP_EMAIL_TOKEN_VALIDITY", VALIDITY)
+
+
+def purpose_of(device: Device) -> str:
+    """Return what the code is for: ``"setup"`` of the device, ``"confirm"`` in a session, or ``"login"``."""
+    if not device.confirmed:
+        return "setup"
+    user = getattr(current.request, "user", None)
+    return "confirm" if user is not None and user.is_authenticated else "login"
 
 
 def asked_from() -> str:

@@ -35,6 +35,7 @@ class HotpFactor(Factor):
 
     id = "hotp"
     label = _("hardware token")
+    heading = _("Add a hardware token")
     icon = "token"
     rank = 20
 

@@ -79,7 +79,7 @@ def factors() -> tuple[Factor, ...]:
         return tuple(sorted(_unasked(_once(_available(()))), key=lambda factor: factor.rank))
     listed = _listed(chosen)
     if not any(factor.primary for factor in listed):
-        raise ImproperlyConfigured("ALLAUTH_2FA_FACTORS names nothing that a login can wait for")
+        raise ImproperlyConfigured("ALLAUTH_2FA_FACTORS names no factor besides recovery codes")
     return listed
 
 
@@ -90,7 +90,7 @@ def _listed(chosen: Sequence[str]) -> tuple[Factor, ...]:
         return tuple(by_id[own.pop(0).id] if _is_path(entry) else by_id[entry] for entry in chosen)
     except KeyError as missing:
         known = ", ".join(sorted(by_id))
-        raise ImproperlyConfigured(f"ALLAUTH_2FA_FACTORS names {missing}, and there are only: {known}") from None
+        raise ImproperlyConfigured(f"ALLAUTH_2FA_FACTORS names {missing}, which is not one of: {known}") from None
 
 
 @receiver(setting_changed)
@@ -129,7 +129,7 @@ def _is_path(entry: str) -> bool:
 def _own(entry: str) -> Factor:
     factor = import_string(entry)()
     if not isinstance(factor, Factor):
-        raise ImproperlyConfigured(f"ALLAUTH_2FA_FACTORS names {entry}, which is no Factor")
+        raise ImproperlyConfigured(f"ALLAUTH_2FA_FACTORS names {entry}, which is not a Factor")
     return factor
 
 

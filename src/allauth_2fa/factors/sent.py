@@ -39,7 +39,7 @@ class SentCodeFactor(Factor):
     rank = 60
     weaker = True
     enroll_page = "two-factor-add"
-    intro = _("A code is sent to you each time you sign in.")
+    intro = _("We send you a code each time you sign in.")
     sends_codes = True
 
     def ensure_reachable(self, device: Device) -> None:

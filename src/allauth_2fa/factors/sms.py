@@ -46,8 +46,11 @@ class SmsFactor(SentCodeFactor):
 
     id = "sms"
     label = _("text message")
-    intro = _("A code is sent to your phone by text message each time you sign in.")
-    asks = (Ask("number", _("Phone number"), _("With the country code, as in +44 7700 900123."), autocomplete="tel", inputmode="tel"),)
+    heading = _("Get codes by text message")
+    intro = _("We text a code to your phone each time you sign in.")
+    asks = (
+        Ask("number", _("Phone number"), _("Include the country code, for example +44 7700 900123."), autocomplete="tel", inputmode="tel"),
+    )
 
     @property
     def model(self) -> type[TwilioSMSDevice]:

@@ -49,6 +49,7 @@ class TotpFactor(Factor):
 
     id = "totp"
     label = _("authenticator app")
+    heading = _("Add an authenticator app")
     rank = 10
     icon = "app"
     enroll_page = "two-factor-add"

@@ -58,7 +58,8 @@ class WebAuthnFactor(Factor):
 
     id = "webauthn"
     label = _("passkey or security key")
-    intro = _("Your phone, computer or security key signs you in by a touch, a PIN, a fingerprint or your face. No false site can use it.")
+    heading = _("Add a passkey or security key")
+    intro = _("You sign in with a touch, a PIN, a fingerprint or your face. Phishing sites can't use it.")
     icon = "passkey"
     rank = 5
     typed = False

@@ -28,11 +28,12 @@ class YubikeyFactor(Factor):
 
     id = "yubikey"
     label = _("YubiKey")
+    heading = _("Add a YubiKey")
     rank = 30
     inputmode = "text"
     enroll_page = "two-factor-add"
-    intro = _("A key that types a long code when you touch it. It works wherever a keyboard does.")
-    prompt = _("Put the cursor into the field, and touch the key.")
+    intro = _("A key that types a long code when you touch it. It works with any device that takes a keyboard.")
+    prompt = _("Click the field and touch the key.")
 
     @property
     def model(self) -> type[RemoteYubikeyDevice]:

@@ -167,7 +167,7 @@ def factors() -> Part:
         {
             "factor": factor.id,
             "model": f"{factor.model.__module__}.{factor.model.__qualname__}",
-            "role": "a login waits for it" if factor.primary else "stands in for one",
+            "role": "second factor" if factor.primary else "replaces a factor",
         }
         for factor in registry.factors()
     ]

@@ -22,9 +22,9 @@ class SupportCommand(BaseCommand, ABC):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add the user, the reason, and the person who acts."""
-        parser.add_argument("user", help="The user's name, as at the login.")
-        parser.add_argument("--reason", required=True, help="Why. It goes to the audit log.")
-        parser.add_argument("--by", metavar="USER", help="Who does it, for the audit log. Default: the console.")
+        parser.add_argument("user", help="The user name, as typed at the login.")
+        parser.add_argument("--reason", required=True, help="The reason. It is written to the audit log.")
+        parser.add_argument("--by", metavar="USER", help="The user who runs the command, for the audit log. Default: the console.")
 
     def handle(self, *, user: str, reason: str, by: str | None, **options: Any) -> None:
         """Find the user and the actor, and call :meth:`act`.
@@ -33,12 +33,12 @@ class SupportCommand(BaseCommand, ABC):
             CommandError: the reason is empty, a user does not exist, or the actor may not do this.
         """
         if not reason.strip():
-            raise CommandError("--reason must say something.")
+            raise CommandError("--reason must not be empty.")
         actor = self._find(by) if by else staff.console()
         try:
             self.act(self._find(user), actor, reason, **options)
         except PermissionDenied:
-            raise CommandError("Only a superuser may do this to a superuser.") from None
+            raise CommandError("Only a superuser can do this to a superuser.") from None
 
     @abstractmethod
     def act(self, user: Any, actor: Any, reason: str, **options: Any) -> None:

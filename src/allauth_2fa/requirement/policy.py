@@ -105,7 +105,7 @@ def rule_of(entry: Any) -> Rule:
         return lambda user: user.groups.filter(name=name).exists()
     rule = import_string(entry) if isinstance(entry, str) and "." in entry else entry
     if not callable(rule):
-        raise TypeError(f"{entry!r} means nobody that is known")
+        raise TypeError(f"{entry!r} does not name a known group of users")
     return rule
 
 

@@ -18,10 +18,10 @@ class Outcome(Enum):
     """What happened to a user. Each user has exactly one outcome."""
 
     MOVED = "moved"
-    PRESENT = "already in allauth.mfa, left alone"
+    PRESENT = "already in allauth.mfa, unchanged"
     UNFIT = "not moved: allauth.mfa would refuse every code of their authenticator app"
     OTHER = "not moved: only devices of other kinds"
-    CODES_ONLY = "not moved: recovery codes alone are no second factor"
+    CODES_ONLY = "not moved: recovery codes alone are not a second factor"
     UNFINISHED = "not moved: setup never finished, or no codes left"
     WITHOUT = "without any device"
 
@@ -29,13 +29,13 @@ class Outcome(Enum):
 class Remark(Enum):
     """What an administrator should look at. A user may have none or several."""
 
-    SPARE = "not moved: allauth.mfa keeps one authenticator app a user, and another one was used last, or set up first"
-    UNFIT = "not moved: its codes do not suit allauth.mfa's settings"
-    CLOCK = "moved, but its clock was seen further off than MFA_TOTP_TOLERANCE allows"
+    SPARE = "not moved: allauth.mfa keeps one authenticator app per user, and another one was used last or set up first"
+    UNFIT = "not moved: its codes do not match the settings of allauth.mfa"
+    CLOCK = "moved, but its clock was further off than MFA_TOTP_TOLERANCE allows"
     OTHER = "not moved: a device of another kind"
     NO_PRIMARY = "not moved: recovery codes of a user without another authenticator in allauth.mfa"
-    CODES_OFF = "not moved: recovery codes, which MFA_SUPPORTED_TYPES leaves out"
-    HASHED = "not moved: recovery codes of which only digests are stored"
+    CODES_OFF = "not moved: recovery codes, because MFA_SUPPORTED_TYPES does not include them"
+    HASHED = "not moved: recovery codes, because only their digests are stored"
 
 
 class Note(NamedTuple):

@@ -34,6 +34,8 @@ class TwoFactorAdd(AddingAnother, AddingPage):
     form_class = AddDeviceForm
     notice: str = ""
     """What became of a code that was to be sent."""
+    is_refused: bool = False
+    """Whether the notice says that it was not sent."""
 
     def find_factor(self) -> Factor:
         """Return the factor in the address, if the user can add such devices on this page."""
@@ -85,7 +87,7 @@ class TwoFactorAdd(AddingAnother, AddingPage):
             self.device = sending.send_waiting(self.device, self.get_store())
             self.notice = sent_notice(self.device)
         except Refused as refusal:
-            self.notice = refusal.message
+            self.notice, self.is_refused = refusal.message, True
         return self.render_to_response(self.get_context_data(form=self.get_empty_form()))
 
     def form_valid(self, form: Any) -> HttpResponse:
@@ -119,7 +121,13 @@ class TwoFactorAdd(AddingAnother, AddingPage):
         if self.device is None:
             kwargs = {"facts_form": self.get_facts_form(), "form": None, **kwargs}
         secret = self.get_secret_context() if self.factor.scanned and self.device is not None else {}
-        shown = {"factor": self.factor, "device": self.device, "notice": self.notice, "replaced": self.get_replaced()}
+        shown = {
+            "factor": self.factor,
+            "device": self.device,
+            "notice": self.notice,
+            "is_refused": self.is_refused,
+            "replaced": self.get_replaced(),
+        }
         return {**super().get_context_data(**kwargs), **shown, **secret, **self.get_sent_context()}
 
     def get_sent_context(self) -> dict[str, Any]:

@@ -54,4 +54,4 @@ def _tell(request: HttpRequest, template: str, left: int) -> None:
     # A look at the messages counts as having shown them.
     storage.used = was_used
     link = reverse("two-factor-backup-tokens")
-    added.message = format_html('{} <a href="{}">{}</a>', added.message, link, _("Make new recovery codes"))
+    added.message = format_html('{} <a href="{}">{}</a>', added.message, link, _("Create new recovery codes"))

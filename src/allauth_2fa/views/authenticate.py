@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.utils.decorators import method_decorator
+from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from allauth_2fa import app_settings, compat
@@ -20,13 +22,30 @@ from . import announcements
 from .challenge import AskingPage
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from django.contrib.auth.base_user import AbstractBaseUser
     from django.http import HttpRequest, HttpResponse
     from django.http.response import HttpResponseBase
     from django_otp.models import Device
 
 
-@method_decorator(compat.login_stage_required(stage=compat.STAGE_KEY, redirect_urlname="account_login"), name="dispatch")
+def _says_that_the_login_is_lost(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """Wrap the view, which sends visitors without a pending login to the login page, so that this page says why."""
+
+    @wraps(view)
+    def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        response = view(request, *args, **kwargs)
+        is_lost = not request.user.is_authenticated and not hasattr(request, "_login_stage") and compat.pending_stage_key(request) is None
+        return end_login(request) if is_lost else response
+
+    return wrapped
+
+
+ENTERED = compat.login_stage_required(stage=compat.STAGE_KEY, redirect_urlname="account_login")
+
+
+@method_decorator([_says_that_the_login_is_lost, ENTERED], name="dispatch")
 class TwoFactorAuthenticate(AskingPage):
     """Asks for the second factor of the login that waits for it."""
 
@@ -107,4 +126,4 @@ def trust_field() -> forms.BooleanField:
     """Return the box that has the browser trusted for ``ALLAUTH_2FA_TRUST_DAYS`` days."""
     days = app_settings.TRUST_DAYS
     label = ngettext("Trust this browser for %(days)d day", "Trust this browser for %(days)d days", days) % {"days": days}
-    return forms.BooleanField(label=label, required=False)
+    return forms.BooleanField(label=label, help_text=_("Only on a device that is yours."), required=False)

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from allauth_2fa.answers import verify
 from allauth_2fa.budget import stored
 from allauth_2fa.devices import manage, passkeys, sending
-from allauth_2fa.exceptions import NotAllowed, Refused
+from allauth_2fa.exceptions import NotAllowed, Refused, clock_time, wait_until
 from allauth_2fa.state import SessionState
 
 from .base import FormPage
@@ -30,6 +30,8 @@ class AskingPage(FormPage):
 
     notice: str = ""
     """What became of a code that was to be sent."""
+    is_refused: bool = False
+    """Whether the notice says that it was not sent."""
     passkey_error: str = ""
     """Why the answer of a passkey was refused."""
     sent: Any = None
@@ -91,7 +93,7 @@ class AskingPage(FormPage):
         try:
             self.sent = sending.send(user, self.request.POST.get("device") or first, self.get_store())
         except Refused as refusal:
-            self.notice = refusal.message
+            self.notice, self.is_refused = refusal.message, True
         else:
             self.keep_place()
             self.notice = sent_notice(self.sent)
@@ -111,6 +113,7 @@ class AskingPage(FormPage):
             "asked": asked,
             "can_send": any(device["is_interactive"] for device in offered),
             "notice": self.notice or self.get_standing() or self.get_obstacle(),
+            "is_refused": self.is_refused or not self.notice,
             "resend": resend(shown[offered.index(asked)]) if asked else None,
             "passkeys": [described(device) for device in self.devices if device not in typed],
             "passkey_error": self.passkey_error,
@@ -138,6 +141,7 @@ def described(device: Any, store: ChallengeStore | None = None) -> dict[str, Any
     return {
         **manage.described(device),
         "called": manage.called(device),
+        "digits": getattr(device, "digits", None),
         "is_interactive": sending.sends(device),
         "is_sent": store is not None and sending.is_noted(device, store),
         # It takes a query, and most pages ask for that of one device alone.
@@ -146,11 +150,13 @@ def described(device: Any, store: ChallengeStore | None = None) -> dict[str, Any
 
 
 def resend(device: Any) -> dict[str, Any] | None:
-    """Return when the device can send another code, None if that is now: ``at``, and in how many seconds that is."""
+    """Return when the device can send another code, None if that is now: ``at``, the ``seconds`` until then, and both in words."""
     at = sending.next_at(device)
-    return None if at is None else {"at": at, "seconds": math.ceil((at - timezone.now()).total_seconds())}
+    if at is None:
+        return None
+    return {"at": at, "seconds": math.ceil((at - timezone.now()).total_seconds()), "wait": wait_until(at), "time": clock_time(at)}
 
 
 def sent_notice(device: Any) -> str:
     """Return what a page says when a code is on its way."""
-    return _("A code is on its way to %(device)s. Enter it below.") % {"device": manage.called(device)}
+    return _("We sent a code to %(device)s. Enter it below.") % {"device": manage.called(device)}

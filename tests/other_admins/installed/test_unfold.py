@@ -102,7 +102,7 @@ def test_staff_without_a_factor_see_nothing_of_a_secured_site_and_are_told_why(c
         assert client.get(page)["Location"].startswith("/secured/login/"), page
     refused = client.get("/secured/", follow=True)
     assert refused.status_code == 403
-    assert "Set up two-factor authentication first" in refused.text
+    assert "Set up two-factor authentication" in refused.text
 
 
 @pytest.mark.usefixtures("_secured")
@@ -110,7 +110,7 @@ def test_who_is_no_staff_sees_nothing_of_a_secured_site(client, alice, phone):
     log_in(client, alice, phone)
     refused = client.get("/secured/", follow=True)
     assert refused.status_code == 403
-    assert "Only staff may enter." in refused.text
+    assert "Only staff can open the admin." in refused.text
 
 
 def test_each_device_page_is_shown_in_unfolds_templates_without_a_secret(client, staff, staff_phone):

@@ -359,7 +359,7 @@ def test_one_that_another_user_has_is_refused(client, alice, bob, authenticator)
     authenticator.enroll(bob)
     give_password(client, alice)
     page = add(client, authenticator)
-    assert page.context["form"].non_field_errors() == ["That passkey is in use already. Choose another one."]
+    assert page.context["form"].non_field_errors() == ["That passkey is already in use. Choose another one."]
     assert WebAuthnCredential.objects.get().user == bob
 
 
@@ -368,7 +368,7 @@ def test_the_same_answer_adds_nothing_twice(client, alice, authenticator):
     credential = authenticator.create(options_from(client, ADD))
     client.post(reverse(ADD), {"credential": credential})
     page = client.post(reverse(ADD), {"credential": credential})
-    assert page.context["form"].non_field_errors() == ["That took too long, or this page was open twice. Try again."]
+    assert page.context["form"].non_field_errors() == ["That took too long, or this page is open twice. Try again."]
     WebAuthnCredential.objects.all().delete()
     client.post(reverse(ADD), {"credential": credential})
     assert not WebAuthnCredential.objects.exists()

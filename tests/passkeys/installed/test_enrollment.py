@@ -271,7 +271,9 @@ def test_where_the_setting_was_turned_off_meanwhile_it_serves_behind_the_passwor
 
 def test_a_form_without_a_passkey_says_what_to_do(logged_in):
     page = logged_in.post(reverse(ADD), {"name": "Laptop"})
-    assert page.context["form"].non_field_errors() == ["No passkey was added. Press the button, and follow your browser."]
+    assert page.context["form"].non_field_errors() == [
+        "No passkey was added. Press the button and follow the instructions of your browser."
+    ]
     assert 'value="Laptop"' in page.text
 
 

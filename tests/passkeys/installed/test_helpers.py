@@ -59,7 +59,7 @@ def test_of_two_who_add_the_same_one_the_constraint_of_the_database_tells(client
     RacingHelper.rival = lambda _helper: Authenticator(id=authenticator.id).enroll(bob)
     give_password(client, alice)
     page = client.post(reverse(ADD), {"credential": authenticator.create(options_from(client, ADD))})
-    assert page.context["form"].non_field_errors() == ["That passkey is in use already. Choose another one."]
+    assert page.context["form"].non_field_errors() == ["That passkey is already in use. Choose another one."]
     assert not WebAuthnCredential.objects.filter(user=alice).exists()
 
 

@@ -222,7 +222,7 @@ def test_where_the_adapter_wants_no_second_factor_the_passkey_is_bound_all_the_s
 
 def test_whoever_may_not_answer_by_passkeys_does_not_get_in_by_one_alone_either(client, settings, alice, passwordless, authenticator):
     settings.ACCOUNT_ADAPTER = "tests.passkeys.adapters.StrictAdapter"
-    assert refused(client, authenticator) == "This account needs a stronger device than that one. Use another way to sign in."
+    assert refused(client, authenticator) == "Your account needs a stronger device than that one. Use a different method."
     assert "account_authentication_methods" not in client.session
     type(alice).objects.update(is_superuser=True)
     sign_in(client, authenticator)
@@ -242,7 +242,7 @@ def refused(client, authenticator, **lies):
 
 
 def test_one_that_is_not_enrolled_for_it_is_sent_to_the_password(client, passkey, authenticator):
-    assert refused(client, authenticator) == "This passkey works behind your password only. Sign in with your password, then use it."
+    assert refused(client, authenticator) == "This passkey works only after your password. Sign in with your password, then use it."
 
 
 def test_one_that_checked_nobody_is_sent_to_the_password(client, passwordless, authenticator):
@@ -289,7 +289,7 @@ def test_a_note_on_another_passkey_does_not_serve(client, alice, passkey, authen
 
 def test_an_answer_without_a_question_is_refused(client, passwordless, authenticator):
     client.post(reverse(LOGIN), {"credential": authenticator.get({"challenge": "AAAA"})})
-    assert told(client) == ["That took too long, or this page was open twice. Try again."]
+    assert told(client) == ["That took too long, or this page is open twice. Try again."]
     assert not is_logged_in(client)
 
 

@@ -106,7 +106,7 @@ def test_a_passkey_cannot_be_chosen_for_a_code(client, alice, phone, passkey):
     TOTPDevice.objects.create(user=alice, name="Tablet", confirmed=True)
     give_password(client, alice)
     page = give_answer(client, code_of(phone), device=passkey.persistent_id)
-    assert page.context["form"].errors["otp_token"] == ["There is no such device on this account. Choose another way to sign in."]
+    assert page.context["form"].errors["otp_token"] == ["That device is not on your account. Choose another one."]
 
 
 def test_a_refused_passkey_keeps_the_login_and_is_told_at_its_button(client, alice, passkey):
@@ -114,7 +114,7 @@ def test_a_refused_passkey_keeps_the_login_and_is_told_at_its_button(client, ali
     answer = Authenticator(id=bytes(passkey.credential_id)).get(options_from(client, PROVE))
     page = give_answer(client, answer)
     assert page.status_code == 200
-    assert page.context["passkey_error"] == "That passkey was not accepted. Try again, or use another way."
+    assert page.context["passkey_error"] == "That passkey was not accepted. Try again, or use a different method."
     assert page.context["passkey_error"] in page.text
     assert not page.context["form"].errors
     assert answer not in page.text
@@ -139,7 +139,7 @@ def test_what_is_typed_is_no_answer_of_a_passkey(client, alice, passkey, typed):
     give_password(client, alice)
     page = give_answer(client, typed)
     assert page.context["form"].errors["otp_token"] == [
-        "That recovery code is not right. Check each character, or use another one from your list."
+        "That recovery code is not right. Check each character, or use another code from your list."
     ]
     assert not is_logged_in(client)
 

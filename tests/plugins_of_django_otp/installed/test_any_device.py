@@ -67,7 +67,7 @@ def test_a_code_counts_for_the_login_that_asked_for_it(client, alice, pager):
     thief = Client()
     give_password(thief, alice)  # within the cooldown: nothing is sent for this login
     assert len(Pager.sent) == 1
-    assert message_of(give_answer(thief, code)) == "That code has expired. Have a new one sent."
+    assert message_of(give_answer(thief, code)) == "That code has expired. Send a new one."
     assert not is_logged_in(thief)
     assert give_answer(client, code).status_code == 302
 
@@ -80,7 +80,7 @@ def test_a_newer_code_replaces_the_older_one_of_the_same_login_alone(client, ali
     Pager.objects.update(last_generated_timestamp=None)
     other.post(CHALLENGE, {"action": "send"})
     first, old, new = Pager.sent
-    assert old in {first, new} or message_of(give_answer(other, old)) == "That code is not right. Check it, or use another way."
+    assert old in {first, new} or message_of(give_answer(other, old)) == "That code is not right. Check it, or use a different method."
     Pager.objects.update(throttling_failure_count=0)
     assert give_answer(client, first).status_code == 302
     assert give_answer(other, new).status_code == 302
@@ -102,7 +102,7 @@ def test_a_device_that_cannot_send_says_so_and_logs_no_code(client, alice, pager
     Pager.objects.update(is_broken=True, token="424242")
     give_password(client, alice)
     response = client.post(CHALLENGE, {"action": "send"})
-    assert response.context["notice"] == "The code could not be sent. Try again in a moment, or use another way."
+    assert response.context["notice"] == "We could not send the code. Try again in a moment, or use a different method."
     assert "OSError" in caplog.text
     assert "424242" not in caplog.text + "".join(str(record.exc_info) for record in caplog.records)
 
@@ -111,8 +111,8 @@ def test_a_wrong_code_throttles_the_addressed_device_only(client, alice, pager, 
     give_password(client, alice)
     client.post(CHALLENGE, {"action": "send", "device": pager.persistent_id})
     response = give_answer(client, "000000" if Pager.sent[-1] != "000000" else "111111", device=pager.persistent_id)
-    assert message_of(response) == "That code is not right. Check it, or use another way."
-    assert "You can try again at" in message_of(give_answer(client, Pager.sent[-1], device=pager.persistent_id))
+    assert message_of(response) == "That code is not right. Check it, or use a different method."
+    assert "You can try again in" in message_of(give_answer(client, Pager.sent[-1], device=pager.persistent_id))
     assert give_answer(client, code_of(phone), device=phone.persistent_id).status_code == 302
 
 

@@ -396,7 +396,7 @@ def test_a_mail_server_that_fails_is_told_of_without_the_code(client, alice, mai
     give_password(client, alice)
     let_pass(61)
     response = client.post(CHALLENGE, {"action": "send"})
-    assert response.context["notice"] == "The code could not be sent. Try again in a moment, or use another way."
+    assert response.context["notice"] == "We could not send the code. Try again in a moment, or use a different method."
     assert "OSError" in caplog.text
     kept = caplog.text + "".join(str(record.exc_info) for record in caplog.records) + response.text
     for code in map(code_in, lost):

@@ -67,7 +67,7 @@ def test_a_throttled_token_compares_no_pairs(client, alice, token):
     give_password(client, alice)
     give_answer(client, shown_at(token, 90))
     response = give_answer(client, shown_at(token, 41) + shown_at(token, 42))
-    assert "You can try again at" in message_of(response)
+    assert "You can try again in" in message_of(response)
     token.refresh_from_db()
     assert token.counter == 0
 

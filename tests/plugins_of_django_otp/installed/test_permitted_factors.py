@@ -52,7 +52,7 @@ def test_who_has_nothing_else_is_not_let_in_and_reads_why(client, staff, staff_m
     assert is_pending(client)
     assert mail.outbox == []
     for page in (client.get(CHALLENGE), client.post(CHALLENGE, {"action": "send"})):
-        assert page.context["notice"] == "This account needs a stronger device than that one. Use another way to sign in."
+        assert page.context["notice"] == "Your account needs a stronger device than that one. Use a different method."
     assert mail.outbox == []
     assert give_answer(client, "123456").status_code == 200
     assert not is_logged_in(client)

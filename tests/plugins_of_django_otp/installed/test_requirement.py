@@ -136,7 +136,7 @@ def test_the_last_device_that_satisfies_is_not_replaced_by_one_that_does_not(cli
     client.get(address)
     client.post(address, {"otp_token": code_of(waiting())})
     assert HOTPDevice.objects.count() == 1
-    assert "this is the last one that will do" in client.get(OVERVIEW).text
+    assert "this is your last device for it" in client.get(OVERVIEW).text
 
 
 def test_the_last_device_of_all_stays_even_where_it_does_not_satisfy(client, staff):

@@ -147,7 +147,7 @@ def test_a_number_is_added_by_the_code_that_is_sent_to_it(verified, alice, gatew
 
 def test_a_number_without_its_country_is_refused_at_its_field(verified, gateway):
     page = verified.post(ADD, {"action": "begin", "number": "07700 900142"})
-    assert page.context["facts_form"].errors["number"] == ["Enter the number with its country code, as in +44 7700 900123."]
+    assert page.context["facts_form"].errors["number"] == ["Enter the number with its country code, for example +44 7700 900123."]
     assert 'value="07700 900142"' in page.text
     assert gateway.asked == 0
     assert not TwilioSMSDevice.objects.exists()

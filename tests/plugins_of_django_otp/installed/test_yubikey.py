@@ -50,7 +50,7 @@ def test_a_touch_opens_the_login_once(client, alice, key):
     give_password(client, alice)
     page = client.get(CHALLENGE).text
     assert "Take <strong><bdi>Blue key</bdi></strong>." in page
-    assert "Put the cursor into the field, and touch the key." in page
+    assert "Click the field and touch the key." in page
     touch = key.touch()
     assert give_answer(client, touch).status_code == 302
     record = client.session["account_authentication_methods"][-1]
@@ -74,7 +74,7 @@ def test_another_key_of_the_service_opens_nothing(client, alice, server, key):
 
 def test_a_key_is_added_by_its_first_touch(verified, server, service):
     page = verified.get(ADD).text
-    assert "Put the cursor into the field, and touch the key." in page
+    assert "Click the field and touch the key." in page
     assert 'inputmode="text"' in page
     key = server.make_key()
     assert verified.post(ADD, {"otp_token": key.touch(), "name": "Green key"}).url == OVERVIEW

@@ -32,7 +32,7 @@ def test_the_example_speaks_the_words_of_the_code():
     shown = {
         re.sub(r"^ *(\d+|user [^:]+:) | \(.*\)$", "", line.strip()) for line in example.splitlines() if ": " in line or "moved" in line
     }
-    assert {line for line in shown if line.strip()} <= words | {"To look at:"}
+    assert {line for line in shown if line.strip()} <= words | {"Check these:"}
 
 
 def test_every_option_of_the_command_is_described():

@@ -35,27 +35,27 @@ def moment(text: str) -> datetime:
     except (ValueError, OverflowError):
         found = None
     if found is None:
-        raise CommandError(f"'{text}' is no moment. Give a date (2026-01-31), a time (2026-01-31T08:00:00Z), or an age (12h, 90d, 52w).")
+        raise CommandError(f"'{text}' is not a time. Use a date (2026-01-31), a time (2026-01-31T08:00:00Z) or an age (12h, 90d, 52w).")
     return timezone.make_aware(found) if timezone.is_naive(found) else found
 
 
 class Command(BaseCommand):
     """Prints the audit log, or deletes its old rows."""
 
-    help = "Export the audit log of what happened to second factors, or prune it."
+    help = "Export the audit log of two-factor authentication, or delete its old rows."
     requires_migrations_checks = True
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         tasks = parser.add_subparsers(dest="task", required=True)
-        export = tasks.add_parser("export", help="Print the rows, the oldest first.")
+        export = tasks.add_parser("export", help="Print the rows, oldest first.")
         export.add_argument("--format", choices=sorted(FORMATS), default="jsonl", help="Default: %(default)s.")
-        export.add_argument("--since", metavar="MOMENT", help="Only rows from then on: 2026-01-31, 2026-01-31T08:00:00Z, 12h, 90d, 52w.")
-        prune = tasks.add_parser("prune", help="Delete old rows for good. Nothing else deletes any.")
-        prune.add_argument("--older-than", metavar="MOMENT", required=True, help="Rows from before then go, written as for --since.")
-        prune.add_argument("--batch-size", type=int, default=log.BATCH_SIZE, help="Rows a statement (default: %(default)s).")
-        prune.add_argument("--dry-run", action="store_true", help="Say how many would go, and delete nothing.")
+        export.add_argument("--since", metavar="MOMENT", help="Only rows since then: 2026-01-31, 2026-01-31T08:00:00Z, 12h, 90d, 52w.")
+        prune = tasks.add_parser("prune", help="Delete old rows permanently. Nothing else deletes rows.")
+        prune.add_argument("--older-than", metavar="MOMENT", required=True, help="Delete rows older than this. Same format as --since.")
+        prune.add_argument("--batch-size", type=int, default=log.BATCH_SIZE, help="Rows per statement (default: %(default)s).")
+        prune.add_argument("--dry-run", action="store_true", help="Print how many rows would be deleted, and delete nothing.")
         for task in (export, prune):
-            task.add_argument("--event", action="append", default=[], choices=sorted(EVENTS), help="Only this event. May be repeated.")
+            task.add_argument("--event", action="append", default=[], choices=sorted(EVENTS), help="Only this event. Can be repeated.")
 
     def handle(self, *, task: str, **options: Any) -> None:
         if task == "export":
@@ -71,7 +71,7 @@ class Command(BaseCommand):
         if batch_size < 1:
             raise CommandError("--batch-size must be 1 or more.")
         if before > timezone.now():
-            raise CommandError("--older-than must lie in the past.")
+            raise CommandError("--older-than must be in the past.")
         number = log.count(before, events) if dry_run else sum(log.prune(before, events, batch_size))
         done = "Would delete" if dry_run else "Deleted"
-        self.stdout.write(f"{done} {number} rows from before {before.isoformat(timespec='seconds')}.")
+        self.stdout.write(f"{done} {number} rows older than {before.isoformat(timespec='seconds')}.")

@@ -19,19 +19,21 @@ if TYPE_CHECKING:
 class Command(BaseCommand):
     """Deletes old browsers. Their users must verify there again; nobody is signed out."""
 
-    help = "Forget the browsers in which a user verified long ago."
+    help = "Forget the browsers that were not used for a long time."
     requires_migrations_checks = True
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         tasks = parser.add_subparsers(dest="task", required=True)
-        prune = tasks.add_parser("prune", help="Delete the rows of browsers that were not used for long.")
-        prune.add_argument("--unseen", metavar="MOMENT", default="365d", help="Since then: 2026-01-31, 90d, 52w. Default: %(default)s.")
-        prune.add_argument("--dry-run", action="store_true", help="Say how many would go, and delete nothing.")
+        prune = tasks.add_parser("prune", help="Delete the rows of browsers that were not used for a long time.")
+        prune.add_argument(
+            "--unseen", metavar="MOMENT", default="365d", help="Not used since then: 2026-01-31, 90d, 52w. Default: %(default)s."
+        )
+        prune.add_argument("--dry-run", action="store_true", help="Print how many rows would be deleted, and delete nothing.")
 
     def handle(self, **options: Any) -> None:
         before: datetime = moment(options["unseen"])
         if before > timezone.now():
-            raise CommandError("--unseen must lie in the past.")
+            raise CommandError("--unseen must be in the past.")
         number = device_cookie.count_unseen(before) if options["dry_run"] else sum(device_cookie.prune(before))
         done = "Would forget" if options["dry_run"] else "Forgot"
-        self.stdout.write(f"{done} {number} browsers that were not used since {before.isoformat(timespec='seconds')}.")
+        self.stdout.write(f"{done} {number} browsers not used since {before.isoformat(timespec='seconds')}.")

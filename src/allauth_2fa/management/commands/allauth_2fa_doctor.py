@@ -21,14 +21,14 @@ class Command(BaseCommand):
 
     help = (
         "Print how two-factor authentication is wired: versions, settings, middleware, login stages, factors, pages, sessions, other "
-        "logins, and what the checks say. Nothing secret and nothing of any user is shown. Ends with status 1 if there is an error."
+        "logins, and the results of the checks. It shows no secret and no user data. The exit code is 1 if there is an error."
     )
     # The report contains the checks, and it must also be printed where they fail.
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--json", action="store_true", help="Print JSON.")
-        parser.add_argument("--counts", action="store_true", help="Count the users by factor as well, which takes a while on a large site.")
+        parser.add_argument("--counts", action="store_true", help="Also count the users by factor, which takes a while on a large site.")
 
     def handle(self, *, json: bool, counts: bool, **_options: Any) -> None:
         parts = doctor.report(counts=counts)

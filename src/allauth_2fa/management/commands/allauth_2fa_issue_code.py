@@ -16,20 +16,20 @@ if TYPE_CHECKING:
 class Command(SupportCommand):
     """Prints one recovery code that expires, and mails the user that it was issued."""
 
-    help = "Issue one recovery code that expires. Make sure first who is on the phone: the code stands in for the user's devices."
+    help = "Issue one recovery code that expires. First check the identity of the caller: the code replaces the user's devices."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("--hours", type=float, default=support.CODE_HOURS, help="For how long it counts (default: %(default)s).")
+        parser.add_argument("--hours", type=float, default=support.CODE_HOURS, help="How many hours it is valid (default: %(default)s).")
 
     def act(self, user: Any, actor: Any, reason: str, **options: Any) -> None:
         if not 0 < options["hours"] <= support.MOST_CODE_HOURS:
-            raise CommandError(f"--hours must be more than 0, and {support.MOST_CODE_HOURS} at most.")
+            raise CommandError(f"--hours must be more than 0 and at most {support.MOST_CODE_HOURS}.")
         try:
             code = support.issue_code(user, actor, reason, options["hours"])
         except LookupError:
             raise CommandError(
-                f"A code is of no use to '{user.get_username()}': no second factor is set up, or no recovery code permitted."
+                f"'{user.get_username()}' cannot use a recovery code: they have no second factor, or recovery codes are not allowed."
             ) from None
         self.stdout.write(code)
-        self.stderr.write(f"It counts once, for {options['hours']:g} hours, together with the password of '{user.get_username()}'.")
+        self.stderr.write(f"It works once, for {options['hours']:g} hours, together with the password of '{user.get_username()}'.")

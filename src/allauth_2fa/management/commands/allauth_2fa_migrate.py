@@ -20,18 +20,18 @@ class Command(BaseCommand):
     """Runs the transfer and prints its report."""
 
     help = (
-        "Copy authenticator apps and readable recovery codes to allauth.mfa. Nothing is removed, users who are there already are left "
-        "alone, and it may be run again. What cannot be copied is listed, and every user is counted."
+        "Copy authenticator apps and readable recovery codes to allauth.mfa. Nothing is removed, and users who are already there stay "
+        "unchanged. You can run it again. It lists what it cannot copy and counts every user."
     )
     requires_migrations_checks = True
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--dry-run", action="store_true", help="Say what would be done, and write nothing.")
+        parser.add_argument("--dry-run", action="store_true", help="Print what would be done, and write nothing.")
         parser.add_argument(
             "--batch-size",
             type=int,
             default=BATCH_SIZE,
-            help="How many users are held in memory, and written in one transaction, at a time (default: %(default)s).",
+            help="Users to hold in memory and write in one transaction (default: %(default)s).",
         )
 
     def handle(self, *, dry_run: bool, batch_size: int, verbosity: int, **_options: Any) -> None:
@@ -60,7 +60,7 @@ class Command(BaseCommand):
             if report.users[outcome]:
                 self.stdout.write(f"  {report.users[outcome]} {outcome.value}")
         if report.remarks:
-            self.stdout.write("To look at:")
+            self.stdout.write("Check these:")
             for remark in Remark:
                 if report.remarks[remark]:
                     self.stdout.write(f"  {report.remarks[remark]} {remark.value}")

@@ -39,20 +39,20 @@ class Command(BaseCommand):
     """Runs the sweep over each column and prints its counts. It never prints a secret or a code."""
 
     help = (
-        "status: count what is encrypted, and with which key. encrypt: encrypt what is readable. rotate: encrypt again what was encrypted "
-        "with an older key. decrypt: make everything readable again. Each may be interrupted, and run again."
+        "status: count the encrypted values by key. encrypt: encrypt the readable values. rotate: encrypt the values of older keys with "
+        "the newest key. decrypt: make everything readable again. You can interrupt each of them and run it again."
     )
     requires_migrations_checks = True
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("action", choices=[action.value for action in Action])
-        parser.add_argument("--dry-run", action="store_true", help="Say what would be done, and write nothing.")
-        parser.add_argument("--json", action="store_true", help="Print what came of it as JSON, and nothing else.")
+        parser.add_argument("--dry-run", action="store_true", help="Print what would be done, and write nothing.")
+        parser.add_argument("--json", action="store_true", help="Print the result as JSON, and nothing else.")
         parser.add_argument(
             "--batch-size",
             type=int,
             default=BATCH_SIZE,
-            help="How many rows are held in memory, and written in one transaction, at a time (default: %(default)s).",
+            help="Rows to hold in memory and write in one transaction (default: %(default)s).",
         )
 
     def handle(self, *, action: str, batch_size: int, verbosity: int, **options: Any) -> None:
@@ -75,7 +75,7 @@ class Command(BaseCommand):
         except ImproperlyConfigured as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
-            raise CommandError("Interrupted. Nothing is half done: run it again to go on.", returncode=INTERRUPTED) from None
+            raise CommandError("Interrupted. No value is half written. Run it again to continue.", returncode=INTERRUPTED) from None
 
     def _sweep(self, column: AtRest) -> Tally:
         rows, tally = total(column), Tally()
@@ -120,21 +120,21 @@ class Command(BaseCommand):
             if self.action in DONE and tally.rows:
                 self.stdout.write(f"  {'would be' if self.dry_run else 'now'} {DONE[self.action]}: {tally.changed}")
             if tally.busy:
-                self.stdout.write(f"  {tally.busy} were busy each time")
+                self.stdout.write(f"  {tally.busy} were busy on every try")
         if self.action is Action.STATUS and self.verbosity:
             self._print_keys(tallies)
             self._print_what_stays()
 
     def _print_keys(self, tallies: dict[str, Tally]) -> None:
-        self.stdout.write("Keys, the newest first:")
+        self.stdout.write("Keys, newest first:")
         for number, (key, secrets) in enumerate(_secrets_by_key(tallies).items()):
-            self.stdout.write(f"  {key}: {secrets} secrets{', may be removed' if number and not secrets else ''}")
+            self.stdout.write(f"  {key}: {secrets} secrets{', can be removed' if number and not secrets else ''}")
 
     def _print_what_stays(self) -> None:
         self.stdout.write("Not encrypted:")
-        self.stdout.write(f"  {StaticToken.objects.count()} readable recovery codes, which go when their owners make new ones")
+        self.stdout.write(f"  {StaticToken.objects.count()} readable recovery codes, which go when their owners create new ones")
         for label, number in _other_devices().items():
-            self.stdout.write(f"  {number} of {label}, which keeps what it keeps")
+            self.stdout.write(f"  {number} of {label}, which manages its own columns")
 
     def _judge(self, tallies: dict[str, Tally]) -> None:
         """Raise CommandError with an exit code if secrets are unreadable, or if rows still have to be changed."""

@@ -22,16 +22,19 @@ if TYPE_CHECKING:
 class Command(BaseCommand):
     """Prints how many users have a second factor. The exit code is 1 if the share is below ``--fail-below``."""
 
-    help = "Tell how many active users have a second factor, of which kind, and in which group."
+    help = "Print how many active users have a second factor, by factor and by group."
     requires_migrations_checks = True
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--format", choices=["text", "json"], default="text", help="Default: %(default)s.")
-        parser.add_argument("--fail-below", type=float, metavar="PERCENT", help="Exit with 1 where fewer have a factor.")
+        parser.add_argument("--fail-below", type=float, metavar="PERCENT", help="Exit with 1 if fewer users have a second factor.")
         parser.add_argument(
-            "--of", metavar="GROUP", default="users", help="Of whom: users (default), staff, superuser, required, 'group NAME'."
+            "--of",
+            metavar="GROUP",
+            default="users",
+            help="The users to count for --fail-below: users (default), staff, superuser, required, 'group NAME'.",
         )
-        parser.add_argument("--locked", action="store_true", help="List the locks of today instead: whose, where, and until when.")
+        parser.add_argument("--locked", action="store_true", help="List the current locks instead: user, browser, start and end.")
 
     def handle(self, **options: Any) -> None:
         if options["locked"]:
@@ -49,9 +52,9 @@ class Command(BaseCommand):
         if format == "json":
             self.stdout.write(json.dumps(found, indent=2))
             return
-        self.stdout.write(f"Codes are locked: {len(found)}.")
+        self.stdout.write(f"Locks: {len(found)}.")
         for lock in found:
-            until = f"until {lock['until']}" if lock["until"] else "until somebody opens it"
+            until = f"until {lock['until']}" if lock["until"] else "until unblocked"
             self.stdout.write(f"  {log.clean(lock['user']):<32} {log.clean(lock['where']):<32} since {lock['since'] or '?'}, {until}")
 
 
@@ -82,5 +85,5 @@ def _lines(counts: dict[str, Any]) -> list[str]:
     lines += [f"  {name:<32} {number:>8}" for name, number in counts["by_factor"].items()]
     lines += ["", "Users with a factor, by group:"]
     lines += [f"  {name:<32} {pair['with_factor']:>8} of {pair['users']}" for name, pair in counts["by_group"].items()]
-    lines += ["", "Users by what the site requires of them:"]
+    lines += ["", "Users by requirement:"]
     return lines + [f"  {name:<32} {number:>8}" for name, number in counts["requirement"].items()]

@@ -11,16 +11,16 @@ from allauth_2fa.management.support import SupportCommand
 class Command(SupportCommand):
     """Opens the user's locks, resets the counted wrong codes, and mails the user."""
 
-    help = "Open the locks of a user, forget the wrong codes that were counted, and mail the user. Devices and codes stay."
+    help = "Unblock the codes of a user, reset the count of wrong codes, and mail the user. Devices and codes stay."
 
     def act(self, user: Any, actor: Any, reason: str, **options: Any) -> None:
         name = user.get_username()
         try:
             opened = support.unlock(user, actor, reason, "command")
         except LookupError:
-            self.stdout.write(f"Nothing is locked for '{name}', and no wrong code is counted. Nothing was changed.")
+            self.stdout.write(f"'{name}' has no blocked codes and no counted wrong codes. Nothing was changed.")
             return
         if opened:
-            self.stdout.write(f"Opened for '{name}': {', '.join(opened)}. What was counted is forgotten.")
+            self.stdout.write(f"Unblocked for '{name}': {', '.join(opened)}. The count of wrong codes is reset.")
         else:
-            self.stdout.write(f"Nothing was locked for '{name}'. The wrong codes that were counted are forgotten.")
+            self.stdout.write(f"'{name}' had no blocked codes. The count of wrong codes is reset.")

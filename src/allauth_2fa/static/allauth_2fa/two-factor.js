@@ -76,7 +76,7 @@ function replaceRefused(field) {
 
 const ON_ITS_WAY = 10000;
 
-/** A second click, while the first one is on its way, would answer anew: with a code that is used up by then. */
+/** A second click, while the first one is on its way, would send the same code again, which is used by then. */
 function sendOnce(form) {
     let sent = -ON_ITS_WAY;
     form.addEventListener("submit", (event) => {
@@ -102,12 +102,12 @@ function switchKeyboard(box) {
     choose();
 }
 
-/** Write how long it is until a clock time that stands beside it. That time is right without this. */
+/** Count down to the clock time that stands beside it. Without scripts, the place says how long it was. */
 function countDown(place) {
     const end = performance.now() + 1000 * Number(place.dataset.seconds);
     const tick = () => {
         const left = Math.ceil((end - performance.now()) / 1000);
-        place.textContent = left > 0 ? `(${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")})` : "";
+        place.textContent = left > 0 ? `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}` : place.dataset.done;
         if (left <= 0) {
             clearInterval(clock);
         }
