@@ -23,10 +23,10 @@ IN, REFUSED, USED, THROTTLED, LOCKED, ENDED, LIMITED, DIED, FAILED, STRANGE = (
 SENTENCES = {
     "That code is not right": REFUSED,
     "That recovery code is not right": REFUSED,
-    "That code has been used": USED,
-    "That recovery code has been used": USED,
+    "That code was already used": USED,
+    "That recovery code was already used": USED,
     "Too many tries": THROTTLED,
-    "Codes are locked": LOCKED,
+    "Too many wrong codes": LOCKED,
 }
 """How the page says what became of an answer."""
 

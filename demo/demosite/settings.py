@@ -119,7 +119,7 @@ ACCOUNT_LOGIN_TIMEOUT = 600
 # 2FA: the package needs no setting of its own. The defaults are the recommendation, but for
 # the number of recovery codes, which is that of 0.x.
 ALLAUTH_2FA_BACKUP_TOKENS_NUMBER = 8
-# Off by default: people may tick a box, and that browser asks for no code for 30 days.
+# Off by default: people may tick a box below the code, and that browser asks for no code for 30 days.
 ALLAUTH_2FA_TRUST_DAYS = 30
 # One of the accounts has to have a second factor.
 ALLAUTH_2FA_REQUIRED = "group:Bookkeeping"

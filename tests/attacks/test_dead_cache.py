@@ -87,7 +87,7 @@ def test_wrong_codes_use_the_budget_up_all_the_same(client, alice, phone, settin
     give_password(client, alice)
     for _ in range(3):
         give_answer(client, wrong_code_of(phone))
-    assert "Codes are locked" in give_answer(client, code_of(phone)).text
+    assert "Too many wrong codes" in give_answer(client, code_of(phone)).text
     assert not is_logged_in(client)
 
 

@@ -50,7 +50,7 @@ def test_the_owner_learns_of_it_wherever_it_is_used(client, alice, phone, code, 
     for text in (message.body, html):
         assert "Firefox on Windows, from 203.0.113.7" in text
         assert "Account: alice" in text
-        assert "choose a new password now" in text
+        assert "someone has your recovery codes" in text
         assert code not in text
 
 

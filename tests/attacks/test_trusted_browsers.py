@@ -108,7 +108,7 @@ def test_a_copy_is_found_out_when_both_have_been_used_and_neither_is_trusted_the
         give_password(trusted, alice)
     assert is_pending(trusted)
     assert AuditEntry.objects.filter(event="browser_copied").count() == 1
-    assert "claimed to be the same trusted one" in mail.outbox[-1].subject
+    assert "used the same trusted browser cookie" in mail.outbox[-1].subject
     come_back(thief, alice)
     assert is_pending(thief)
 

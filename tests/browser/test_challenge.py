@@ -49,7 +49,7 @@ def test_the_keyboard_is_enough(visitor, bea):
     assert seen == ["solid"] * 4
     keyboard.press("Shift+Tab")
     keyboard.press("Enter")
-    visitor.sees("Enter one of your recovery codes in the field above.")
+    visitor.sees("Enter a recovery code instead.")
     for _target in ("Sign in", "Trust this browser", "Code"):
         keyboard.press("Shift+Tab")
     expect(code).to_be_focused()

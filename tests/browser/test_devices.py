@@ -25,7 +25,7 @@ def row_of(visitor: Visitor, name: str):
 def test_the_overview_of_somebody_without_a_device(visitor, alice):
     visitor.log_in(alice)
     to_the_overview(visitor)
-    visitor.sees("Off. Signing in takes your password alone")
+    visitor.sees("Two-factor authentication is off.")
     visitor.look_around("overview, nothing there")
     visitor.page.get_by_role("link", name="Authenticator app").click()
     visitor.is_at("Add: authenticator app")
@@ -73,7 +73,7 @@ def test_the_only_device_is_replaced_in_one_step(visitor, bea):
     app = App.set_up_with(visitor.page.locator("#two-factor-secret").inner_text())
     visitor.field("Code").fill(app.next_code())
     visitor.button("Add").click()
-    visitor.sees("has taken the place of the old device")
+    visitor.sees("replaces your old device")
     expect(row_of(visitor, "Work phone")).to_have_count(0)
 
 

@@ -26,6 +26,6 @@ def test_the_banner_says_from_when_on_and_how_many_days_are_left(visitor, people
     visitor.log_in(person)
     visitor.is_logged_in(person)
     visitor.open("/accounts/two-factor/factors/")
-    visitor.sees("This site asks you for a second factor from")
-    visitor.sees("You have 14 days left to set it up.")
+    visitor.sees("you will need two-factor authentication here.")
+    visitor.sees("14 days left.")
     visitor.look_around("overview, in grace")

@@ -57,14 +57,14 @@ def test_a_visitor_signs_up_sets_up_an_app_logs_in_both_ways_and_turns_it_off(vi
     visitor.log_out()
 
     visitor.come_to_the_challenge(person)
-    visitor.sees("My phone, authenticator app, and enter the code that it is showing now.")
+    visitor.sees("Enter the 6-digit code from My phone.")
     visitor.answer(person.app.next_code())
     visitor.is_logged_in(person)
     visitor.log_out()
 
     visitor.come_to_the_challenge(person)
-    visitor.page.get_by_text("Use another way").click()
-    visitor.sees("Enter one of your recovery codes in the field above.")
+    visitor.page.get_by_text("Use a different method").click()
+    visitor.sees("Enter a recovery code instead.")
     visitor.answer(person.recovery_codes[0])
     visitor.is_logged_in(person)
     visitor.sees("You used a recovery code. You have 7 left.")

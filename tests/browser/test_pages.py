@@ -58,7 +58,7 @@ def test_the_challenge_of_somebody_with_two_apps_who_tries_too_often(visitor, pe
     visitor.come_to_the_challenge(person)
     visitor.look_around("challenge, two apps")
     # The app refuses for a second, then for two, for four: in one of these pauses the next try comes soon enough.
-    while not visitor.page.get_by_text("Too many tries. You can try again at").is_visible():
+    while not visitor.page.get_by_text("Too many tries. You can try again in").is_visible():
         with visitor.page.expect_navigation():
             visitor.answer(person.apps[0].wrong_code())
     visitor.look_around("challenge, throttled")

@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 ADD = "/accounts/two-factor/factors/add-passkey/"
 OVERVIEW = "/accounts/two-factor/factors/"
-CONFIRM = "Confirm that it is you"
+CONFIRM = "Confirm it's you"
 
 IN_THE_DEVICE = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True, "isUserVerified": True}
 ON_A_CABLE = {"protocol": "ctap2", "transport": "usb", "hasResidentKey": False, "hasUserVerification": False}
@@ -239,7 +239,7 @@ def test_who_fails_the_check_does_not_get_in(visitor, authenticator, passwordles
     authenticator.tell("setAutomaticPresenceSimulation", enabled=True)
     authenticator.tell("setUserVerified", isUserVerified=False)
     visitor.button("Sign in with a passkey").click()
-    visitor.sees("It was cancelled, or no passkey of yours was found.")
+    visitor.sees("The request was cancelled or no passkey was found.")
     visitor.is_at("Sign In")
 
 
@@ -253,7 +253,7 @@ def test_one_behind_the_password_is_sent_to_the_password(visitor, with_a_passkey
         handle = kept.get("userHandle") or "AAAA"
         authenticator.tell("addCredential", credential={**kept, "isResidentCredential": True, "userHandle": handle})
     visitor.button("Sign in with a passkey").click()
-    visitor.sees("This passkey works behind your password only.")
+    visitor.sees("This passkey works only after your password.")
     visitor.is_at("Sign In")
 
 
@@ -272,7 +272,7 @@ def test_a_copy_is_refused_and_the_owner_is_told(visitor, authenticator, with_a_
     copy.tell("addCredential", credential=original)
     come_to_the_challenge(visitor, with_a_passkey)
     visitor.button("Use your passkey").click()
-    visitor.sees("it seems that there is a copy of it")
+    visitor.sees("it may have been copied")
     visitor.look_around("challenge, a copied passkey")
     visitor.open("/outbox/")
     visitor.sees("A passkey may have been copied")
@@ -295,7 +295,7 @@ def test_a_prompt_that_is_broken_off_adds_nothing_and_can_be_tried_again(visitor
     visitor.log_in(alice)
     authenticator.tell("setUserVerified", isUserVerified=False)
     add(visitor, passwordless=True)
-    visitor.sees("No passkey was added: it was cancelled, or your device did not answer.")
+    visitor.sees("No passkey was added. The request was cancelled or your device did not respond.")
     expect(visitor.field("Name of this device")).to_have_value("Laptop")
     authenticator.tell("setUserVerified", isUserVerified=True)
     visitor.button("Add a passkey").click()
@@ -324,7 +324,7 @@ def test_a_prompt_that_nobody_answers_says_that_it_took_too_long(visitor, authen
     visitor.page.route("**/add-passkey/", lambda route: hurry(route) if route.request.method == "POST" else route.continue_())
     authenticator.waits()
     add(visitor)
-    visitor.sees("No passkey was added: that took too long.")
+    visitor.sees("No passkey was added because it took too long.")
 
 
 def test_a_device_that_has_one_already_is_told(visitor, authenticator, with_a_passkey):
@@ -332,7 +332,7 @@ def test_a_device_that_has_one_already_is_told(visitor, authenticator, with_a_pa
     visitor.button("Use your passkey").click()
     visitor.is_logged_in(with_a_passkey)
     add(visitor)
-    visitor.sees("That device or key holds a passkey of your account already.")
+    visitor.sees("That device or key already has a passkey for your account.")
     visitor.look_around("add a passkey, there already")
 
 
@@ -347,7 +347,7 @@ def test_a_site_that_does_not_answer_is_told(visitor, with_a_passkey):
     come_to_the_challenge(visitor, with_a_passkey)
     visitor.page.route("**/authenticate/", lambda route: route.fulfill(status=200, body="a proxy's page"))
     visitor.button("Use your passkey").click()
-    visitor.sees("The site did not answer.")
+    visitor.sees("The site did not respond.")
 
 
 @pytest.mark.parametrize("name", ["PublicKeyCredential"])
@@ -356,7 +356,7 @@ def test_a_browser_without_passkeys_says_so_and_other_ways_stay(visitor, with_a_
     visitor.open("/accounts/login/")
     expect(visitor.button("Sign in with a passkey")).to_be_hidden()
     visitor.give_password(with_a_passkey)
-    visitor.sees("This browser cannot use passkeys here.")
+    visitor.sees("This browser can't use passkeys here.")
     expect(visitor.button("Use your passkey")).to_be_hidden()
     expect(visitor.field("Recovery code")).to_be_visible()
 
@@ -395,7 +395,7 @@ def test_a_passkey_that_the_site_does_not_know_is_forgotten_by_the_browser(visit
     visitor.open("/accounts/login/")
     authenticator.tell("setAutomaticPresenceSimulation", enabled=True)
     visitor.button("Sign in with a passkey").click()
-    visitor.sees("That passkey is not in use here, or not any more.")
+    visitor.sees("That passkey is not on your account.")
     forgotten(visitor, authenticator)
 
 

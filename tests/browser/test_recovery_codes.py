@@ -18,7 +18,7 @@ def codes(visitor, bea):
     visitor.log_in(bea)
     visitor.open("/accounts/two-factor/backup-tokens/")
     visitor.button("Create new recovery codes").click()
-    visitor.sees("These codes are shown once, now.")
+    visitor.sees("Save these codes now; we show them only once.")
     return visitor.page.locator(".two-factor-codes code").all_inner_texts()
 
 
@@ -84,7 +84,7 @@ def test_a_code_is_taken_as_it_was_copied_and_as_people_type_it_and_once(visitor
     visitor.log_out()
     visitor.come_to_the_challenge(bea)
     visitor.answer(codes[0])
-    visitor.sees("That recovery code has been used.")
+    visitor.sees("That recovery code was already used.")
     visitor.answer(codes[1].replace("-", " "))
     visitor.is_logged_in(bea)
     visitor.sees("You have 6 left.")

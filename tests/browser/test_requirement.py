@@ -9,10 +9,10 @@ def test_somebody_chooses_an_app_in_the_middle_of_the_login_and_is_in_behind_it(
     visitor.open("/accounts/login/")
     visitor.give_password(person)
     visitor.is_at("Set up two-factor authentication")
-    visitor.sees("This site asks you for a second factor: add one of these to go on.")
+    visitor.sees("This site requires two-factor authentication. Add one of these to continue.")
     visitor.look_around("enroll")
     visitor.page.get_by_role("link", name="Authenticator app").click()
-    visitor.sees("This site asks you for a second factor: set it up to go on.")
+    visitor.sees("This site requires two-factor authentication. Set it up to continue.")
     visitor.look_around("enroll, app")
     person.apps.append(App.set_up_with(visitor.page.locator("#two-factor-secret").inner_text()))
     visitor.field("Code").fill("000000")
@@ -26,7 +26,7 @@ def test_somebody_chooses_an_app_in_the_middle_of_the_login_and_is_in_behind_it(
     visitor.button("Continue").click()
     visitor.is_logged_in(person)
     visitor.open("/accounts/two-factor/factors/")
-    visitor.sees("so it cannot be turned off")
+    visitor.sees("so you can't turn it off")
     visitor.look_around("overview, required")
 
 

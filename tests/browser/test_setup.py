@@ -43,7 +43,7 @@ def test_the_qr_code_can_be_scanned_off_the_screen_and_says_what_the_link_says(v
     picture = page.get_by_role("img", name="QR code for your authenticator app")
     assert picture.bounding_box()["width"] >= 200
     (found,) = zxingcpp.read_barcodes(Image.open(BytesIO(picture.screenshot())))
-    assert found.text == visitor.link("Open it in the app").get_attribute("href")
+    assert found.text == visitor.link("Open in your authenticator app").get_attribute("href")
     address = urlsplit(found.text)
     assert address.scheme == "otpauth"
     assert parse_qs(address.query)["secret"] == [secret_on(page).replace(" ", "")]
@@ -51,7 +51,7 @@ def test_the_qr_code_can_be_scanned_off_the_screen_and_says_what_the_link_says(v
 
 
 def test_the_secret_is_copied_without_its_blanks(visitor):
-    visitor.button("Copy the secret").click()
+    visitor.button("Copy setup key").click()
     expect(visitor.page.get_by_role("status")).to_have_text("Copied.")
     assert visitor.page.evaluate("navigator.clipboard.readText()") == secret_on(visitor.page).replace(" ", "")
 
@@ -105,7 +105,7 @@ def test_two_tabs_show_one_secret_and_the_second_to_finish_is_led_on(visitor, ap
     assert secret_on(other) == secret_on(visitor.page)
     visitor.field("Code").fill(app.next_code())
     visitor.button("Turn on").click()
-    visitor.sees("These codes are shown once, now.")
+    visitor.sees("Save these codes now; we show them only once.")
     other.get_by_label("Code", exact=True).fill(app.next_code())
     other.get_by_role("button", name="Turn on").click()
     expect(other.get_by_role("heading", level=1)).to_have_text("Recovery codes")

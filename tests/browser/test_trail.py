@@ -10,12 +10,12 @@ def test_somebody_reads_what_happened_and_the_mail_about_it(visitor, bea):
     visitor.answer(bea.recovery_codes[0])
     visitor.sees("You used a recovery code.")
     visitor.link("Two-factor").click()
-    visitor.sees("What happened last")
+    visitor.sees("Security activity")
     visitor.look_around("overview, what happened")
-    visitor.link("Everything that happened").click()
+    visitor.link("View all activity").click()
     visitor.is_at("What happened")
     for text in (
-        "The second step failed after a correct password",
+        "Two-factor authentication failed after a correct password",
         "A recovery code was used",
         "Signed in with a second factor",
         "Chrome on Linux",
@@ -23,14 +23,14 @@ def test_somebody_reads_what_happened_and_the_mail_about_it(visitor, bea):
         visitor.sees(text)
     visitor.look_around("events")
     visitor.open("/outbox/")
-    visitor.sees("The second step failed after a correct password")
+    visitor.sees("Two-factor authentication failed after a correct password")
     visitor.look_around("outbox, what happened")
 
 
 def test_the_page_of_somebody_to_whom_nothing_happened(visitor, alice):
     visitor.log_in(alice)
     visitor.open("/accounts/two-factor/factors/events/")
-    visitor.sees("Nothing yet.")
+    visitor.sees("No activity yet.")
     visitor.look_around("events, none")
 
 

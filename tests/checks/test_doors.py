@@ -220,8 +220,8 @@ def test_the_checks_say_of_each_door_whether_it_is_covered(settings):
     assert "The guard asks" in found["W006"]
     assert "The guard asks" in found["W005"]
     assert "'admin/login/'" in found["W005"]
-    assert "The guard does not watch" in found["W030"]
-    assert "The guard does not watch" in found["W031"]
+    assert "The guard does not cover" in found["W030"]
+    assert "The guard does not cover" in found["W031"]
     assert "shop.api.Orders" in found["W031"]
 
 

@@ -41,7 +41,7 @@ class Flight(TestCase):
 
     def test_a_pigeon_is_added_and_opens_the_next_login(self):
         self.add()
-        self.assertContains(self.sign_in(), "Enter the code that was sent to")
+        self.assertContains(self.sign_in(), "Enter the code we sent to")
         self.answer(sky[0][1])
         assert self.client.session["otp_device_id"] == Pigeon.objects.get().persistent_id
 
@@ -50,7 +50,7 @@ class Flight(TestCase):
         page = self.sign_in()
         self.assertContains(page, "Weaker")
         self.assertNotContains(page, "Westminster")
-        self.assertContains(page, "Another code can be sent at")
+        self.assertContains(page, "Next code:")
 
     def test_a_code_counts_for_its_login_alone_and_once(self):
         self.add()

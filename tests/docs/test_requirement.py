@@ -72,7 +72,7 @@ def test_the_banner_of_the_shop(client, alice, shop, settings):
     settings.ALLAUTH_2FA_REQUIRED, settings.ALLAUTH_2FA_GRACE_PERIOD = "everyone", 14
     give_password(client, alice)
     request = client.get("/").wsgi_request
-    assert "You have 14 days left to set it up." in render_to_string("shop/banner.html", {}, request)
+    assert "14 days left." in render_to_string("shop/banner.html", {}, request)
 
 
 def test_a_script_is_told_what_is_missing(client, alice, settings):

@@ -65,7 +65,7 @@ def test_the_json_says_the_same():
     assert found["factors"][0] == {
         "factor": "totp",
         "model": "django_otp.plugins.otp_totp.models.TOTPDevice",
-        "role": "a login waits for it",
+        "role": "second factor",
     }
     assert {"totp", "recovery_codes", "static"} <= {entry["factor"] for entry in found["factors"]}
     assert found["caches"] == {"default": "django.core.cache.backends.locmem.LocMemCache"}

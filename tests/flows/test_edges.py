@@ -44,7 +44,7 @@ def request_of_nobody(rf):
 
 @pytest.mark.parametrize("refusal", [Throttled(), TooSoon()])
 def test_a_time_that_is_not_known_is_not_told(refusal):
-    assert refusal.message.endswith(("then try again.", "another one sent."))
+    assert refusal.message.endswith(("and try again.", "another one sent."))
 
 
 @pytest.mark.parametrize("stage", [TwoFactorStage, EnrollmentStage])

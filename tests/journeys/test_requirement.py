@@ -380,25 +380,25 @@ def test_the_banner_counts_down_and_leads_to_the_setup(client, alice, clock, set
     assert "3 days left." in page
     assert f'href="{SETUP}"' in page
     clock.shift(dt.timedelta(days=2, hours=1))
-    assert "You have 1 day left to set it up." in client.get(OVERVIEW).text
+    assert "1 day left." in client.get(OVERVIEW).text
     clock.shift(dt.timedelta(days=1))
-    assert "Set it up to go on." in client.get(OVERVIEW).text
+    assert "Set it up to continue." in client.get(OVERVIEW).text
 
 
 @pytest.mark.usefixtures("required")
 def test_the_banner_is_shown_to_nobody_else(client, alice, phone, bob):
     exempt(bob)
     login_verified(client, alice, phone)
-    assert "asks you for a second factor." not in client.get(OVERVIEW).text
+    assert "requires two-factor authentication." not in client.get(OVERVIEW).text
     other = Client()
     give_password(other, bob)
     for _visit in range(2):
-        assert "asks you for a second factor" not in other.get(OVERVIEW).text
+        assert "requires two-factor authentication" not in other.get(OVERVIEW).text
 
 
 def test_the_banner_says_nothing_where_nothing_is_required(client, alice):
     give_password(client, alice)
-    assert "asks you for a second factor" not in client.get(OVERVIEW).text
+    assert "requires two-factor authentication" not in client.get(OVERVIEW).text
 
 
 @pytest.mark.usefixtures("required")

@@ -55,7 +55,7 @@ def test_the_mail_says_what_when_where_and_what_to_do(committed, mails, alice, p
         assert "March 1, 2026, 1 p.m. (CET)" in text
         assert "Firefox on Linux, from 203.0.113.7" in text
         assert "If this was you, you don't need to do anything." in text
-        assert "If not: sign in, look at what protects your account" in text
+        assert "If this wasn't you, sign in, remove any device that is not yours" in text
         assert "http://testserver/accounts/two-factor/factors/" in text
         assert "Account: alice" in text
 
@@ -78,7 +78,7 @@ def test_who_knows_the_password_is_answered_by_a_new_one(committed, mails, clien
     with committed():
         give_answer(client, wrong_code_of(phone))
     (message,) = mails
-    assert message.subject == "[example.com] The second step failed after a correct password"
+    assert message.subject == "[example.com] Two-factor authentication failed after a correct password"
     assert "http://testserver/accounts/password/reset/" in message.body
 
 
@@ -99,29 +99,29 @@ def test_many_codes_that_are_left_are_nothing_to_do(committed, mails, alice):
         events.announce("recovery_code_used", alice, left=4)
     for text in (mails[0].body, html_of(mails[0])):
         assert "Recovery codes left: 4." in text
-        assert "make new recovery codes before" not in text
+        assert "create new recovery codes before" not in text
 
 
 def test_a_copied_passkey_is_something_to_do_whoever_it_was(committed, mails, alice):
     with committed():
         events.announce("passkey_cloned", alice)
     for text in (mails[0].body, html_of(mails[0])):
-        assert "What to do: sign in, remove that passkey" in text
-        assert "nothing to do" not in text
+        assert "Sign in, remove it, and add a new one." in text
+        assert "you don't need to do anything" not in text
 
 
 def test_a_mail_about_a_new_name_says_the_old_one(committed, mails, alice, phone):
     with committed():
         events.announce("device_renamed", alice, device=phone, was="Old phone")
-    assert "It was called Old phone." in mails[0].body
-    assert "It was called Old phone." in html_of(mails[0])
+    assert "Its name was Old phone." in mails[0].body
+    assert "Its name was Old phone." in html_of(mails[0])
 
 
 def test_what_staff_did_is_told_without_their_place_or_name(committed, mails, alice, phone, staff, request_of_alice):
     with committed():
         events.announce("device_removed", alice, request=request_of_alice, actor=staff, device=phone)
     for text in (mails[0].body, html_of(mails[0])):
-        assert "Done by: the site's staff" in text
+        assert "Done by: the site's support team" in text
         assert "If you asked for this, you don't need to do anything." in text
         assert "203.0.113.7" not in text
         assert "staff" not in text

@@ -168,7 +168,7 @@ def test_status_counts_and_fails_until_everything_is_encrypted_with_the_newest_k
     run("encrypt")
     run("rotate")
     said = run("status")
-    assert f"  {old.id}: 0 secrets, may be removed" in said
+    assert f"  {old.id}: 0 secrets, can be removed" in said
     assert f"  {new.id}: 6 secrets\n" in said
 
 
@@ -288,7 +288,7 @@ def test_a_row_that_others_change_each_time_is_left_and_the_command_fails(phones
     numbers = iter(range(100, 200))
     with before_each("UPDATE", TABLE, lambda: put(device, f"{next(numbers):040x}")):
         said = run("encrypt", code=WORK_LEFT)
-    assert "  1 were busy each time" in said
+    assert "  1 were busy on every try" in said
     assert "1 rows were busy. Run it again." in said
     assert "now encrypted: 1" in run("encrypt")
 
@@ -302,7 +302,7 @@ def test_stopped_from_the_keyboard_it_says_so_and_goes_on_the_next_time(phones, 
             raise KeyboardInterrupt
 
     with before_each("UPDATE", TABLE, act):
-        assert "run it again" in run("encrypt", batch_size=2, code=INTERRUPTED)
+        assert "Run it again" in run("encrypt", batch_size=2, code=INTERRUPTED)
     assert usable(phones)
     assert sum(text.startswith("~") for text in texts(phones)) == 4
     assert "now encrypted: 3" in run("encrypt")

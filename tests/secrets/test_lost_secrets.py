@@ -82,7 +82,7 @@ def test_three_codes_in_a_row_do_not_open_it_either_and_cost_nothing(client, ali
     with pytest.raises(NotJudged):
         registry.totp.judge(TOTPDevice.objects.get(), row)
     give_password(client, alice)
-    assert "could not be checked" in str(give_answer(client, row).context["form"].errors)
+    assert "could not check your code" in str(give_answer(client, row).context["form"].errors)
     assert not is_logged_in(client)
 
 
@@ -92,7 +92,7 @@ def test_the_page_says_that_the_code_could_not_be_checked(client, alice, lost, c
     for code in codes:
         response = give_answer(client, code)
         assert response.status_code == 200
-        assert "could not be checked" in str(response.context["form"].errors)
+        assert "could not check your code" in str(response.context["form"].errors)
     assert not is_logged_in(client)
     assert is_pending(client)
     assert caplog.text.count("has no key") >= len(codes)

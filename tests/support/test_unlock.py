@@ -104,8 +104,8 @@ def test_the_owner_is_told_by_mail(alice, phone, django_capture_on_commit_callba
         run("allauth_2fa_unlock", "alice", reason="a secret between us")
     (message,) = mail.outbox
     assert message.to == ["alice@example.com"]
-    assert "Codes were unlocked" in message.body
-    assert "the people who run the site" in message.body
+    assert "Codes were unblocked" in message.body
+    assert "the site's support team" in message.body
     assert "a secret between us" not in message.body
 
 
@@ -120,9 +120,7 @@ def test_where_nothing_is_locked_or_counted_nobody_is_told_anything(alice, phone
 
 def test_what_is_counted_without_a_lock_is_forgotten_and_said_to_be_no_lock(alice, phone):
     lock_new(alice, 5)
-    assert "Nothing was locked for 'alice'. The wrong codes that were counted are forgotten." in run(
-        "allauth_2fa_unlock", "alice", reason="on the phone"
-    )
+    assert "'alice' had no blocked codes. The count of wrong codes is reset." in run("allauth_2fa_unlock", "alice", reason="on the phone")
     assert not Browser.all_rows.get().failures
     assert len(unlocked()) == 1
 
@@ -144,7 +142,7 @@ def test_somebody_else_keeps_their_locks(alice, bob):
 
 def test_the_command_wants_a_user_and_a_reason(alice):
     lock_new(alice)
-    for arguments, reason, says in ((["carol"], "why not", "no user 'carol'"), (["alice"], " ", "must say something")):
+    for arguments, reason, says in ((["carol"], "why not", "no user 'carol'"), (["alice"], " ", "must not be empty")):
         with pytest.raises(CommandError, match=says):
             run("allauth_2fa_unlock", *arguments, reason=reason)
     assert charging.locked(alice)
@@ -192,13 +190,13 @@ def test_the_locks_of_all_users_are_listed(alice, bob, phone):
     ]
     assert all(lock["since"].endswith("+00:00") for lock in listed)
     text = run("allauth_2fa_status", "--locked")
-    assert "Codes are locked: 2." in text
+    assert "Locks: 2." in text
     assert "until unblocked" in text
 
 
 def test_nobody_is_locked(alice):
     lock_new(alice, 32)
-    assert run("allauth_2fa_status", "--locked").strip() == "Codes are locked: 0."
+    assert run("allauth_2fa_status", "--locked").strip() == "Locks: 0."
     assert run("allauth_2fa_status", "--locked", format="json").strip() == "[]"
 
 
@@ -244,7 +242,7 @@ def test_the_page_lists_whose_codes_are_locked_and_where(helper, alice, bob):
     page = helper.get(LOCKS)
     assert [(row.user.username, row.name) for row in page.context["cl"].result_list] == [("bob", "Firefox on Linux"), ("alice", "")]
     assert "new browsers" in page.text
-    assert "somebody opens it" in page.text
+    assert "unblocked by support or the user" in page.text
     assert known.digest not in page.text
     assert [row.user.username for row in helper.get(f"{LOCKS}?q=alice").context["cl"].result_list] == ["alice"]
     assert "Firefox on Linux" in helper.get(f"{LOCKS}{known.pk}/change/").text
@@ -297,9 +295,9 @@ def test_a_lock_that_is_gone_by_then_is_said_to_be(helper, alice):
     (row,) = Lock._default_manager.all()
     charging.unlock(alice, "admin")
     response = act(helper, LOCKS, [row], reason="on the phone")
-    assert "Nothing is locked there any more." in helper.get(response.url).text
+    assert "These locks have already ended." in helper.get(response.url).text
     response = act(helper, "/admin/otp_totp/totpdevice/", [TOTPDevice.objects.create(user=alice)], reason="on the phone")
-    assert "Nothing is locked for alice, and no wrong code is counted." in helper.get(response.url).text
+    assert "alice has no blocked codes and no counted wrong codes." in helper.get(response.url).text
     assert len(unlocked()) == 1
 
 
@@ -307,7 +305,7 @@ def test_in_the_admin_the_lock_of_a_superuser_stays(helper):
     boss = User.objects.create_superuser("boss", password=PASSWORD)
     lock_new(boss)
     response = act(helper, LOCKS, Lock._default_manager.all(), reason="a whim")
-    assert "Only a superuser may do this to boss." in helper.get(response.url).text
+    assert "Only a superuser can do this to boss." in helper.get(response.url).text
     assert charging.locked(boss)
     assert not unlocked()
 

@@ -93,7 +93,7 @@ def test_rows_are_chosen_by_moment_and_event():
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2026-02-30", "2026-01-01T25:00:00Z", "5y", "d", "999999w", "-1d"])
 def test_what_is_no_moment_is_refused(text):
-    with pytest.raises(CommandError, match="is no moment"):
+    with pytest.raises(CommandError, match="is not a time"):
         run("prune", f"--older-than={text}")
 
 
@@ -146,9 +146,9 @@ def test_an_export_asks_by_the_page():
 def test_pruning_takes_old_rows_in_batches_and_nothing_else():
     add(25, days=100)
     add(3, days=10)
-    assert run("prune", "--older-than", "90d", "--dry-run").startswith("Would delete 25 rows from before ")
+    assert run("prune", "--older-than", "90d", "--dry-run").startswith("Would delete 25 rows older than ")
     assert AuditEntry.objects.count() == 28
-    assert run("prune", "--older-than", "90d", "--batch-size", "10").startswith("Deleted 25 rows from before ")
+    assert run("prune", "--older-than", "90d", "--batch-size", "10").startswith("Deleted 25 rows older than ")
     assert AuditEntry.objects.count() == 3
 
 
@@ -161,7 +161,7 @@ def test_pruning_can_have_a_time_of_its_own_for_an_event():
 
 def test_pruning_asks_for_a_moment_in_the_past_and_a_batch():
     add(1)
-    with pytest.raises(CommandError, match="must lie in the past"):
+    with pytest.raises(CommandError, match="must be in the past"):
         run("prune", "--older-than", "2999-01-01")
     with pytest.raises(CommandError, match="must be 1 or more"):
         run("prune", "--older-than", "0d", "--batch-size", "0")

@@ -35,7 +35,7 @@ def test_the_page_shows_what_happened_when_and_where(verified, alice, phone):
 
 
 def test_the_page_without_an_event_says_so(verified):
-    assert "Nothing yet." in verified.get(EVENTS).text
+    assert "No activity yet." in verified.get(EVENTS).text
 
 
 def test_the_page_is_for_people_who_are_logged_in(client):
@@ -43,7 +43,7 @@ def test_the_page_is_for_people_who_are_logged_in(client):
 
 
 def test_the_overview_shows_the_last_five_and_leads_to_the_rest(verified, alice):
-    assert "What happened last" not in verified.get(OVERVIEW).text
+    assert "Security activity" not in verified.get(OVERVIEW).text
     for number in range(6):
         events.announce("recovery_code_used", alice, left=number)
     response = verified.get(OVERVIEW)
@@ -81,7 +81,7 @@ def test_of_staff_the_page_says_neither_name_nor_place(verified, alice, staff):
     request = RequestFactory(headers={"user-agent": CHROME}).get("/", REMOTE_ADDR="203.0.113.7")
     events.announce("device_removed", alice, request=request, actor=staff)
     page = verified.get(EVENTS).text
-    assert "by the people who run the site" in page
+    assert "by the site's support team" in page
     assert "203.0.113.7" not in page
     assert "Chrome" not in page
 

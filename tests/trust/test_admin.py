@@ -50,7 +50,7 @@ def test_the_list_says_which_browsers_are_trusted(helper, browser):
 
 def test_trust_is_ended_for_the_chosen_browsers(helper, browser):
     response = helper.post(CHANGELIST, {"action": "end_trust", "_selected_action": [browser.pk]})
-    assert "1 browser is not trusted any more." in helper.get(response.url).text
+    assert "1 browser is no longer trusted." in helper.get(response.url).text
     browser.refresh_from_db()
     assert browser.trusted_until is None
     assert revoked() == [("alice", "staff")]

@@ -161,13 +161,13 @@ def test_a_site_without_trust_says_nothing_of_it(client, alice, phone, settings)
     assert "trust" not in client.get(reverse("two-factor-authenticate")).text.lower()
     login_verified(client, alice, phone)
     assert "trusted" not in client.get(OVERVIEW).text.lower()
-    assert "Every browser asks for your second step." in client.get(BROWSERS).text
+    assert "Every browser asks for your second factor." in client.get(BROWSERS).text
 
 
 def test_nothing_is_trusted_yet(client, alice, phone):
     login_verified(client, alice, phone)
     for page in (OVERVIEW, BROWSERS):
-        assert "that browser asks for no code for 30 days" in client.get(page).text
+        assert "tick the box below the code to skip it for 30 days" in client.get(page).text
 
 
 def two_browsers(alice, phone):
@@ -194,7 +194,7 @@ def test_one_browser_is_revoked_and_the_other_stays(alice, phone, django_capture
 def test_all_are_revoked(alice, phone):
     laptop, tablet = two_browsers(alice, phone)
     response = tablet.post(BROWSERS, {"action": "all"}, follow=True)
-    assert "2 browsers ask for your second step again." in response.text
+    assert "2 browsers are no longer trusted. They will ask for your second factor again." in response.text
     for client in (laptop, tablet):
         come_back(client, alice)
         assert is_pending(client)

@@ -152,7 +152,7 @@ def test_support_does_not_see_the_users_devices(support, shop, settings, recipe,
     go(support, alice, headers=SCRIPT)
     response = support.get(reverse(f"two-factor-{page}"), headers=PAGE)
     assert response.status_code == 403
-    assert "Only its owner sees" in response.text
+    assert "Only its owner can see" in response.text
     refused = support.post(reverse(f"two-factor-{page}"), headers=SCRIPT)
     assert refused.status_code == 403
     assert refused.json()["errors"][0]["code"] == "impersonated"

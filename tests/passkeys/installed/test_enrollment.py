@@ -58,7 +58,7 @@ def test_the_overview_leads_to_the_page(logged_in):
 
 def test_the_page_says_what_it_does_and_what_it_needs(logged_in):
     page = logged_in.get(reverse(ADD))
-    assert "No false site can use it." in page.text
+    assert "Phishing sites can&#x27;t use it." in page.text
     assert "Passkeys need JavaScript" in page.text
     assert "Sign in with it without a password" in page.text
 
@@ -87,7 +87,7 @@ def test_the_first_factor_may_be_a_passkey_and_leads_to_recovery_codes(logged_in
     assert logged_in.session.session_key != key_before
     assert logged_in.session["otp_device_id"] == passkey.persistent_id
     page = logged_in.get(reverse(CODES))
-    assert "These codes are shown once, now." in page.text
+    assert "Save these codes now; we show them only once." in page.text
     assert logged_in.get("/").wsgi_request.user.is_verified()
 
 
@@ -172,7 +172,7 @@ def test_a_change_of_somebody_without_passkeys_tells_the_browser_nothing(client,
 
 def test_the_setup_of_an_app_leads_to_it(logged_in):
     page = logged_in.get(reverse("two-factor-setup")).text
-    assert "Or take something else:" in page
+    assert "Or use a different method:" in page
     assert f'href="{reverse(ADD)}"' in page
 
 

@@ -283,7 +283,7 @@ def test_one_whose_owner_has_no_handle_any_more_is_refused(client, passwordless,
 
 def test_a_note_on_another_passkey_does_not_serve(client, alice, passkey, authenticator):
     Authenticator().enroll(alice, passwordless=True)
-    assert refused(client, authenticator).startswith("This passkey works behind your password only.")
+    assert refused(client, authenticator).startswith("This passkey works only after your password.")
     assert DeviceOptions.objects.count() == 1
 
 

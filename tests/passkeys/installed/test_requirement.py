@@ -92,7 +92,7 @@ def test_a_running_session_by_an_app_is_led_to_the_overview(client, staff):
     assert client.get("/private/")["Location"] == f"{OVERVIEW}?next=%2Fprivate%2F"
     assert client.get("/private/", headers=SCRIPT).json()["data"]["flows"][0]["types"] == ["webauthn"]
     page = client.get(OVERVIEW)
-    assert "One of these will do:" in page.text
+    assert "You can use:" in page.text
     assert reverse(ADD) in page.text
 
 

@@ -35,9 +35,9 @@ def proofs_in(client):
 def test_a_user_whose_only_factor_is_a_passkey_is_asked_for_it_and_gets_in_by_it(client, alice, passkey, authenticator):
     assert give_password(client, alice)["Location"].startswith(reverse(PROVE))
     page = client.get(reverse(PROVE))
-    assert "Confirm that it is you" in page.text
+    assert "Confirm it's you" in page.text
     assert "Use your passkey <strong>Laptop</strong>." in page.text
-    assert "Your passkey is not at hand?" in page.text
+    assert "Don't have your passkey?" in page.text
     assert "Recovery code" in page.text
     response = give_answer(client, authenticator.get(options_from(client, PROVE)))
     assert (response.status_code, response["Location"]) == (302, "/")
@@ -125,7 +125,7 @@ def test_a_refused_passkey_keeps_the_login_and_is_told_at_its_button(client, ali
 def test_a_passkey_of_nobody_on_this_account_is_told_so(client, alice, passkey):
     give_password(client, alice)
     page = give_answer(client, Authenticator().get(options_from(client, PROVE)))
-    assert page.context["passkey_error"].startswith("That passkey is not in use here")
+    assert page.context["passkey_error"].startswith("That passkey is not on your account")
 
 
 def test_an_answer_without_a_question_is_told_so(client, alice, passkey, authenticator):

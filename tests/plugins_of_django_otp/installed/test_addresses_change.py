@@ -139,7 +139,7 @@ def test_the_address_of_the_last_factor_stays_and_the_page_says_why(client, alic
     assert addresses() == {"alice@example.com", "alice@example.org"}
     assert EmailDevice.objects.exists()
     page = client.get(PAGE).text
-    assert "Your codes to sign in go to alice@example.com" in page
+    assert "We send your sign-in codes to alice@example.com" in page
     assert "You cannot remove your primary email address" not in page
     assert happened("device_removed", "two_factor_off") == []
 
@@ -266,8 +266,8 @@ def test_the_owner_is_told_of_a_last_device_that_nothing_can_be_sent_to_and_nobo
     assert EmailDevice.objects.exists()
     assert happened("device_removed", "two_factor_off", "device_unreachable") == ["device_unreachable"]
     (sent,) = mail.outbox
-    assert "Codes cannot be sent to a device any more" in sent.subject
-    assert "What to do: sign in by a recovery code" in sent.body
+    assert "Codes can no longer be sent to a device" in sent.subject
+    assert "Sign in with a recovery code and add another device" in sent.body
     assert sent.to == [other.email]
     give_password(client, alice)
     assert is_pending(client)

@@ -89,10 +89,10 @@ def test_a_newer_code_replaces_the_older_one_of_the_same_login_alone(client, ali
 def test_another_code_is_sent_on_request_when_the_cooldown_is_over(client, alice, pager):
     give_password(client, alice)
     response = client.post(CHALLENGE, {"action": "send", "device": pager.persistent_id})
-    assert "A code was sent a moment ago. You can have another one sent at" in response.context["notice"]
+    assert "We sent a code a moment ago. You can get another in" in response.context["notice"]
     Pager.objects.update(last_generated_timestamp=None)
     response = client.post(CHALLENGE, {"action": "send"})
-    assert response.context["notice"] == "A code is on its way to Red pager. Enter it below."
+    assert response.context["notice"] == "We sent a code to Red pager. Enter it below."
     assert "required" not in response.text.partition("otp_token")[2][:200]
     assert len(Pager.sent) == 2
     assert give_answer(client, Pager.sent[-1]).status_code == 302
@@ -116,7 +116,7 @@ def test_a_wrong_code_throttles_the_addressed_device_only(client, alice, pager, 
     assert give_answer(client, code_of(phone), device=phone.persistent_id).status_code == 302
 
 
-@pytest.mark.parametrize("chosen", ["", "pager.pager/999", "otp_totp.totpdevice/1", "nonsense", "pager.pager/" + "9" * 40])
+@pytest.mark.parametrize("chosen", ["pager.pager/999", "otp_totp.totpdevice/999", "nonsense", "pager.pager/" + "9" * 40])
 def test_sending_reaches_nobody_elses_device(client, alice, phone, bob, chosen):
     theirs = Pager.objects.create(user=bob, name="Bob's")
     Pager.sent.clear()
@@ -124,7 +124,19 @@ def test_sending_reaches_nobody_elses_device(client, alice, phone, bob, chosen):
     for device_id in (chosen, theirs.persistent_id):
         response = client.post(CHALLENGE, {"action": "send", "device": device_id})
         assert response.status_code == 200
-        assert "There is no such device" in response.context["notice"]
+        assert "That device is not on your account." in response.context["notice"]
+    assert Pager.sent == []
+
+
+@pytest.mark.parametrize("is_named", [True, False])
+def test_no_code_is_sent_to_an_app_and_the_page_says_why(client, alice, phone, is_named):
+    Pager.objects.create(user=alice, name="Pager")
+    Pager.sent.clear()
+    give_password(client, alice)
+    response = client.post(CHALLENGE, {"action": "send", "device": phone.persistent_id if is_named else ""})
+    assert response.context["notice"] == "That device shows its codes itself. Enter its code, or choose a device that we send codes to."
+    assert response.context["is_refused"] is True
+    assert '<span role="alert">That device shows its codes itself.' in response.text
     assert Pager.sent == []
 
 
@@ -167,7 +179,7 @@ def test_reauthentication_sends_a_code_too(client, alice, pager, settings):
     give_answer(client, Pager.sent[-1])
     Pager.objects.update(last_generated_timestamp=None)
     page = "/accounts/two-factor/factors/reauthenticate/?next=/private/"
-    assert client.post(page, {"action": "send"}).context["notice"].startswith("A code is on its way")
+    assert client.post(page, {"action": "send"}).context["notice"].startswith("We sent a code")
     assert client.post(page, {"otp_token": Pager.sent[-1]})["Location"] == "/private/"
 
 
@@ -177,7 +189,7 @@ def test_a_user_whose_only_device_sends_codes_turns_it_off_by_one(client, alice,
     Pager.objects.update(last_generated_timestamp=None)
     remove = "/accounts/two-factor/remove/"
     assert client.get(remove).context["can_send"]
-    assert client.post(remove, {"action": "send"}).context["notice"].startswith("A code is on its way")
+    assert client.post(remove, {"action": "send"}).context["notice"].startswith("We sent a code")
     assert client.post(remove, {"otp_token": Pager.sent[-1]})["Location"] == "/accounts/two-factor/setup/"
     assert not Pager.objects.exists()
 

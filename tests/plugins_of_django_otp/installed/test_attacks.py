@@ -249,7 +249,7 @@ def test_logins_one_after_another_do_not_flood_a_device_without_a_cooldown(alice
         browser = Client()
         give_password(browser, alice)
         response = browser.post(CHALLENGE, {"action": "send"})
-        assert response.context["notice"].startswith("A code was sent a moment ago.")
+        assert response.context["notice"].startswith("We sent a code a moment ago.")
         assert response.context["resend"] is None, "and when there can be another one is known to the cache alone"
     assert len(Beeper.sent) == 1
 
@@ -301,7 +301,7 @@ def test_a_device_without_anything_to_fill_in_is_begun_anew_while_it_waits(clien
         browser = Client()
         login_verified(browser, alice, phone)
         assert browser.get(page).status_code == 200
-        assert browser.post(page, {"action": "send"}).context["notice"].startswith("A code is on its way")
+        assert browser.post(page, {"action": "send"}).context["notice"].startswith("We sent a code")
     assert browser.post(page, {"otp_token": Pager.sent[0]}).url == "/accounts/two-factor/factors/"
     assert Pager.objects.filter(confirmed=True).count() == 1
 

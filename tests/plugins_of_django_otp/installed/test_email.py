@@ -91,9 +91,9 @@ def test_the_mail_says_what_it_is_and_no_more_in_its_subject(client, alice, mail
     assert sent.subject == "[example.com] Your code"
     for text in (sent.body, sent.alternatives[0].content):
         assert f"{code}" in text
-        assert "It holds for 10 minutes, and works once." in text
-        assert "It was asked for from the network address 127.0.0.1." in text
-        assert "If this was not you, somebody knows your password: change it." in text
+        assert "This code expires in 10 minutes and works once." in text
+        assert "from the network address 127.0.0.1" in text
+        assert "If this wasn't you, someone knows your password. Change it now." in text
         assert "http" not in text
     assert not re.search(r"<(style|script)|style=", sent.alternatives[0].content)
 
@@ -101,23 +101,24 @@ def test_the_mail_says_what_it_is_and_no_more_in_its_subject(client, alice, mail
 def test_the_page_says_where_the_code_was_sent_and_when_another_one_can_be(client, alice, mailbox):
     give_password(client, alice)
     response = client.get(CHALLENGE)
-    assert "Enter the code that was sent to <strong><bdi>Mail (" in response.text
+    assert "Enter the code we sent to <strong><bdi>Mail (" in response.text
     at, seconds = response.context["resend"]["at"], response.context["resend"]["seconds"]
     mailbox.refresh_from_db()
     assert at == mailbox.last_generated_timestamp + timedelta(seconds=60)
     assert 0 < seconds <= 60
-    assert f"Another code can be sent at {timezone.localtime(at):%H:%M:%S}." in response.text
+    assert "Next code:" in response.text
+    assert f">{timezone.localtime(at):%H:%M:%S} " in response.text
     assert f'data-two-factor="countdown" data-seconds="{seconds}"' in response.text
 
 
 def test_another_code_is_sent_when_that_time_has_come_and_replaces_the_first(client, alice, mailbox):
     give_password(client, alice)
     response = client.post(CHALLENGE, {"action": "send"})
-    assert response.context["notice"].startswith("A code was sent a moment ago. You can have another one sent at")
+    assert response.context["notice"].startswith("We sent a code a moment ago. You can get another in")
     let_pass(61)
     assert client.get(CHALLENGE).context["resend"] is None
     response = client.post(CHALLENGE, {"action": "send"})
-    assert response.context["notice"].startswith("A code is on its way to Mail (")
+    assert response.context["notice"].startswith("We sent a code to Mail (")
     assert response.context["resend"]["seconds"] == 60
     old, new = map(code_in, mail.outbox)
     assert old == new or message_of(give_answer(client, old)) == DeviceRefused().message
@@ -147,7 +148,7 @@ def test_how_long_a_code_holds_is_the_sites_choice(client, alice, mailbox, setti
     give_password(client, alice)
     mailbox.refresh_from_db()
     assert timedelta(seconds=115) < mailbox.valid_until - timezone.now() <= timedelta(seconds=120)
-    assert "It holds for 2 minutes" in mail.outbox[0].body
+    assert "This code expires in 2 minutes" in mail.outbox[0].body
 
 
 @pytest.mark.parametrize(("asked", "wait"), [(0, LEAST_WAIT), (10, LEAST_WAIT), (300, 300)])
@@ -178,7 +179,7 @@ def test_a_proof_before_a_change_is_given_by_mail_too(client, alice, mailbox):
     give_password(client, alice)
     give_answer(client, code_in(mail.outbox[0]))
     page = client.post(f"{REAUTHENTICATE}?next=/private/", {"action": "send"})
-    assert "A code is on its way" in page.context["notice"]
+    assert "We sent a code" in page.context["notice"]
     assert client.post(f"{REAUTHENTICATE}?next=/private/", {"otp_token": code_in(mail.outbox[1])})["Location"] == "/private/"
 
 
@@ -187,7 +188,7 @@ def test_an_app_and_a_mailbox_stand_side_by_side(client, alice, phone, mailbox):
     assert mail.outbox == [], "the app is asked for first, and nobody wants a mail with each login"
     page = client.get(CHALLENGE).text
     assert "Mail (\u2066a•••@example.com\u2069), weaker" in page
-    assert "Choose the device that you have at hand" in page
+    assert "Choose a device and enter its code." in page
     response = client.post(CHALLENGE, {"action": "send", "device": mailbox.persistent_id})
     assert "or choose another device" in response.text
     assert response.context["asked"]["id"] == mailbox.persistent_id
@@ -216,10 +217,10 @@ def another_address(alice, address):
 def test_an_address_is_added_by_the_code_that_is_sent_to_it(verified, alice, address, another_address):
     page = verified.get(ADD)
     assert page.context["facts_form"].fields["email"].choices == [(each.email, each.email) for each in (address, another_address)]
-    assert "It protects less than an app or a passkey does." in page.text
+    assert "It protects you less than an app or a passkey." in page.text
     page = verified.post(ADD, {"action": "begin", "email": "alice@example.org"})
     assert page.context["detail"] == "a•••@example.org"
-    assert "Another code can be sent at" in page.text
+    assert "Next code:" in page.text
     (sent,) = mail.outbox
     assert sent.to == ["alice@example.org"]
     assert message_of(verified.post(ADD, {"otp_token": wrong(code_in(sent))})) == DeviceRefused().message
@@ -235,9 +236,9 @@ def test_an_address_is_added_by_the_code_that_is_sent_to_it(verified, alice, add
 def test_an_address_is_offered_once(verified, alice, address, mailbox):
     EmailDevice.objects.update(email="Alice@Example.com")
     page = verified.get(ADD)
-    assert "There is no further confirmed e-mail address on your account." in page.text
+    assert "Your account has no other confirmed e-mail address." in page.text
     page = verified.post(ADD, {"action": "begin", "email": address.email})
-    assert "There is no further confirmed e-mail address on your account." in page.text
+    assert "Your account has no other confirmed e-mail address." in page.text
     assert EmailDevice.objects.count() == 1
 
 
@@ -370,7 +371,7 @@ def test_a_login_that_has_to_add_a_device_adds_an_address(client, alice, address
 def test_such_a_login_of_somebody_without_an_address_is_told_so_and_led_nowhere(client, alice, settings):
     settings.ACCOUNT_EMAIL_VERIFICATION = "none"
     response = client.post(reverse("account_login"), {"login": "alice", "password": PASSWORD}, follow=True)
-    assert "There is no further confirmed e-mail address on your account." in response.text
+    assert "Your account has no other confirmed e-mail address." in response.text
     assert f'href="{OVERVIEW}"' not in response.text
     assert not is_logged_in(client)
 
@@ -527,14 +528,14 @@ def test_one_address_after_the_other_is_added_no_faster_than_codes_are_sent(veri
     verified.post(ADD, {"action": "begin", "email": address.email})
     verified.post(ADD, {"action": "replace"})
     page = verified.post(ADD, {"action": "begin", "email": another_address.email})
-    assert "You can have another one sent at" in page.context["facts_form"].errors["email"][0]
+    assert "You can get another in" in page.context["facts_form"].errors["email"][0]
     assert len(mail.outbox) == 1
     assert EmailDevice.objects.get().email == address.email, "the first one can still be confirmed"
 
 
 def test_outside_of_a_request_the_mail_says_nothing_of_the_address(alice, mailbox):
     sending.send(alice, mailbox.persistent_id, ChallengeStore({}))
-    assert "It was asked for on" in mail.outbox[0].body
+    assert "Requested on" in mail.outbox[0].body
     assert "network address" not in mail.outbox[0].body
 
 

@@ -47,7 +47,7 @@ def test_codes_ahead_are_taken_within_the_tolerance(client, alice, token):
 def test_a_token_that_ran_ahead_is_taken_up_by_two_codes_in_a_row(client, alice, token):
     give_password(client, alice)
     response = give_answer(client, shown_at(token, 40))
-    assert message_of(response).endswith("enter two codes in a row.")
+    assert message_of(response).endswith("enter two consecutive codes.")
     HOTPDevice.objects.update(throttling_failure_count=0)
     assert give_answer(client, f"{shown_at(token, 41)} {shown_at(token, 42)}").status_code == 302
     token.refresh_from_db()

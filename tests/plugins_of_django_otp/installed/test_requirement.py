@@ -109,7 +109,7 @@ def test_a_running_session_by_the_wrong_kind_is_led_to_the_setup_and_the_overvie
     assert body["data"]["flows"][0]["types"] == ["totp"]
     page = client.get(OVERVIEW)
     assert page.status_code == 200
-    assert "One of these will do: authenticator app." in " ".join(page.text.split())
+    assert "You can use: authenticator app." in " ".join(page.text.split())
     assert client.get(SETUP).status_code == 200
     client.post(SETUP, {"otp_token": code_of(waiting())})
     assert "staff" in client.get("/private/").text

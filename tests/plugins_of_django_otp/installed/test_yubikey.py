@@ -49,7 +49,7 @@ def message_of(response):
 def test_a_touch_opens_the_login_once(client, alice, key):
     give_password(client, alice)
     page = client.get(CHALLENGE).text
-    assert "Take <strong><bdi>Blue key</bdi></strong>." in page
+    assert "Use <strong><bdi>Blue key</bdi></strong>." in page
     assert "Click the field and touch the key." in page
     touch = key.touch()
     assert give_answer(client, touch).status_code == 302

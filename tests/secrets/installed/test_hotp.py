@@ -52,7 +52,7 @@ def test_a_token_whose_key_is_gone_refuses(client, alice, token, use, caplog):
         with pytest.raises(NotJudged):
             factor.judge(HOTPDevice.objects.get(), answer)
     give_password(client, alice)
-    assert "could not be checked" in str(give_answer(client, code("ab" * 20)).context["form"].errors)
+    assert "could not check your code" in str(give_answer(client, code("ab" * 20)).context["form"].errors)
     assert "otp_hotp.hotpdevice.key" in caplog.text
     use(NEW)
     assert HOTPDevice.objects.get().counter == 0
@@ -68,4 +68,4 @@ def test_the_secret_of_a_token_is_none_of_an_app_of_the_same_owner(alice, token)
 
 def test_status_names_what_is_kept_as_other_models_keep_it(alice, token):
     YubikeyDevice.objects.create(user=alice)
-    assert "1 of otp_yubikey.yubikeydevice, which keeps what it keeps" in run("status")
+    assert "1 of otp_yubikey.yubikeydevice, which manages its own columns" in run("status")

@@ -91,7 +91,7 @@ def test_a_dry_run_says_the_same_and_writes_nothing(migrate):
 def test_who_is_there_already_is_left_alone(migrate, alice, phone, codes, there):
     Authenticator.objects.create(user=alice, type=Authenticator.Type.TOTP, data={"secret": "her own"})
     Authenticator.objects.create(user=alice, type=Authenticator.Type.RECOVERY_CODES, data={"seed": "her own", "used_mask": 0})
-    assert migrate().splitlines() == ["Created 0 Authenticators", "1 users:", "  1 already in allauth.mfa, left alone"]
+    assert migrate().splitlines() == ["Created 0 Authenticators", "1 users:", "  1 already in allauth.mfa, unchanged"]
     assert there(alice)["totp"].data == {"secret": "her own"}
     assert there(alice)["recovery_codes"].data == {"seed": "her own", "used_mask": 0}
 

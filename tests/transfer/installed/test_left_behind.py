@@ -41,7 +41,7 @@ def test_an_app_whose_codes_would_never_be_right_is_reported(migrate, alice, cod
     device = TOTPDevice.objects.create(user=alice, name="phone", **quirk)
     printed = migrate()
     assert NOTHING in printed
-    assert f"user {alice.pk}, {device.persistent_id}: not moved: its codes do not suit allauth.mfa's settings ({reason})" in printed
+    assert f"user {alice.pk}, {device.persistent_id}: not moved: its codes do not match the settings of allauth.mfa ({reason})" in printed
     assert f"user {alice.pk}, recovery codes (3): not moved: recovery codes of a user without another authenticator" in printed
     assert "  1 not moved: allauth.mfa would refuse every code of their authenticator app" in printed
 
@@ -52,7 +52,7 @@ def test_a_clock_that_is_too_far_off_is_reported(migrate, settings, alice, phone
     TOTPDevice.objects.filter(pk=phone.pk).update(drift=-3)
     printed = migrate()
     assert set(there(alice)) == {"totp"}
-    assert (f"{phone.persistent_id}: moved, but its clock was seen further off" in printed) is told
+    assert (f"{phone.persistent_id}: moved, but its clock was further off" in printed) is told
     assert ("(-3 steps of 30 seconds)" in printed) is told
 
 
@@ -61,33 +61,33 @@ def test_recovery_codes_alone_are_reported(migrate, alice, there):
     printed = migrate()
     assert NOTHING in printed
     assert f"user {alice.pk}, recovery codes (3): not moved: recovery codes of a user without another authenticator" in printed
-    assert "  1 not moved: recovery codes alone are no second factor" in printed
+    assert "  1 not moved: recovery codes alone are not a second factor" in printed
     assert there(alice) == {}
 
 
 def test_digests_alone_are_reported(migrate, alice, sheet):
     printed = migrate()
     assert f"user {alice.pk}, recovery codes (2): not moved" in printed
-    assert "  1 not moved: recovery codes alone are no second factor" in printed
+    assert "  1 not moved: recovery codes alone are not a second factor" in printed
 
 
 def test_digests_are_counted_and_listed_on_request(migrate, alice, phone, sheet, there):
     sheet.codes.filter(digest="of another").update(used_at="2026-01-01T00:00Z")
     quiet = migrate(dry_run=True)
-    assert "  1 not moved: recovery codes of which only digests are stored" in quiet
+    assert "  1 not moved: recovery codes, because only their digests are stored" in quiet
     assert f"user {alice.pk}" not in quiet
-    assert f"user {alice.pk}, recovery codes (1): not moved: recovery codes of which only digests" in migrate(verbosity=2)
+    assert f"user {alice.pk}, recovery codes (1): not moved: recovery codes, because only their digests" in migrate(verbosity=2)
     assert set(there(alice)) == {"totp"}
 
 
 def test_readable_codes_beside_digests_are_moved(migrate, alice, phone, sheet, codes, there):
-    assert "  1 not moved: recovery codes of which only digests are stored" in migrate()
+    assert "  1 not moved: recovery codes, because only their digests are stored" in migrate()
     assert sorted(there(alice)["recovery_codes"].data["migrated_codes"]) == codes
 
 
 def test_recovery_codes_that_the_site_has_switched_off_stay(migrate, settings, alice, phone, codes, there):
     settings.MFA_SUPPORTED_TYPES = ["totp"]
-    assert "  1 not moved: recovery codes, which MFA_SUPPORTED_TYPES leaves out" in migrate()
+    assert "  1 not moved: recovery codes, because MFA_SUPPORTED_TYPES does not include them" in migrate()
     assert set(there(alice)) == {"totp"}
 
 

@@ -161,7 +161,7 @@ def test_of_several_apps_the_one_used_last_is_moved(migrate, alice, phone, there
     old = TOTPDevice.objects.create(user=alice, name="old", last_t=SPRING.timestamp() // 30)
     printed = migrate()
     assert there(alice)["totp"].data["secret"] == b32encode(tablet.bin_key).decode()
-    assert f"user {alice.pk}, {phone.persistent_id}: not moved: allauth.mfa keeps one authenticator app a user" in printed
+    assert f"user {alice.pk}, {phone.persistent_id}: not moved: allauth.mfa keeps one authenticator app per user" in printed
     assert f"user {alice.pk}, {old.persistent_id}: not moved" in printed
     assert tablet.persistent_id not in printed
 
@@ -170,7 +170,7 @@ def test_of_several_apps_that_were_never_used_the_first_is_moved(migrate, alice,
     TOTPDevice.objects.create(user=alice, name="tablet")
     printed = migrate()
     assert there(alice)["totp"].data["secret"] == b32encode(phone.bin_key).decode()
-    assert "  1 not moved: allauth.mfa keeps one authenticator app a user" in printed
+    assert "  1 not moved: allauth.mfa keeps one authenticator app per user" in printed
 
 
 def test_an_app_that_does_not_suit_gives_way_to_one_that_does(migrate, alice, phone, there):
