@@ -6,7 +6,7 @@
 #   make check    lint, types, architecture, templates, spelling
 #   make matrix   the tests against the built wheel in each cell of the version matrix
 #   make neighbours   allauth's own tests and django-otp's, with this package installed
-#   make docs     the documentation, warnings are errors
+#   make docs     the documentation, warnings are errors; Graphviz's dot draws its diagrams
 #   make bench    the benchmark beside the rivals
 #   make soak     20,000 logins through workers that are killed, on the PostgreSQL that TEST_POSTGRES names
 #   make wheel    the distributions, in dist/

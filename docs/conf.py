@@ -1,12 +1,18 @@
 """Sphinx's configuration: `make docs`."""
 
+import sys
 from importlib import metadata
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
 
 project = "django-allauth-2fa"
 release = metadata.version("django-allauth-2fa")
 
-extensions = ["myst_parser"]
+extensions = ["myst_parser", "sphinx.ext.graphviz", "rooms"]
 exclude_patterns = ["_build"]
+# Diagrams are drawn by the command "dot" of Graphviz, which must be installed.
+graphviz_output_format = "svg"
 # Nothing is fetched while the documentation is built, and a link that leads nowhere is an error.
 nitpicky = True
 
