@@ -63,7 +63,7 @@ def test_each_template_extends_what_the_page_says(row):
 def test_each_code_of_an_error_is_on_the_page():
     refusals = [found for _name, found in inspect.getmembers(exceptions, inspect.isclass) if issubclass(found, exceptions.Refused)]
     said = text_of("docs/extending.md")
-    said = said[said.index("Errors carry a code:") : said.index("## Helpers")]
+    said = said[said.index("Errors have a code:") : said.index("## Helpers")]
     assert set(re.findall(r"`(\w+)`", said)) == {refusal.code for refusal in refusals}
 
 

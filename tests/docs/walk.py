@@ -33,14 +33,14 @@ class Walk(TestCase):
         return [code.token for code in response.context["backup_tokens"]]
 
     def test_the_steps(self):
-        self.assertContains(self.sign_in(), "You proved it with a password.")
+        self.assertContains(self.sign_in(), "You signed in with a password.")
         codes = self.set_up()
         assert len(codes) == 3
         for answer in (self.code(), codes[0]):
             self.client.post(reverse("account_logout"))
             self.assertContains(self.sign_in(), "You are signing in as")
             response = self.client.post(reverse("two-factor-authenticate"), {"otp_token": answer}, follow=True)
-            self.assertContains(response, "You proved it with a password and a code.")
+            self.assertContains(response, "You signed in with a password and a code.")
         self.assertContains(self.client.get(reverse("vault")), "The vault")
         self.assertContains(self.client.get(reverse("admin:index")), "Site administration")
 
