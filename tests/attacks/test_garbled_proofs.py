@@ -50,9 +50,7 @@ def test_it_ends_that_of_a_user_too_of_whom_nothing_is_asked(client, bob, proof)
     assert who(client) == NOBODY
 
 
-@pytest.mark.parametrize(
-    "proof", [["not asked"], ["mfa"], ["trust", ["1", 1, "x"]], ["device", "pager.pager/9"], ["passkey", "x", 1]]
-)
+@pytest.mark.parametrize("proof", [["not asked"], ["mfa"], ["trust", ["1", 1, "x"]], ["device", "pager.pager/9"], ["passkey", "x", 1]])
 def test_another_proof_than_that_which_was_given_logs_nobody_in_who_has_a_factor(client, alice, proof):
     give_password(client, alice)
     TOTPDevice.objects.create(user=alice)

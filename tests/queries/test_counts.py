@@ -328,8 +328,8 @@ def test_a_trusted_session_is_looked_at_again_with_one_query(trusted, alice, cou
     settings.ALLAUTH_2FA_GUARD_RECHECK = 0
     with count:
         assert "alice" in trusted.get("/").text
-    # The session, the user, whether the session was ended, and the trust. Then the session is written.
-    assert count.total == 5, count.statements
+    # The session, the user, whether the session was ended, and the trust. Then the session is written, if the second has changed.
+    assert 4 <= count.total <= 5, count.statements
 
 
 def test_a_right_code_with_the_box_ticked(client, alice, phone, settings, count):
