@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from django.utils.crypto import get_random_string
 
-from soak import fate, reckoning
+from soak import expected, reckoning
 from soak.ledger import DIED, ENDED, FAILED, IN, LIMITED, SENTENCES, STRANGE
 from soak.people import digest_in
 from tests.cast import PASSWORD
@@ -137,7 +137,7 @@ class Client:
         if inside != expected or (not inside and answer.status == OK):
             self.ledger.complain(f"inside is {inside} instead of {expected} for {self.person.name}: {answer.status} {answer.text[:40]}")
 
-    def start(self, path: str, act: fate.Act, **fields: str) -> tuple[Entry, Sending | None]:
+    def start(self, path: str, act: expected.Act, **fields: str) -> tuple[Entry, Sending | None]:
         """Begin to post something that the ledger knows of; nothing if the connection died at once."""
         entry = self.ledger.begin(self.person.user_id, act.name)
         try:
@@ -154,22 +154,22 @@ class Client:
         self.wait_for_the_killer()
         return None
 
-    def conclude(self, entry: Entry, act: fate.Act, old: str, answer: Answer | None) -> str:
+    def conclude(self, entry: Entry, act: expected.Act, old: str, answer: Answer | None) -> str:
         """See what became of it, and reckon with that."""
         if answer is None:
-            fate.settle(entry, self.person, self.person.known.get(old, self.person.others), act, self.ledger)
+            expected.judge(entry, self.person, self.person.known.get(old, self.person.others), act, self.ledger)
             return DIED
         entry.outcome = outcome_of(answer)
         if act.is_change and entry.outcome == IN and answer.location != act.leads_to:
             entry.outcome = STRANGE
         # A browser's value is replaced with its answer, also where somebody else was faster with the same code.
         budget = self.person.known.get(old, self.person.others)
-        self.person.is_known_anew(self.browser, old)
+        self.person.renew_known(self.browser, old)
         if reason := reckoning.reckon(entry, self.person, budget, act):
             self.ledger.complain(f"{act.name} of {self.person.name}: {reason}: {answer.status} {answer.location} {_said(answer)}")
         return entry.outcome
 
-    def post(self, path: str, act: fate.Act, **fields: str) -> str:
+    def post(self, path: str, act: expected.Act, **fields: str) -> str:
         """Post something, see what became of it, and reckon with that."""
         old = digest_in(self.browser)
         entry, sending = self.start(path, act, **fields)
@@ -180,7 +180,7 @@ class Client:
 
     # Answers
 
-    def answer(self, act: fate.Act) -> str:
+    def answer(self, act: expected.Act) -> str:
         """Answer the challenge, and look whether that is inside."""
         outcome = self.post(CHALLENGE, act, **act.fields)
         self.look(expected=outcome == IN)
@@ -194,15 +194,15 @@ class Client:
         if not found:
             self.ledger.complain(f"no secret for {self.person.name}: {page.status} {page.location} {_said(page)}")
             raise Gone
-        act = fate.Added(found[1])
+        act = expected.Added(found[1])
         self.post(path, act, otp_token=act.code, name="Another")
 
     def remove(self, app: App) -> None:
         """Remove a device, inside."""
-        self.post(f"/accounts/two-factor/factors/remove/{app.persistent_id}/", fate.Removed(app), action="remove")
+        self.post(f"/accounts/two-factor/factors/remove/{app.persistent_id}/", expected.Removed(app), action="remove")
 
 
-def at_once(clients: list[Client], act: fate.Code) -> list[str]:
+def at_once(clients: list[Client], act: expected.Code) -> list[str]:
     """Answer with one code in several new browsers at the same moment."""
     begun = [(client, *client.start(CHALLENGE, act, **act.fields)) for client in clients]
     for _client, _entry, sending in begun:
@@ -211,11 +211,11 @@ def at_once(clients: list[Client], act: fate.Code) -> list[str]:
                 sending.finish()
     answered = [(client, entry, client.receive(entry, Finished.of(sending))) for client, entry, sending in begun]
     # Of those that died, the one that the audit log tells of comes first: the others came too late.
-    answered.sort(key=lambda row: (row[2] is None, row[2] is None and "challenge_passed" not in fate.said(row[1])))
+    answered.sort(key=lambda row: (row[2] is None, row[2] is None and "challenge_passed" not in expected.said(row[1])))
     outcomes = []
     for client, entry, answer in answered:
         is_used = answer is None and act.app.last == act.at
-        outcomes.append(client.conclude(entry, fate.Replay(act.app, act.at) if is_used else act, "", answer))
+        outcomes.append(client.conclude(entry, expected.Replay(act.app, act.at) if is_used else act, "", answer))
     return outcomes
 
 

@@ -12,7 +12,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from allauth_2fa.budget.budget import unpack
 from allauth_2fa.models import Browser, RecoveryCode, RecoveryDevice, normalize_recovery_code
 from allauth_2fa.models.audit import AuditEntry
-from soak.fate import TOLD, stored_last
+from soak.done import TOLD, stored_last
 from soak.ledger import DIED
 from soak.people import Budget
 from soak.settings import MOST_A_DAY, MOST_UNKNOWN
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 def differences(ledger: Ledger, people: list[Person]) -> Iterator[str]:
     """Yield in words where the database does not say what the clients saw."""
-    yield from _trail(ledger.entries)
+    yield from _audit_log(ledger.entries)
     yield from _mails(ledger.entries, people)
     yield from _devices(people)
     yield from _recovery_codes(people)
@@ -34,7 +34,7 @@ def differences(ledger: Ledger, people: list[Person]) -> Iterator[str]:
     yield from _sessions(ledger)
 
 
-def _trail(entries: list[Entry]) -> Iterator[str]:
+def _audit_log(entries: list[Entry]) -> Iterator[str]:
     found: dict[str, Counter[str]] = {}
     for agent, event in AuditEntry.objects.exclude(event=TOLD).values_list("user_agent", "event"):
         found.setdefault(agent, Counter())[event] += 1

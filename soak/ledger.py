@@ -42,7 +42,7 @@ class Entry:
     outcome: str = ""
     events: Counter[str] = field(default_factory=Counter)
     """What the audit log has to say of it."""
-    fate: str = ""
+    done: str = ""
     """For one whose connection died: "nothing", "all" or "partly"."""
 
     @property

@@ -114,11 +114,11 @@ class Person:
     rests_until: float = 0
     """Before that moment, of the monotonic clock, nobody plays this person."""
 
-    def purse_of(self, browser: web.Browser) -> Budget:
+    def budget_of(self, browser: web.Browser) -> Budget:
         """Return what wrong codes in the browser are taken from."""
         return self.known.get(digest_in(browser), self.others)
 
-    def is_known_anew(self, browser: web.Browser, old: str) -> None:
+    def renew_known(self, browser: web.Browser, old: str) -> None:
         """Take over the browser's new cookie, which came with an answer, instead of the old one."""
         new = digest_in(browser)
         if new and new != old:

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 def table(asked: Namespace, run: Run, ledger: Ledger) -> str:
     """Return what was done, what came of it, and what the audit log holds."""
     outcomes = Counter((entry.act, entry.outcome) for entry in ledger.entries)
-    fates = Counter(entry.fate for entry in ledger.entries if entry.outcome == DIED)
+    outcomes = Counter(entry.done for entry in ledger.entries if entry.outcome == DIED)
     trail = AuditEntry.objects.order_by("event").values_list("event").annotate(number=Count("pk"))
-    parts = Counter((entry.act, " ".join(sorted(entry.events)) or "nothing") for entry in ledger.entries if entry.fate == "partly")
+    parts = Counter((entry.act, " ".join(sorted(entry.events)) or "nothing") for entry in ledger.entries if entry.done == "partly")
     rows: list[tuple[str, object]] = [
         ("worker processes", PROCESSES),
         ("each request is one transaction", "no" if asked.autocommit else "yes"),
@@ -33,7 +33,7 @@ def table(asked: Namespace, run: Run, ledger: Ledger) -> str:
         ("error pages", sum("error page" in line for line in ledger.complaints)),
         *sorted(ledger.seen.items()),
         *((f"{act}: {outcome}", number) for (act, outcome), number in sorted(outcomes.items())),
-        *((f"connection died, done: {fate}", number) for fate, number in sorted(fates.items())),
+        *((f"connection died, done: {done}", number) for done, number in sorted(outcomes.items())),
         *((f"done in part: {act}, the audit log has {events}", number) for (act, events), number in sorted(parts.items())),
         *((f"audit log: {event}", number) for event, number in trail),
     ]

@@ -83,7 +83,7 @@ class Workers(Site):
             process.wait()
             self.killed_at = time.monotonic()
             _wait_for_the_end_of(process.pid)
-        self.start_anew(place)
+        self.start_again(place)
         for pipe in (process.stdin, process.stdout):
             if pipe:
                 pipe.close()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from django.utils.crypto import get_random_string
 
 from allauth_2fa.models import ALPHABET, CODE_LENGTH, grouped
-from soak import fate
+from soak import expected
 from soak.client import Client, Dropped, Gone, at_once
 from soak.ledger import IN, Ledger
 
@@ -53,11 +53,11 @@ class Visit:
         client.give_password()
         return client
 
-    def right(self, kind: str = "") -> fate.Code | None:
+    def right(self, kind: str = "") -> expected.Code | None:
         """Return a code that is right now, of one of the devices; None if all are used."""
         apps = [app for app in self.person.apps if kind in {"", app.kind} and app.next() is not None]
         app: App | None = random.choice(apps) if apps else None  # noqa: S311 - no secret
-        return fate.Code(app, app.next() or 0) if app else None
+        return expected.Code(app, app.next() or 0) if app else None
 
     def app(self) -> App:
         """Return one of the devices."""
@@ -68,7 +68,7 @@ class Visit:
         act = self.right()
         if act is None and not self.person.codes:
             return False
-        return client.answer(act or fate.Recovery(self.person.codes[0])) == IN
+        return client.answer(act or expected.Recovery(self.person.codes[0])) == IN
 
 
 def sign_in(visit: Visit) -> None:
@@ -81,7 +81,7 @@ def sign_in(visit: Visit) -> None:
 def mistype(visit: Visit) -> None:
     """Mistype, then sign in."""
     client = visit.at_home()
-    client.answer(fate.WrongCode(visit.app()))
+    client.answer(expected.WrongCode(visit.app()))
     visit.is_in(client)
     visit.keep(client)
 
@@ -90,23 +90,23 @@ def guess(visit: Visit) -> None:
     """Guess at a device from somewhere else, until codes are locked."""
     client, app = visit.stranger(), visit.app()
     for _ in range(random.randint(3, 10)):  # noqa: S311 - no secret
-        client.answer(fate.WrongCode(app))
+        client.answer(expected.WrongCode(app))
 
 
 def forget(visit: Visit) -> None:
     """Mistype at home, and give up."""
     client = visit.at_home()
     for _ in range(random.randint(2, 5)):  # noqa: S311 - no secret
-        client.answer(fate.WrongCode(visit.app()))
+        client.answer(expected.WrongCode(visit.app()))
     visit.keep(client)
 
 
 def guess_recovery(visit: Visit) -> None:
     """Guess at a recovery code, and try a spent one."""
     client = visit.stranger()
-    client.answer(fate.Recovery(grouped(get_random_string(CODE_LENGTH, ALPHABET))))
+    client.answer(expected.Recovery(grouped(get_random_string(CODE_LENGTH, ALPHABET))))
     if visit.person.spent:
-        client.answer(fate.Recovery(visit.person.spent[0]))
+        client.answer(expected.Recovery(visit.person.spent[0]))
 
 
 def replay(visit: Visit) -> None:
@@ -118,7 +118,7 @@ def replay(visit: Visit) -> None:
     outcome = client.answer(act)
     visit.keep(client)
     if outcome == IN:
-        visit.stranger().answer(fate.Replay(act.app, act.at))
+        visit.stranger().answer(expected.Replay(act.app, act.at))
 
 
 def race(visit: Visit) -> None:
@@ -139,8 +139,8 @@ def recover(visit: Visit) -> None:
         return
     code = random.choice(visit.person.codes)  # noqa: S311 - no secret
     client = visit.stranger()
-    client.answer(fate.Recovery(code))
-    visit.stranger().answer(fate.Recovery(code))
+    client.answer(expected.Recovery(code))
+    visit.stranger().answer(expected.Recovery(code))
 
 
 def add(visit: Visit) -> None:

@@ -51,7 +51,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def in_order(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
     """Return the tests in the order in which several processes end together: the long ones first, in each one's share.
 
-    pytest-xdist's "worksteal" gives each process as many tests, one stretch of the list. Whoever is done takes over from the
+    pytest-xdist's "worksteal" gives each process as many tests, one stretch of the list. A process that is done takes over from the
     end of another's stretch. The browser's tests stay together, so that it starts once.
     """
     long = sorted((item for item in items if time_allowed(item) >= LONG), key=time_allowed, reverse=True)

@@ -1,6 +1,6 @@
-"""The test project with keys for what devices keep: see tests/secrets/test_with_keys.py."""
+"""The test project with keys for what devices keep: see tests/encryption/test_with_keys.py."""
 
-from tests.secrets.keys import NEW, OLD
+from tests.encryption.keys import NEW, OLD
 from tests.settings import *  # noqa: F403 - the rest is the same
 from tests.settings import DATABASES
 

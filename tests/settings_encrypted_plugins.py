@@ -1,6 +1,6 @@
-"""The test project with more of django-otp's devices and keys for what they keep: see tests/secrets/test_with_keys.py."""
+"""The test project with more of django-otp's devices and keys for what they keep: see tests/encryption/test_with_keys.py."""
 
-from tests.secrets.keys import NEW, OLD
+from tests.encryption.keys import NEW, OLD
 from tests.settings_plugins import *  # noqa: F403 - the rest is the same
 from tests.settings_plugins import DATABASES
 

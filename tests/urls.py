@@ -37,7 +37,7 @@ WHAT_THE_VIEW_SAW: list[str | None] = []
 
 @csrf_exempt
 def home_made_login(request: HttpRequest) -> HttpResponse:
-    """Log in as many projects do, and note what the view sees behind it."""
+    """Log in as many projects do, and note what the view sees after it."""
     user = authenticate(request, username=request.POST["username"], password=request.POST["password"])
     login(request, user)
     WHAT_THE_VIEW_SAW[:] = [str(request.user), request.session.get("_auth_user_id")]
@@ -51,7 +51,7 @@ urlpatterns = [
     path("plain/", plain, name="plain"),
     path("private/", private, name="private"),
     path("cookie/", cookie, name="cookie"),
-    path("doors/django/", LoginView.as_view(template_name="allauth/layouts/base.html"), name="django-door"),
-    path("doors/home-made/", home_made_login, name="home-made-door"),
+    path("logins/django/", LoginView.as_view(template_name="allauth/layouts/base.html"), name="django-login"),
+    path("logins/home-made/", home_made_login, name="home-made-login"),
     path("", home, name="home"),
 ]

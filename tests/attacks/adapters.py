@@ -27,7 +27,7 @@ class ExemptAdapter(OTPAdapter):
 
 
 class LaterStage(compat.LoginStage):
-    """Asks for something of its own behind the second factor."""
+    """Asks for something of its own after the second factor."""
 
     key = "later"
     urlname = "later"
@@ -37,7 +37,7 @@ class LaterStage(compat.LoginStage):
 
 
 class LaterStageAdapter(OTPAdapter):
-    """Brings in a stage behind ours."""
+    """Brings in a stage after ours."""
 
     def get_login_stages(self) -> list[str]:
         return [*super().get_login_stages(), "tests.attacks.adapters.LaterStage"]

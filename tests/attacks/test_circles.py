@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("phone")]
 LOGIN = "/accounts/login/"
 
 
-def test_the_login_page_leads_to_the_challenge_of_a_session_that_was_turned_around(client, alice):
+def test_the_login_page_leads_to_the_challenge_of_a_session_that_became_a_pending_login(client, alice):
     client.force_login(alice)
     page = client.get(LOGIN, follow=True)
     assert page.redirect_chain == [(reverse("two-factor-authenticate"), 302)]
@@ -21,7 +21,7 @@ def test_the_login_page_leads_to_the_challenge_of_a_session_that_was_turned_arou
 
 def test_on_a_site_without_our_middleware_a_foreign_login_does_not_go_round_in_a_circle(client, alice, phone, settings):
     settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if not name.startswith("allauth_2fa.")]
-    client.post("/doors/django/", {"username": alice.username, "password": PASSWORD})
+    client.post("/logins/django/", {"username": alice.username, "password": PASSWORD})
     assert not is_logged_in(client)
     page = client.get(LOGIN, follow=True)
     assert page.redirect_chain == [(reverse("two-factor-authenticate"), 302)]
@@ -31,12 +31,12 @@ def test_on_a_site_without_our_middleware_a_foreign_login_does_not_go_round_in_a
 
 def test_a_script_that_asks_for_the_login_page_is_not_sent_in_a_circle(client, alice):
     script = {"HTTP_SEC_FETCH_DEST": "empty", "HTTP_SEC_FETCH_MODE": "cors"}
-    client.post("/doors/django/", {"username": alice.username, "password": PASSWORD}, **script)
+    client.post("/logins/django/", {"username": alice.username, "password": PASSWORD}, **script)
     page = client.get(LOGIN, follow=True, **script)
     assert page.status_code == 200
 
 
-def test_e_mail_verification_still_applies_behind_the_challenge(client, alice, phone, settings):
+def test_e_mail_verification_still_applies_after_the_challenge(client, alice, phone, settings):
     settings.ACCOUNT_EMAIL_VERIFICATION = "mandatory"
     client.force_login(alice)
     client.get(LOGIN, follow=True)

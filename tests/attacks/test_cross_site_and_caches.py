@@ -70,7 +70,7 @@ def assert_uncached(response):
 
 
 @pytest.mark.parametrize("page", MANAGE)
-def test_no_cache_keeps_a_page_of_the_account_whoever_asks(client, alice, bob, phone, page):
+def test_no_cache_stores_a_page_of_the_account_somebody_who_asks(client, alice, bob, phone, page):
     assert_uncached(client.get(reverse(page)))
     log_in(client, alice, phone)
     assert_uncached(client.get(reverse(page)))

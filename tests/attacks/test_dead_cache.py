@@ -92,7 +92,7 @@ def test_wrong_codes_use_the_budget_up_all_the_same(client, alice, phone, settin
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_owner_is_told_of_many_wrong_codes_once_as_the_trail_knows(client, alice, phone, mailoutbox, settings):
+def test_the_owner_is_told_of_many_wrong_codes_once_as_the_audit_log_says(client, alice, phone, mailoutbox, settings):
     settings.OTP_TOTP_THROTTLE_FACTOR = 0
     give_password(client, alice)
     for _ in range(3):

@@ -17,7 +17,7 @@ from allauth_2fa.sessions import ending
 from allauth_2fa.signals import two_factor_event
 from allauth_2fa.testing import login_verified
 from tests.attacks import middleware
-from tests.attacks.test_doors import NOBODY, who
+from tests.attacks.test_other_login_views import NOBODY, who
 from tests.cast import code_of, forget, give_answer, give_password, is_logged_in, log_in, plant
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.attacks.urls")]
@@ -131,7 +131,7 @@ def test_an_ended_session_leaves_nothing_for_the_next_visitor(alice, bob):
     assert "last_patient" not in other.session
 
 
-def test_a_login_behind_the_end_counts(alice):
+def test_a_login_after_the_end_counts(alice):
     device = enroll(browser(alice), alice)
     later = verified_browser(alice, device)
     verified_browser(alice, device)
@@ -161,7 +161,7 @@ def test_an_async_reader_sees_nobody_in_an_ended_session(alice):
     assert async_to_sync(ask)(mine.cookies["sessionid"].value)["user"] == "alice"
 
 
-def test_who_had_the_user_before_the_session_was_emptied_is_shown_nobody_either(alice, settings):
+def test_a_user_who_had_the_user_before_the_session_was_emptied_is_shown_nobody_either(alice, settings):
     at = settings.MIDDLEWARE.index("allauth_2fa.middleware.AllauthTwoFactorMiddleware")
     around = ["tests.attacks.middleware.look_early", settings.MIDDLEWARE[at], "tests.attacks.middleware.look_twice"]
     settings.MIDDLEWARE = [*settings.MIDDLEWARE[:at], *around, *settings.MIDDLEWARE[at + 1 :]]
@@ -200,7 +200,7 @@ def test_the_mark_of_another_user_says_nothing(alice, bob):
     assert who(other) == NOBODY
 
 
-def test_a_session_whose_user_was_written_back_with_an_old_login_is_caught_within_the_recheck_time(alice, phone):
+def test_a_session_with_a_user_written_back_by_an_old_login_is_caught_within_the_recheck_time(alice, phone):
     with time_machine.travel(NOON, tick=False) as clock:
         mine, other = verified_browser(alice, phone), verified_browser(alice, phone)
         stale = User.objects.get(pk=alice.pk)
@@ -213,7 +213,7 @@ def test_a_session_whose_user_was_written_back_with_an_old_login_is_caught_withi
         assert who(mine)["user"] == "alice"
 
 
-def test_a_clock_that_runs_behind_ends_a_session_that_began_by_a_faster_one(alice):
+def test_a_slow_clock_ends_a_session_that_began_by_a_faster_one(alice):
     with time_machine.travel(NOON, tick=False) as clock:
         other = browser(alice)
         clock.shift(-30)
@@ -325,7 +325,7 @@ def test_the_loser_of_two_first_enrollments_is_logged_out(alice):
     assert not is_logged_in(second)
 
 
-def test_a_half_finished_login_from_before_the_enrollment_owes_the_factor(alice, settings):
+def test_a_pending_login_from_before_the_enrollment_needs_the_factor(alice, settings):
     settings.ACCOUNT_EMAIL_VERIFICATION = "mandatory"
     settings.ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
     halfway = browser(alice)

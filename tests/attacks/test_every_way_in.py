@@ -16,7 +16,7 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
-from tests.attacks.test_doors import NOBODY, who
+from tests.attacks.test_other_login_views import NOBODY, who
 from tests.cast import PASSWORD, code_of, give_answer, give_password, is_logged_in, is_pending, wrong_code_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.attacks.urls")]
@@ -116,7 +116,7 @@ def test_each_way_asks_exactly_once_and_tells_of_the_login_once_and_afterwards(c
     assert client.get("/who/").status_code == 200
 
 
-def test_each_way_lets_a_user_without_a_factor_in_and_tells_of_it_once(client, alice, way):
+def test_each_way_logs_a_user_without_a_factor_in_and_tells_of_it_once(client, alice, way):
     with heard() as names:
         way(client, alice)
     assert is_logged_in(client)
@@ -140,10 +140,10 @@ def test_a_required_code_by_mail_comes_first_and_does_not_stand_in_for_the_facto
 
 
 @pytest.mark.parametrize("headers", [{}, {"Sec-Fetch-Dest": "empty"}])
-def test_a_required_code_by_mail_applies_at_a_foreign_door_too(client, alice, phone, address, settings, headers):
+def test_a_required_code_by_mail_applies_at_a_foreign_login_view_too(client, alice, phone, address, settings, headers):
     settings.ACCOUNT_LOGIN_BY_CODE_ENABLED = True
     settings.ACCOUNT_LOGIN_BY_CODE_REQUIRED = True
-    client.post("/door/custom/", {"username": "alice", "password": PASSWORD}, headers=headers)
+    client.post("/logins/custom/", {"username": "alice", "password": PASSWORD}, headers=headers)
     assert not is_logged_in(client)
     give_answer(client, code_of(phone))
     assert not is_logged_in(client)
@@ -155,10 +155,10 @@ def test_a_required_code_by_mail_applies_at_a_foreign_door_too(client, alice, ph
 
 
 @pytest.mark.parametrize("headers", [{}, {"Sec-Fetch-Dest": "empty"}])
-def test_a_pending_verification_applies_at_a_foreign_door_too(client, alice, phone, address, settings, headers):
+def test_a_pending_verification_applies_at_a_foreign_login_view_too(client, alice, phone, address, settings, headers):
     settings.ACCOUNT_EMAIL_VERIFICATION = "mandatory"
     EmailAddress.objects.update(verified=False)
-    client.post("/door/custom/", {"username": "alice", "password": PASSWORD}, headers=headers)
+    client.post("/logins/custom/", {"username": "alice", "password": PASSWORD}, headers=headers)
     give_answer(client, code_of(phone))
     assert not is_logged_in(client)
     assert who(client) == NOBODY
@@ -199,7 +199,7 @@ def test_an_address_that_nobody_has_leads_nowhere(client, alice, phone, address,
 
 def test_atomic_requests_change_nothing(client, alice, phone, settings, monkeypatch):
     monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)  # noqa: FBT003 - a setting
-    client.post("/door/custom/", {"username": "alice", "password": PASSWORD})
+    client.post("/logins/custom/", {"username": "alice", "password": PASSWORD})
     assert not is_logged_in(client)
     give_answer(client, wrong_code_of(phone))
     phone.refresh_from_db()

@@ -16,7 +16,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from allauth_2fa.factors import registry
 from allauth_2fa.models import RecoveryCode
 from allauth_2fa.testing import login_verified
-from tests.attacks.test_doors import NOBODY, who
+from tests.attacks.test_other_login_views import NOBODY, who
 from tests.cast import PASSWORD, code_of, give_answer, give_password, is_logged_in, is_pending
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.attacks.urls")]
@@ -150,7 +150,7 @@ def test_a_social_account_that_is_found_by_its_address_skips_nothing(client, ali
     assert_asked(client)
 
 
-def test_a_half_finished_login_connects_no_social_account(client, alice, held):
+def test_a_pending_login_connects_no_social_account(client, alice, held):
     give_password(client, alice)
     connect(client, "7", "mallory@example.com", process="connect")
     assert not SocialAccount.objects.filter(user=alice).exists()

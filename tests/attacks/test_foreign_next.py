@@ -71,8 +71,8 @@ def test_a_foreign_next_at_the_challenge_is_not_followed(client, alice, phone, t
 
 
 @pytest.mark.parametrize("target", FOREIGN)
-def test_a_foreign_next_at_a_foreign_door_is_not_followed(client, alice, phone, target):
-    path = "/door/django/?" + urlencode({"next": target})
+def test_a_foreign_next_at_a_foreign_login_view_is_not_followed(client, alice, phone, target):
+    path = "/logins/django/?" + urlencode({"next": target})
     response = client.post(path, {"username": "alice", "password": PASSWORD, "next": target})
     assert_stays_here(response)
     response = client.post(response["Location"], {"otp_token": code_of(phone)})
@@ -82,7 +82,7 @@ def test_a_foreign_next_at_a_foreign_door_is_not_followed(client, alice, phone, 
 
 @pytest.mark.parametrize("target", [text for text in FOREIGN if not set("\r\n") & set(text)])
 def test_a_foreign_location_of_a_login_view_is_not_followed(client, alice, phone, target):
-    response = client.post("/door/custom/", {"username": "alice", "password": PASSWORD, "next": target})
+    response = client.post("/logins/custom/", {"username": "alice", "password": PASSWORD, "next": target})
     if response.status_code == 400:  # Django refuses the scheme itself
         return
     assert_stays_here(response)

@@ -23,7 +23,7 @@ def refuse(client, alice, phone, **extra):
     return client.post(reverse("two-factor-authenticate"), {"otp_token": wrong_code_of(phone)}, **extra)
 
 
-def test_who_knows_the_password_writes_nothing_into_the_owners_mail(client, alice, phone):
+def test_a_user_who_knows_the_password_writes_nothing_into_the_owners_mail(client, alice, phone):
     refuse(client, alice, phone, headers={"user-agent": AGENT}, HTTP_X_FORWARDED_FOR="evil.example")
     (message,) = mail.outbox
     raw = str(message.message())

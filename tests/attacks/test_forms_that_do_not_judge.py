@@ -10,7 +10,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from allauth_2fa.forms import TOTPAuthenticateForm, TOTPDeviceForm, TOTPDeviceRemoveForm
 from allauth_2fa.middleware import BaseRequire2FAMiddleware
-from tests.attacks.test_doors import NOBODY, who
+from tests.attacks.test_other_login_views import NOBODY, who
 from tests.cast import PASSWORD, code_of, give_answer, give_password, is_logged_in, log_in
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.attacks.urls")]
@@ -99,7 +99,7 @@ def test_a_reauthentication_form_that_does_not_judge_proves_nothing(client, alic
 
 
 @pytest.mark.parametrize("form", ["Careless", "CarelessRemoval"])
-def test_a_removal_form_that_does_not_judge_needs_a_fresh_proof(client, alice, phone, settings, form):
+def test_a_removal_form_that_does_not_judge_needs_a_fresh_authentication(client, alice, phone, settings, form):
     log_in(client, alice, phone)
     session = client.session
     session["account_authentication_methods"] = [{"method": "password", "at": 1}, {"method": "mfa", "at": 1}]
@@ -139,9 +139,9 @@ def test_without_our_adapter_nobody_with_a_factor_gets_in_and_others_do(client, 
     assert who(client)["user"] == "bob"
 
 
-def test_without_our_adapter_a_foreign_door_is_closed_too(client, alice, phone, settings):
+def test_without_our_adapter_a_foreign_login_view_is_closed_too(client, alice, phone, settings):
     settings.ACCOUNT_ADAPTER = "tests.attacks.adapters.StrangerAdapter"
-    client.post("/door/custom/", {"username": "alice", "password": PASSWORD})
+    client.post("/logins/custom/", {"username": "alice", "password": PASSWORD})
     assert not is_logged_in(client)
 
 

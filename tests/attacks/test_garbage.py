@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from tests.attacks.test_doors import who
+from tests.attacks.test_other_login_views import who
 from tests.cast import give_answer, give_password, is_logged_in, is_pending, log_in
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.attacks.urls")]
@@ -179,7 +179,7 @@ PLANTED = [
 
 
 @pytest.mark.parametrize("index", range(len(PLANTED)))
-def test_a_stage_state_without_a_proof_does_not_finish_a_login(client, alice, phone, index):
+def test_a_stage_state_without_a_second_factor_does_not_finish_a_login(client, alice, phone, index):
     give_password(client, alice)
     session = client.session
     login = session["account_login"]

@@ -6,7 +6,7 @@ import pytest
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from allauth_2fa.state import PendingLogin, ProvedBy
-from tests.attacks.test_doors import NOBODY, who
+from tests.attacks.test_other_login_views import NOBODY, who
 from tests.cast import code_of, give_answer, give_password, is_logged_in
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.attacks.urls")]
@@ -51,7 +51,7 @@ def test_it_ends_that_of_a_user_too_of_whom_nothing_is_asked(client, bob, proof)
 
 
 @pytest.mark.parametrize("proof", [["not asked"], ["mfa"], ["trust", ["1", 1, "x"]], ["device", "pager.pager/9"], ["passkey", "x", 1]])
-def test_another_proof_than_that_which_was_given_logs_nobody_in_who_has_a_factor(client, alice, proof):
+def test_another_answer_than_that_which_was_given_logs_nobody_in_who_has_a_factor(client, alice, proof):
     give_password(client, alice)
     TOTPDevice.objects.create(user=alice)
     planted(client, proof)
@@ -61,7 +61,7 @@ def test_another_proof_than_that_which_was_given_logs_nobody_in_who_has_a_factor
 
 
 @pytest.mark.parametrize("data", [None, 1, "x", [], [["proved_by", ["not asked"]]], {}])
-def test_a_state_of_any_type_is_one_without_a_proof(data):
+def test_a_state_of_any_type_is_one_without_an_answer(data):
     login = PendingLogin(data)
     assert (login.proved_by, login.needs_device) == (ProvedBy.NOTHING_YET, True)
     found = (login.device_id, login.trust, login.passkey_used_at, login.password, login.backend, login.wants_trust, login.sessions_ended)

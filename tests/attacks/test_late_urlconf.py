@@ -11,7 +11,7 @@ from django.test import AsyncClient, Client
 from django.urls import path
 from django.utils.functional import SimpleLazyObject
 
-from tests.attacks.urls import urlpatterns as doors
+from tests.attacks.urls import urlpatterns as login_views
 from tests.cast import give_password
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.attacks.urls")]
@@ -32,7 +32,7 @@ def private(request):
 class Tenant:
     """The pages of a tenant, which has one of its own where the site's setup is."""
 
-    urlpatterns = [path("accounts/two-factor/setup/", private), *doors]
+    urlpatterns = [path("accounts/two-factor/setup/", private), *login_views]
 
 
 class Keeps:
@@ -63,7 +63,7 @@ def running(client, alice, settings):
     return later
 
 
-def test_a_private_page_in_place_of_an_open_one_is_not_shown(running):
+def test_a_private_page_that_replaces_an_open_one_is_not_shown(running):
     response = running.get(SETUP, headers=PAGE)
     assert response.status_code == 302
     assert "secret" not in response.text
@@ -84,7 +84,7 @@ def test_an_open_page_that_is_one_stays_open(running):
     assert running.get("/accounts/password/change/").status_code == 200
 
 
-def test_who_has_what_is_required_sees_the_page(running, alice):
+def test_a_user_who_has_what_is_required_sees_the_page(running, alice):
     alice.totpdevice_set.create(name="Phone", confirmed=True)
     session = running.session
     session["otp_device_id"] = alice.totpdevice_set.get().persistent_id

@@ -12,7 +12,7 @@ from django.urls import path, reverse
 from django.views.decorators.csrf import csrf_exempt
 
 from allauth_2fa.testing import login_verified
-from tests.attacks.urls import urlpatterns as doors
+from tests.attacks.urls import urlpatterns as login_views
 from tests.cast import PASSWORD, code_of, give_answer, give_password, is_logged_in, is_pending
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.attacks.test_leftovers")]
@@ -52,7 +52,7 @@ urlpatterns = [
     path("shop/enter/", enter_a_shop),
     path("become/", become),
     path("become-async/", become_async),
-    *doors,
+    *login_views,
 ]
 
 
@@ -78,11 +78,11 @@ def stopped(client, alice, phone):
 
 
 def by_django(client, user):
-    client.post("/door/django/", {"username": user.username, "password": PASSWORD}, headers=SCRIPT)
+    client.post("/logins/django/", {"username": user.username, "password": PASSWORD}, headers=SCRIPT)
 
 
 def by_allauth(client, user):
-    # While a login waits, allauth's login page leads to it. Whoever loads a page cancels that one.
+    # While a login waits, allauth's login page leads to it. A user who loads a page cancels that one.
     client.post(reverse("account_login"), {"login": user.username, "password": PASSWORD}, headers=PAGE)
 
 
@@ -183,10 +183,10 @@ def test_its_own_user_finds_again_what_the_login_has_written(stopped, phone):
     assert stopped.session["role"] == "role of alice"
 
 
-@pytest.mark.parametrize("door", ["/become/", "/become-async/"])
-def test_somebody_who_is_made_another_user_leaves_that_one_no_way_back(client, staff, alice, phone, door):
+@pytest.mark.parametrize("login_view", ["/become/", "/become-async/"])
+def test_somebody_who_is_made_another_user_leaves_that_one_no_way_back(client, staff, alice, phone, login_view):
     login_verified(client, staff)
-    client.post(door, {"username": "alice"}, headers=SCRIPT)
+    client.post(login_view, {"username": "alice"}, headers=SCRIPT)
     assert is_pending(client)
     assert client.session["way_back"] == staff.pk
     give_answer(client, code_of(phone))
@@ -195,7 +195,7 @@ def test_somebody_who_is_made_another_user_leaves_that_one_no_way_back(client, s
 
 
 def test_a_login_that_replaces_another_one_of_the_same_request_is_made_of_that_user(client, alice, bob, phone):
-    client.post("/door/two/", headers=SCRIPT)
+    client.post("/logins/two/", headers=SCRIPT)
     assert is_pending(client)
     assert client.session["allauth_2fa_stopped"] == ""
 

@@ -52,7 +52,7 @@ def prove(client, phone, url=""):
 # What its owner goes on with
 
 
-def test_the_owners_own_post_is_done_by_the_proof_once(inside, phone, clock):
+def test_the_owners_own_post_resumes_after_the_answer_once(inside, phone, clock):
     response = inside.post(SENSITIVE, {"what": "mine"})
     prove(inside, phone, response["Location"])
     assert DONE == ["POST mine"]
@@ -87,7 +87,7 @@ def test_a_look_at_the_page_ends_what_waited_there(planted, phone, method):
 
 
 @pytest.mark.parametrize("page", ["two-factor-backup-tokens", "two-factor-setup"])
-def test_a_look_at_a_page_of_ours_that_asks_for_a_proof_ends_it_too(planted, phone, clock, page):
+def test_a_look_at_a_page_of_ours_that_asks_for_an_answer_ends_it_too(planted, phone, clock, page):
     clock.shift(301)
     if page == "two-factor-setup":
         TOTPDevice.objects.create(user=phone.user, name="other")
@@ -206,18 +206,18 @@ def connecting(inside, settings):
     return inside
 
 
-def test_an_account_elsewhere_is_not_connected_by_a_proof_that_was_asked_for_something_else(connecting, alice, phone):
+def test_an_account_elsewhere_is_not_connected_by_an_answer_to_another_request(connecting, alice, phone):
     response = connecting.get(SENSITIVE)
     prove(connecting, phone, response["Location"])
     assert not alice.socialaccount_set.exists()
 
 
-def test_an_account_elsewhere_is_not_connected_by_a_proof_that_comes_too_late(connecting, alice, phone, clock):
+def test_an_account_elsewhere_is_not_connected_by_an_answer_that_comes_too_late(connecting, alice, phone, clock):
     clock.shift(900)
     connecting.post(reverse(REAUTHENTICATE), {"otp_token": code_of(phone)})
     assert not alice.socialaccount_set.exists()
 
 
-def test_it_is_by_the_proof_that_was_asked_for_it(connecting, alice, phone):
+def test_only_the_answer_asked_for_it_allows_it(connecting, alice, phone):
     connecting.post(reverse(REAUTHENTICATE), {"otp_token": code_of(phone)})
     assert alice.socialaccount_set.get().uid == "7"

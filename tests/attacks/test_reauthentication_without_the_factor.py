@@ -102,14 +102,14 @@ def test_a_password_that_was_confirmed_before_the_factor_came_opens_nothing(clie
     assert DONE == ["GET"]
 
 
-def test_a_proof_from_the_future_opens_nothing(inside, phone, clock):
+def test_an_authentication_from_the_future_opens_nothing(inside, phone, clock):
     inside.post(reverse(REAUTHENTICATE), {"otp_token": code_of(phone)})
     clock.shift(-61)
     inside.get(SENSITIVE)
     assert DONE == []
 
 
-def test_the_proof_of_another_user_opens_nothing(inside, alice, bob, phone):
+def test_the_answer_of_another_user_opens_nothing(inside, alice, bob, phone):
     """The records name their user; whatever puts somebody else's into a session, they are not believed."""
     inside.post(reverse(REAUTHENTICATE), {"otp_token": code_of(phone)})
     session = inside.session
@@ -119,7 +119,7 @@ def test_the_proof_of_another_user_opens_nothing(inside, alice, bob, phone):
     assert DONE == []
 
 
-def test_the_proof_of_another_browser_opens_nothing(inside, phone, alice, clock):
+def test_the_answer_of_another_browser_opens_nothing(inside, phone, alice, clock):
     other = Client()
     alice.set_password(PASSWORD)
     alice.save()
@@ -130,12 +130,12 @@ def test_the_proof_of_another_browser_opens_nothing(inside, phone, alice, clock)
     assert DONE == []
 
 
-def test_the_proof_of_whoever_was_here_before_opens_nothing(client, alice, bob, phone, clock):
+def test_the_answer_of_a_former_user_of_this_browser_opens_nothing(client, alice, bob, phone, clock):
     tablet = TOTPDevice.objects.create(user=bob)
     log_in(client, alice, phone)
     clock.shift(60)
     client.post(reverse(REAUTHENTICATE), {"otp_token": code_of(phone)})
-    client.post("/door/custom/", {"username": "bob", "password": PASSWORD})
+    client.post("/logins/custom/", {"username": "bob", "password": PASSWORD})
     give_answer(client, code_of(tablet))
     assert client.get("/who/").json()["user"] == "bob"
     client.get(SENSITIVE)
@@ -168,7 +168,7 @@ def _asking(settings):
 
 
 @pytest.mark.usefixtures("_asking")
-def test_an_address_is_added_behind_the_code_alone(inside, phone):
+def test_an_address_is_added_only_after_the_code(inside, phone):
     fields = {"action_add": "", "email": "mallory@example.com"}
     response = inside.post(reverse("account_email"), fields)
     assert not EmailAddress.objects.filter(email="mallory@example.com").exists()
@@ -179,7 +179,7 @@ def test_an_address_is_added_behind_the_code_alone(inside, phone):
 
 
 @pytest.mark.usefixtures("_asking")
-def test_an_account_elsewhere_is_connected_behind_the_code_alone(inside, phone, alice):
+def test_an_account_elsewhere_is_connected_only_after_the_code(inside, phone, alice):
     response = inside.post("/accounts/dummy/login/?process=connect")
     response = inside.post(response["Location"], {"id": 7, "email": "mallory@example.com"})
     assert response["Location"] == reverse("account_reauthenticate")
@@ -204,7 +204,7 @@ def test_recovery_codes_alone_are_no_factor(client, alice, clock):
     assert DONE == ["GET"]
 
 
-def test_who_has_nothing_to_confirm_by_passes_as_allauth_has_it(client, bob):
+def test_a_user_who_has_nothing_to_confirm_by_passes_as_allauth_has_it(client, bob):
     lose_password(bob)
     client.force_login(bob)
     client.get(SENSITIVE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.conf import settings as project
 
-from tests.attacks.test_doors import NOBODY
+from tests.attacks.test_other_login_views import NOBODY
 from tests.cast import code_of, is_logged_in
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.attacks.urls")]
@@ -47,7 +47,7 @@ def test_a_proxys_word_does_not_stand_in_for_the_second_factor(client, alice, ph
 
 
 @pytest.mark.usefixtures("_proxied")
-def test_behind_the_code_the_proxys_user_stays_inside(client, alice, phone):
+def test_after_the_code_the_proxys_user_stays_inside(client, alice, phone):
     response = client.get("/who/", **HEADER)
     client.post(response["Location"], {"otp_token": code_of(phone)}, **HEADER)
     assert who(client)["user"] == "alice"

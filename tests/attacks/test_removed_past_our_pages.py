@@ -151,7 +151,7 @@ def test_our_own_flows_announce_it_once(alice, bob, phone, staff):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_who_does_it_in_a_view_of_the_project_stays_logged_in_where_they_did_it(client, alice, phone):
+def test_a_user_who_does_it_in_a_view_of_the_project_stays_logged_in_where_they_did_it(client, alice, phone):
     other = Client()
     login_verified(other, alice, phone)
     login_verified(client, alice, phone)
@@ -166,7 +166,7 @@ def test_who_does_it_in_a_view_of_the_project_stays_logged_in_where_they_did_it(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_who_does_it_to_somebody_else_is_named_and_stays(client, alice, bob, phone):
+def test_a_user_who_does_it_to_somebody_else_is_named_and_stays(client, alice, bob, phone):
     client.force_login(bob)
     other = Client()
     login_verified(other, alice, phone)
@@ -178,7 +178,7 @@ def test_who_does_it_to_somebody_else_is_named_and_stays(client, alice, bob, pho
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_visitor_whom_nobody_knows_is_named_nobody(client, alice, phone):
+def test_an_unknown_visitor_is_named_nobody(client, alice, phone):
     client.get("/lose/?who=alice")
     assert told() == OFF
     assert {(row.actor, row.actor_label) for row in AuditEntry.objects.all()} == {(None, "")}

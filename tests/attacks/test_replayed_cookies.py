@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from tests.attacks.test_doors import NOBODY, who
+from tests.attacks.test_other_login_views import NOBODY, who
 from tests.cast import code_of, give_answer, give_password, is_logged_in, log_in, noted, wrong_code_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.attacks.urls")]
@@ -63,7 +63,7 @@ def test_a_replayed_pending_login_dies_with_its_time_and_with_the_password(clien
     assert not is_logged_in(thief)
 
 
-def test_a_replayed_mark_of_a_session_that_owed_nothing_is_not_prolonged(client, alice, clock):
+def test_a_replayed_mark_of_a_session_that_needed_nothing_is_not_prolonged(client, alice, clock):
     give_password(client, alice)
     cookie = client.cookies["sessionid"].value
     TOTPDevice.objects.create(user=alice)
@@ -72,7 +72,7 @@ def test_a_replayed_mark_of_a_session_that_owed_nothing_is_not_prolonged(client,
         assert who(replay(cookie)) == NOBODY
 
 
-def test_a_replayed_promise_of_recovery_codes_needs_a_fresh_proof(client, alice, clock):
+def test_a_replayed_promise_of_recovery_codes_needs_a_fresh_authentication(client, alice, clock):
     give_password(client, alice)
     client.get(reverse("two-factor-setup"))
     device = TOTPDevice.objects.get()
@@ -96,7 +96,7 @@ def test_a_replayed_setup_does_not_see_the_secret_of_a_later_one(client, alice, 
     assert replay(cookie).get(reverse("two-factor-setup")).context["secret"] not in {mine, theirs}
 
 
-def test_a_session_that_was_logged_out_and_is_replayed_proves_nothing_anew(client, alice, phone, clock):
+def test_a_session_that_was_logged_out_and_is_replayed_proves_nothing_again(client, alice, phone, clock):
     log_in(client, alice, phone)
     cookie = client.cookies["sessionid"].value
     client.logout()

@@ -38,7 +38,7 @@ def test_a_code_that_logged_in_opens_no_other_browser_not_even_within_the_tolera
         TOTPDevice.objects.update(throttling_failure_count=0, throttling_failure_timestamp=None)
 
 
-def test_an_older_code_is_dead_behind_a_newer_one(client, alice, phone, clock):
+def test_an_older_code_is_dead_after_a_newer_one(client, alice, phone, clock):
     older = code_of(phone, -1)
     log_in(client, alice, phone)
     assert not tries(older, alice)

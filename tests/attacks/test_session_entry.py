@@ -11,7 +11,7 @@ from django.urls import reverse
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from allauth_2fa.state import SessionState
-from tests.attacks.test_doors import NOBODY, who
+from tests.attacks.test_other_login_views import NOBODY, who
 from tests.cast import PASSWORD, code_of, give_answer, give_password, is_logged_in, log_in, noted, plant
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.attacks.urls")]
@@ -88,7 +88,7 @@ def test_an_entry_of_any_type_does_not_bring_an_ended_session_back(client, alice
     assert who(other) == NOBODY
 
 
-def test_nothing_that_is_noted_of_another_user_counts(client, alice, bob, phone, clock):
+def test_nothing_that_is_logged_of_another_user_counts(client, alice, bob, phone, clock):
     give_password(client, bob)
     session = client.session
     session["_auth_user_id"], session["_auth_user_hash"] = str(alice.pk), alice.get_session_auth_hash()
@@ -126,7 +126,7 @@ def test_nothing_is_written_that_is_there_already_or_that_was_never_there(client
 def test_what_the_login_before_has_begun_is_not_the_next_users(client, alice, bob, phone):
     log_in(client, alice, phone)
     plant(client, alice, codes_pending=True, adding=["otp_totp.totpdevice/1", "x"])
-    client.post("/door/custom/", {"username": "bob", "password": PASSWORD})
+    client.post("/logins/custom/", {"username": "bob", "password": PASSWORD})
     assert who(client)["user"] == "bob"
     assert noted(client)["user"] == str(bob.pk)
     assert noted(client).keys().isdisjoint({"codes_pending", "adding"})
@@ -168,6 +168,6 @@ def test_a_replayed_cookie_of_one_user_leaves_nothing_to_the_next_one(client, al
     TOTPDevice.objects.create(user=bob)
     thief = Client()
     thief.cookies["sessionid"] = cookie
-    thief.post("/door/custom/", {"username": "bob", "password": PASSWORD})
+    thief.post("/logins/custom/", {"username": "bob", "password": PASSWORD})
     assert who(thief) == NOBODY
     assert not is_logged_in(thief)

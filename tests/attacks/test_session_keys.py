@@ -7,7 +7,7 @@ from django.test import Client
 from django.urls import reverse
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from tests.attacks.test_doors import NOBODY, who
+from tests.attacks.test_other_login_views import NOBODY, who
 from tests.cast import PASSWORD, code_of, give_answer, give_password, is_logged_in, log_in
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.attacks.urls")]
@@ -45,7 +45,7 @@ def test_the_key_of_the_pending_login_is_not_the_one_that_is_logged_in(client, a
 
 
 def test_the_key_of_a_foreign_login_is_not_the_one_that_is_logged_in(client, alice, phone):
-    client.post("/door/custom/", {"username": "alice", "password": PASSWORD})
+    client.post("/logins/custom/", {"username": "alice", "password": PASSWORD})
     spy = spy_on(client)
     give_answer(client, code_of(phone))
     assert_useless(spy, client)
@@ -86,5 +86,5 @@ def test_the_login_works_and_holds_on_every_kind_of_session(client, alice, phone
     assert not is_logged_in(client)
     give_answer(client, code_of(phone))
     assert who(client) == {"user": "alice", "key": str(alice.pk)}
-    client.post("/door/custom/", {"username": "alice", "password": PASSWORD})
+    client.post("/logins/custom/", {"username": "alice", "password": PASSWORD})
     assert who(client) == NOBODY

@@ -28,7 +28,7 @@ def secret_of(client):
     return client.get(reverse(SETUP)).context["secret"]
 
 
-def test_whoever_knew_the_password_before_does_not_see_the_secret_that_is_confirmed(client, alice, mallory):
+def test_a_user_who_knew_the_password_before_does_not_see_the_secret_that_is_confirmed(client, alice, mallory):
     seen = {secret_of(mallory)}
     give_password(client, alice)
     confirmed = secret_of(client)
@@ -62,7 +62,7 @@ def test_a_confirmed_device_keeps_its_secret_whatever_is_posted(client, alice, p
     assert TOTPDevice.objects.count() == 1
 
 
-def test_the_secret_is_shown_on_no_later_page_and_not_to_a_stale_proof(client, alice):
+def test_the_secret_is_shown_on_no_later_page_and_not_after_a_stale_authentication(client, alice):
     with time_machine.travel(1_750_000_005, tick=False) as clock:
         give_password(client, alice)
         secret = secret_of(client)
@@ -78,7 +78,7 @@ def test_the_secret_is_shown_on_no_later_page_and_not_to_a_stale_proof(client, a
             assert key not in html
 
 
-def test_recovery_codes_are_shown_once_and_not_to_a_stale_proof(client, alice, phone):
+def test_recovery_codes_are_shown_once_and_not_after_a_stale_authentication(client, alice, phone):
     with time_machine.travel(1_750_000_005, tick=False) as clock:
         log_in(client, alice, phone)
         url = reverse("two-factor-backup-tokens")
@@ -91,7 +91,7 @@ def test_recovery_codes_are_shown_once_and_not_to_a_stale_proof(client, alice, p
             assert response["Location"].startswith(reverse("two-factor-reauthenticate"))
 
 
-def test_the_password_alone_does_not_refresh_the_proof_of_somebody_with_a_factor(client, alice, phone):
+def test_the_password_alone_does_not_refresh_the_authentication_of_somebody_with_a_factor(client, alice, phone):
     with time_machine.travel(1_750_000_005, tick=False) as clock:
         log_in(client, alice, phone)
         clock.shift(301)

@@ -17,9 +17,9 @@ from allauth_2fa.factors import registry
 from allauth_2fa.login import first_device
 from allauth_2fa.models.exemptions import Exemption, FirstMet
 from allauth_2fa.testing import login_verified
-from tests.attacks import urls as doors
-from tests.attacks.test_doors import DOORS, NOBODY, who
+from tests.attacks import urls as login_views
 from tests.attacks.test_every_way_in import WAYS, address, way  # noqa: F401 - fixtures
+from tests.attacks.test_other_login_views import LOGIN_VIEWS, NOBODY, who
 from tests.cast import PASSWORD, code_of, give_answer, give_password, is_logged_in, is_pending, noted, plant
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.attacks.urls"), pytest.mark.usefixtures("required")]
@@ -60,28 +60,28 @@ def test_the_names_of_our_pages_are_those_of_the_urls():
 
 
 def test_a_page_of_the_projects_own_does_not_stay_open_by_a_name_like_ours(running, settings):
-    settings.ROOT_URLCONF = (*doors.urlpatterns, path("report/", doors.who, name="two-factor-report"))
+    settings.ROOT_URLCONF = (*login_views.urlpatterns, path("report/", login_views.who, name="two-factor-report"))
     assert running.get("/report/", headers=PAGE)["Location"] == f"{SETUP}?next=%2Freport%2F"
 
 
-# Every door
+# Every login view
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_no_door_lets_in_a_user_who_lacks_what_is_required(client, alice, door):
-    doors.LOOKS.clear()
-    response = client.post(door, CREDENTIALS)
+@pytest.mark.parametrize("login_view", LOGIN_VIEWS)
+def test_no_login_view_admits_a_user_who_lacks_what_is_required(client, alice, login_view):
+    login_views.LOOKS.clear()
+    response = client.post(login_view, CREDENTIALS)
     assert response["Location"] == ENROLL
     assert not is_logged_in(client)
     assert is_pending(client)
-    assert all(look == NOBODY for look in doors.LOOKS)
+    assert all(look == NOBODY for look in login_views.LOOKS)
     assert who(client) == NOBODY
     assert who(client, "/who-async/") == NOBODY
     assert set_up(client).status_code == 302
     assert who(client)["user"] == "alice"
 
 
-def test_no_way_of_allauths_lets_in_a_user_who_lacks_what_is_required(client, alice, way):  # noqa: F811 - a fixture
+def test_no_way_of_allauths_admits_a_user_who_lacks_what_is_required(client, alice, way):  # noqa: F811 - a fixture
     assert way(client, alice)["Location"] == ENROLL
     assert not is_logged_in(client)
     assert who(client) == NOBODY
@@ -103,10 +103,10 @@ def test_force_login_is_none_either(client, alice):
     assert is_pending(client)
 
 
-@pytest.mark.parametrize("door", ["/door/custom/", "/door/token/"])
-def test_a_script_at_the_door_is_refused_and_sets_up_afterwards(client, alice, settings, mailoutbox, door):
+@pytest.mark.parametrize("login_view", ["/logins/custom/", "/logins/token/"])
+def test_a_script_at_a_login_view_is_refused_and_sets_up_afterwards(client, alice, settings, mailoutbox, login_view):
     settings.ACCOUNT_EMAIL_VERIFICATION = "mandatory"
-    response = client.post(door, CREDENTIALS, headers=SCRIPT)
+    response = client.post(login_view, CREDENTIALS, headers=SCRIPT)
     assert response.status_code == 403
     assert response.json()["data"]["flows"] == [{"id": "two_factor_enrollment", "is_pending": True, "url": ENROLL, "types": ["totp"]}]
     assert response.json()["meta"] == {"is_authenticated": False}
@@ -120,8 +120,8 @@ def test_a_script_at_the_door_is_refused_and_sets_up_afterwards(client, alice, s
     assert is_pending(client)
 
 
-def test_a_script_at_the_door_sets_up_and_is_in(client, alice):
-    client.post("/door/custom/", CREDENTIALS, headers=SCRIPT)
+def test_a_script_at_a_login_view_sets_up_and_is_in(client, alice):
+    client.post("/logins/custom/", CREDENTIALS, headers=SCRIPT)
     assert set_up(client).status_code == 302
     assert who(client)["user"] == "alice"
     assert client.session["otp_device_id"] == TOTPDevice.objects.get().persistent_id
@@ -199,7 +199,7 @@ def test_a_login_that_has_lost_its_ground_sets_nothing_up_and_does_not_loop(clie
         assert not TOTPDevice.objects.filter(name="", confirmed=True).exists()
 
 
-def test_whoever_waited_with_the_password_while_the_owner_set_up_adds_no_device_beside_it(client, alice):
+def test_a_user_who_waited_with_the_password_while_the_owner_set_up_adds_no_device_beside_it(client, alice):
     give_password(client, alice)
     client.get(ADD)
     owner = Client()
@@ -246,7 +246,7 @@ def test_a_device_that_goes_between_the_setup_and_a_later_stage_does_not_count(c
     assert not is_logged_in(client)
 
 
-def test_a_device_that_stays_is_bound_behind_a_later_stage_and_the_codes_are_shown(client, alice, settings):
+def test_a_device_that_stays_is_bound_after_a_later_stage_and_the_codes_are_shown(client, alice, settings):
     settings.ACCOUNT_ADAPTER = "tests.attacks.adapters.LaterStageAdapter"
     give_password(client, alice)
     set_up(client)
@@ -363,7 +363,7 @@ def test_the_device_that_the_admin_removes_takes_the_session_with_it(client, ali
     assert who(client) == NOBODY
 
 
-def test_removing_the_last_device_and_coming_back_does_not_begin_a_grace_period_anew(client, alice, phone, settings):
+def test_removing_the_last_device_and_coming_back_does_not_restart_the_grace_period(client, alice, phone, settings):
     settings.ALLAUTH_2FA_GRACE_PERIOD = 10
     with time_machine.travel(1_750_000_000, tick=False) as clock:
         phone.delete()
@@ -405,7 +405,7 @@ ASKER = "tests.attacks.test_skipping_the_requirement.EarlyAsker"
 OURS = "allauth_2fa.middleware.AllauthTwoFactorMiddleware"
 
 
-def anew(client):
+def again(client):
     """Return the same browser, before a server that has been started again: with the middleware as it is now."""
     browser = Client()
     browser.cookies = client.cookies
@@ -428,7 +428,7 @@ def orders(middleware):
 )
 def test_no_order_of_the_middleware_leads_round_in_circles(running, settings, order, page):
     settings.MIDDLEWARE = list(orders(settings.MIDDLEWARE))[order]
-    response = anew(running).get(page, follow=True)
+    response = again(running).get(page, follow=True)
     assert response.status_code in {200, 404}
     assert len(response.redirect_chain) <= 1
     if response.status_code == 200:
@@ -443,7 +443,7 @@ def prefixed():
 
     class Urlconf:
         urlpatterns = i18n_patterns(
-            path("safe/<slug:tenant>/", include([path("x/", lambda request, tenant: doors.who(request))])),
+            path("safe/<slug:tenant>/", include([path("x/", lambda request, tenant: login_views.who(request))])),
             path("deep/er/", include("allauth_2fa.urls")),
             path("accounts/", include("allauth.urls")),
         )
@@ -474,7 +474,7 @@ def test_the_setup_is_shown_to_who_was_asked_for_before_anybody_knew_that_there_
         urlpatterns = ()
 
     settings.ROOT_URLCONF = NoPages
-    client = anew(running)
+    client = again(running)
     assert client.get("/accounts/two-factor/setup/").status_code == 200
     assert client.get("/who/", headers=SCRIPT).status_code == 403
 
@@ -486,7 +486,7 @@ def test_an_address_with_a_language_leads_to_the_setup_in_it_and_not_in_circles(
     settings.LANGUAGES = [("de", "Deutsch"), ("en", "English")]
     settings.MIDDLEWARE = [*settings.MIDDLEWARE[:at], *([ASKER] if early else []), locale, *settings.MIDDLEWARE[at:]]
     settings.ROOT_URLCONF = prefixed()
-    response = anew(running).get("/de/safe/one/x/", follow=True)
+    response = again(running).get("/de/safe/one/x/", follow=True)
     assert response.redirect_chain == [("/de/deep/er/setup/?next=%2Fde%2Fsafe%2Fone%2Fx%2F", 302)]
     assert response.status_code == 200
 

@@ -7,9 +7,9 @@ from django.urls import reverse
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from tests.attacks.test_doors import NOBODY, who
+from tests.attacks.test_other_login_views import NOBODY, who
+from tests.browsers.cast import leave
 from tests.cast import PASSWORD, code_of, give_answer, give_password, is_logged_in, is_pending, noted, wrong_code_of
-from tests.trust.cast import leave
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.attacks.urls")]
 
@@ -81,7 +81,7 @@ def test_recovery_codes_that_came_meanwhile_are_no_factor(waiting, alice):
     assert who(waiting)["user"] == "alice"
 
 
-def test_whose_factor_has_gone_again_is_let_in(waiting, alice):
+def test_a_user_whose_factor_was_deleted_is_logged_in(waiting, alice):
     app = enroll(alice)
     app.delete()
     waiting.post("/later/")
@@ -96,7 +96,7 @@ def test_another_users_factor_is_none_of_its_business(waiting, bob):
 
 def test_a_login_that_the_guard_had_stopped_for_a_first_device_is_asked_at_the_last_gate(client, alice, settings):
     settings.ALLAUTH_2FA_REQUIRED = "everyone"
-    client.post("/door/custom/", {"username": "alice", "password": PASSWORD})
+    client.post("/logins/custom/", {"username": "alice", "password": PASSWORD})
     assert not is_logged_in(client)
     settings.ALLAUTH_2FA_REQUIRED = "nobody"
     assert client.get(reverse("two-factor-enroll"))["Location"] == "/later/"

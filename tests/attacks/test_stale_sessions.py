@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import reverse
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from tests.attacks.test_doors import NOBODY, who
+from tests.attacks.test_other_login_views import NOBODY, who
 from tests.cast import code_of, give_answer, give_password, is_logged_in, is_pending, log_in, noted, plant
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.attacks.urls")]
@@ -47,7 +47,7 @@ def test_every_page_that_asks_for_the_user_leads_a_stale_session_to_the_challeng
     assert not is_logged_in(client)
 
 
-def test_a_streamed_body_that_asks_for_the_user_behind_the_middleware_sees_nobody(client, alice, clock):
+def test_a_streamed_body_that_reads_the_user_after_the_middleware_sees_nobody(client, alice, clock):
     give_password(client, alice)
     TOTPDevice.objects.create(user=alice)
     clock.shift(301)
@@ -81,21 +81,21 @@ def test_a_clock_that_was_set_back_does_not_prolong_the_trust(client, alice, clo
     assert who(client) == NOBODY
 
 
-def test_a_session_bound_to_a_removed_device_owes_a_proof_by_the_new_one(client, alice, phone, clock):
+def test_a_session_bound_to_a_removed_device_needs_the_new_one(client, alice, phone, clock):
     log_in(client, alice, phone)
     phone.delete()
     TOTPDevice.objects.create(user=alice)
     assert who(client) == NOBODY
 
 
-def test_a_session_bound_to_a_device_that_is_no_longer_confirmed_owes_a_proof(client, alice, phone, clock):
+def test_a_session_bound_to_a_device_that_is_no_longer_confirmed_needs_the_second_factor(client, alice, phone, clock):
     log_in(client, alice, phone)
     TOTPDevice.objects.create(user=alice)
     TOTPDevice.objects.filter(pk=phone.pk).update(confirmed=False)
     assert who(client) == NOBODY
 
 
-def test_a_session_bound_to_a_device_that_was_given_to_another_user_owes_a_proof(client, alice, bob, phone, clock):
+def test_a_session_bound_to_a_device_that_was_given_to_another_user_needs_the_second_factor(client, alice, bob, phone, clock):
     log_in(client, alice, phone)
     TOTPDevice.objects.create(user=alice)
     TOTPDevice.objects.filter(pk=phone.pk).update(user=bob)
@@ -126,7 +126,7 @@ def test_garbage_in_the_checked_mark_is_no_trust(client, alice, phone, garbage):
     assert who(client) == NOBODY
 
 
-def test_the_stale_session_goes_on_behind_the_code(client, alice, clock):
+def test_the_stale_session_goes_on_after_the_code(client, alice, clock):
     give_password(client, alice)
     device = TOTPDevice.objects.create(user=alice)
     clock.shift(301)

@@ -34,7 +34,7 @@ def waiting(client, alice, phone, clock):
     return response["Location"]
 
 
-def test_the_proof_resumes_the_post(client, phone, waiting):
+def test_the_answer_resumes_the_post(client, phone, waiting):
     response = client.post(waiting, {"otp_token": code_of(phone)})
     assert response.status_code == 200
     assert RecoveryCode.objects.count() == 3
@@ -114,7 +114,7 @@ def test_a_post_that_was_given_up_is_not_done_by_a_look_at_its_page(client, phon
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "HEAD", "GET"])
 @pytest.mark.parametrize("page", [CODES, "two-factor-setup", "two-factor-remove"])
-def test_another_method_does_nothing_before_the_proof_nor_behind_it(client, alice, phone, clock, method, page):
+def test_another_method_does_nothing_before_the_answer_nor_after_it(client, alice, phone, clock, method, page):
     log_in(client, alice, phone)
     if page == "two-factor-setup":
         TOTPDevice.objects.all().delete()

@@ -21,10 +21,10 @@ from allauth_2fa.models import Browser
 from allauth_2fa.models.audit import AuditEntry
 from allauth_2fa.state import request_state
 from allauth_2fa.testing import login_verified
-from tests.attacks.test_doors import NOBODY, who
+from tests.attacks.test_other_login_views import NOBODY, who
+from tests.browsers import cast
+from tests.browsers.cast import come_back, cookie_of, leave, next_code_of, with_cookie
 from tests.cast import PASSWORD, drop, give_answer, give_password, is_logged_in, is_pending, noted, plant, wrong_code_of
-from tests.trust import cast
-from tests.trust.cast import come_back, cookie_of, leave, next_code_of, with_cookie
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.attacks.urls")]
 
@@ -74,7 +74,7 @@ def test_what_the_table_holds_is_no_cookie(trusted, alice):
         assert is_pending(thief)
 
 
-def test_a_browser_that_is_known_and_not_trusted_lets_nobody_in(client, alice, phone):
+def test_a_browser_that_is_known_and_not_trusted_logs_nobody_in(client, alice, phone):
     give_password(client, alice)
     give_answer(client, next_code_of(phone))
     come_back(client, alice)
@@ -173,7 +173,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_change_of_password_or_devices_ends_trust_and_the_session_it_let_in(client, alice, phone, change, clock):
+def test_a_change_of_password_or_devices_ends_trust_and_the_session_it_opened(client, alice, phone, change, clock):
     tablet = TOTPDevice.objects.create(user=alice, name="Tablet")
     cast.trust(client, alice, phone)
     come_back(client, alice)
@@ -195,14 +195,14 @@ def test_a_password_reset_ends_trust(trusted, alice, client):
     assert is_pending(trusted)
 
 
-def test_a_deactivated_user_is_not_let_in(trusted, alice):
+def test_a_deactivated_user_is_not_logged_in(trusted, alice):
     alice.is_active = False
     alice.save()
     give_password(trusted, alice)
     assert not is_logged_in(trusted)
 
 
-def test_turning_the_setting_off_ends_all_trust_and_the_sessions_it_let_in(trusted, alice, settings, clock):
+def test_turning_the_setting_off_ends_all_trust_and_the_sessions_it_opened(trusted, alice, settings, clock):
     give_password(trusted, alice)
     settings.ALLAUTH_2FA_TRUST_DAYS = 0
     clock.shift(301)
@@ -246,7 +246,7 @@ def test_a_forged_box_is_worth_nothing_where_the_site_trusts_no_browser(client, 
     assert not is_trusting(alice)
 
 
-def test_a_forged_box_is_worth_nothing_to_whom_it_is_forbidden(client, staff, settings):
+def test_a_forged_box_does_nothing_for_a_user_who_may_not_trust_browsers(client, staff, settings):
     phone = TOTPDevice.objects.create(user=staff)
     settings.ALLAUTH_2FA_TRUST_STAFF = False
     cast.trust(client, staff, phone)
@@ -286,7 +286,7 @@ def test_no_other_page_gives_trust(client, alice, phone, page):
     assert not is_trusting(alice)
 
 
-def test_a_half_finished_login_gives_no_trust_before_it_is_finished(client, alice, phone, settings):
+def test_a_pending_login_gives_no_trust_before_it_is_finished(client, alice, phone, settings):
     settings.ACCOUNT_ADAPTER = "tests.attacks.adapters.LaterStageAdapter"
     cast.trust(client, alice, phone)
     assert not is_logged_in(client)
@@ -297,7 +297,7 @@ def test_a_half_finished_login_gives_no_trust_before_it_is_finished(client, alic
 
 
 @pytest.mark.parametrize("loss", ["revoked", "forbidden", "password", None])
-def test_a_login_that_was_let_pass_is_not_finished_behind_another_stage_if_the_trust_has_ended(trusted, alice, settings, loss):
+def test_a_login_that_was_let_pass_is_not_finished_after_another_stage_if_the_trust_has_ended(trusted, alice, settings, loss):
     settings.ACCOUNT_ADAPTER = "tests.attacks.adapters.LaterStageAdapter"
     give_password(trusted, alice)
     assert not is_logged_in(trusted)

@@ -1,4 +1,4 @@
-"""Doors that a site may have beside allauth's, each as careless as real ones are."""
+"""Login views that a site may have beside allauth's, each as careless as real ones are."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def enter(request: HttpRequest) -> User:
 
 
 LOOKS: list[dict[str, str | None]] = []
-"""What the doors saw right behind their login."""
+"""What the login views saw right after their login."""
 
 
 def custom(request: HttpRequest) -> HttpResponse:
@@ -149,14 +149,14 @@ urlpatterns = [
     path("accounts/login/code/", request_login_code, name="account_request_login_code"),
     path("who/", who),
     path("who-async/", who_async),
-    path("door/django/", LoginView.as_view(template_name="account/base_entrance.html")),
-    path("door/custom/", custom),
-    path("door/atomic/", atomic),
-    path("door/saved/", saved),
-    path("door/async/", asynchronous),
-    path("door/token/", token),
-    path("door/crash/", crash),
-    path("door/two/", two_logins),
+    path("logins/django/", LoginView.as_view(template_name="account/base_entrance.html")),
+    path("logins/custom/", custom),
+    path("logins/atomic/", atomic),
+    path("logins/saved/", saved),
+    path("logins/async/", asynchronous),
+    path("logins/token/", token),
+    path("logins/crash/", crash),
+    path("logins/two/", two_logins),
     path("stream/", stream),
     path("sensitive/", sensitive),
     path("profile/<int:pk>/", Profile.as_view()),

@@ -53,7 +53,7 @@ class Demo:
         return found[1]
 
     def has_served(self, address: str) -> bool:
-        """Return whether the log comes to name the address; the line is written behind the answer."""
+        """Return whether the log comes to name the address; the line is written after the answer."""
         for _ in range(100):
             if address in self.log.read_text():
                 return True

@@ -13,7 +13,7 @@ def staff(people):
     return people.make("Work phone", is_staff=True)
 
 
-def test_who_asks_for_an_admin_page_is_asked_for_password_and_code_and_comes_to_that_page(visitor, staff):
+def test_a_user_who_asks_for_an_admin_page_is_asked_for_password_and_code_and_comes_to_that_page(visitor, staff):
     visitor.open(DEVICES)
     visitor.give_password(staff)
     visitor.is_at("Enter your code")

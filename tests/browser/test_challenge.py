@@ -135,7 +135,7 @@ PARTS_OF_PAGES = {
 }
 
 
-def test_no_part_of_a_page_cancels_a_half_finished_login(visitor, bea, demo):
+def test_no_part_of_a_page_cancels_a_pending_login(visitor, bea, demo):
     visitor.come_to_the_challenge(bea)
     for name, script in PARTS_OF_PAGES.items():
         part = f"?{bea.name}-{name}"

@@ -18,7 +18,7 @@ NO_LIST = "PublicKeyCredential.isConditionalMediationAvailable = async () => fal
 
 
 class Authenticator:
-    """One that the browser's DevTools make. Whoever holds it touches it at once, until told to wait."""
+    """One that the browser's DevTools make. A user who holds it touches it at once, until told to wait."""
 
     def __init__(self, devtools, kind):
         self.devtools = devtools
@@ -102,7 +102,7 @@ def test_the_overview_names_it(visitor, with_a_passkey):
 
 
 @pytest.mark.parametrize("kind", [ON_A_CABLE, OLD_AND_ON_A_CABLE], ids=["today's", "old"])
-def test_a_security_key_serves_behind_the_password(visitor, alice, kind):
+def test_a_security_key_serves_after_the_password(visitor, alice, kind):
     Authenticator(visitor.devtools, kind)
     visitor.log_in(alice)
     add(visitor, "Blue key")
@@ -180,7 +180,7 @@ def test_the_browser_offers_it_in_the_list_at_the_field(visitor, authenticator, 
     visitor.is_logged_in(passwordless)
 
 
-def test_the_button_takes_the_place_of_the_list(visitor, authenticator, passwordless):
+def test_the_button_replaces_the_list(visitor, authenticator, passwordless):
     with visitor.page.expect_response("**/passkey-login/"):
         visitor.open("/accounts/login/")
     # The question has to be with the authenticator when that is told to answer: else it would answer the list.
@@ -190,7 +190,7 @@ def test_the_button_takes_the_place_of_the_list(visitor, authenticator, password
     visitor.is_logged_in(passwordless)
 
 
-def test_who_comes_back_to_the_page_is_asked_anew(visitor, authenticator, passwordless):
+def test_a_user_who_comes_back_to_the_page_is_asked_again(visitor, authenticator, passwordless):
     """Another tab has put a question of its own meanwhile."""
     with visitor.page.expect_response("**/passkey-login/"):
         visitor.open("/accounts/login/")
@@ -209,7 +209,7 @@ def stay(route):
         route.fulfill(status=204)
 
 
-def test_who_gives_the_password_before_the_list_is_there_takes_the_question_back(visitor, authenticator, passwordless):
+def test_a_user_who_gives_the_password_before_the_list_is_there_takes_the_question_back(visitor, authenticator, passwordless):
     """An answer that came late would replace the session of that login."""
     visitor.page.route("**/passkey-login/", lambda _route: None)
     visitor.page.route("**/accounts/login/", stay)
@@ -233,7 +233,7 @@ def test_an_authenticator_that_does_not_check_who_is_there_is_not_taken_for_it(v
     save_codes(visitor)
 
 
-def test_who_fails_the_check_does_not_get_in(visitor, authenticator, passwordless):
+def test_a_user_who_fails_the_check_does_not_get_in(visitor, authenticator, passwordless):
     visitor.page.add_init_script(NO_LIST)
     visitor.open("/accounts/login/")
     authenticator.tell("setAutomaticPresenceSimulation", enabled=True)
@@ -243,7 +243,7 @@ def test_who_fails_the_check_does_not_get_in(visitor, authenticator, passwordles
     visitor.is_at("Sign In")
 
 
-def test_one_behind_the_password_is_sent_to_the_password(visitor, with_a_passkey, authenticator):
+def test_one_for_use_after_the_password_is_sent_to_the_password(visitor, with_a_passkey, authenticator):
     """A device may keep it all the same, and offer it."""
     visitor.page.add_init_script(NO_LIST)
     visitor.open("/accounts/login/")
@@ -419,7 +419,7 @@ def test_the_pages_can_be_looked_at(visitor, alice):
     visitor.look_around("add a passkey")
 
 
-def test_who_comes_by_the_bare_address_is_told_where_passkeys_work(visit, demo):
+def test_a_user_who_comes_by_the_bare_address_is_told_where_passkeys_work(visit, demo):
     visitor = visit()
     visitor.open("/")
     expect(visitor.link("localhost")).to_have_attribute("href", f"{demo.url.replace('127.0.0.1', 'localhost')}/")

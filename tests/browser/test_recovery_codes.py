@@ -65,7 +65,7 @@ def test_nobody_goes_on_before_they_say_that_the_codes_are_saved(visitor, codes,
     visitor.is_logged_in(bea)
 
 
-def test_who_looks_at_new_codes_is_offered_nothing_that_would_void_them(visitor, codes):
+def test_a_user_who_looks_at_new_codes_is_offered_nothing_that_would_void_them(visitor, codes):
     expect(visitor.button("Create new recovery codes")).to_have_count(0)
     expect(visitor.link("Turn off two-factor authentication")).to_have_count(0)
 

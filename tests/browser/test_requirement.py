@@ -3,7 +3,7 @@
 from .people import App
 
 
-def test_somebody_chooses_an_app_in_the_middle_of_the_login_and_is_in_behind_it(visitor, people):
+def test_somebody_chooses_an_app_in_the_middle_of_the_login_and_is_in_after_it(visitor, people):
     person = people.make()
     people.require_a_factor(person)
     visitor.open("/accounts/login/")

@@ -28,7 +28,7 @@ def test_a_browser_is_trusted_let_pass_listed_and_revoked(visit, bea, scripts):
         visitor.sees("That code is not right.")
         expect(visitor.field("Trust this browser for 30 days")).to_be_checked()
         visitor.look_around("challenge, box to trust, wrong code")
-        # The app judges nothing for a second behind a wrong code.
+        # The app judges nothing for a second after a wrong code.
         visitor.page.wait_for_timeout(1500)
     visitor.answer(bea.app.next_code())
     visitor.is_logged_in(bea)

@@ -106,7 +106,7 @@ class Visitor:
         self.is_logged_in(person)
 
     def log_out(self) -> None:
-        """Log out, by the link and the question behind it."""
+        """Log out, by the link and the question after it."""
         self.link("Sign out").click()
         self.is_at("Sign Out")
         self.button("Sign Out").click()

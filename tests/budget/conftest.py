@@ -138,7 +138,7 @@ def known_caller(caller) -> Caller:
     return caller
 
 
-def purse_of_strangers(user: User) -> Budget:
+def budget_of_new_browsers(user: User) -> Budget:
     """Return the budget of all browsers in which the user has not verified."""
     return Budget.of(user.pk, Browser.all_rows.filter(user=user, digest=Browser.OTHERS).values(*stored.COLUMNS).first())
 

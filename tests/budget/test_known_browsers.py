@@ -8,7 +8,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from allauth_2fa.browsers import device_cookie
 from allauth_2fa.models import Browser
-from tests.budget.conftest import DAY, HOUR, MINUTE, Caller, Person, empty, purse_of_strangers
+from tests.budget.conftest import DAY, HOUR, MINUTE, Caller, Person, budget_of_new_browsers, empty
 from tests.budget.test_windows import most_within
 from tests.cast import code_of, give_password, wrong_code_of
 
@@ -24,7 +24,7 @@ def known(owner, clock):
     return owner
 
 
-def test_an_emptied_purse_of_strangers_shuts_no_known_browser_out(known, stranger, alice, clock):
+def test_an_empty_budget_of_new_browsers_locks_no_known_browser(known, stranger, alice, clock):
     stranger.guess(6)
     assert known.log_in() == "in"
     empty(alice)
@@ -32,11 +32,11 @@ def test_an_emptied_purse_of_strangers_shuts_no_known_browser_out(known, strange
     assert known.log_in() == "in"
 
 
-def test_a_known_browser_has_a_purse_of_its_own(known_caller, alice, phone, clock):
+def test_a_known_browser_has_a_budget_of_its_own(known_caller, alice, phone, clock):
     judged = known_caller.besiege(clock, DAY)
     assert len(judged) == 50
     assert [most_within(judged, seconds) for seconds in (5 * MINUTE, HOUR)] == [5, 20]
-    assert not purse_of_strangers(alice).failures
+    assert not budget_of_new_browsers(alice).failures
     assert Caller(alice, phone).guess(6) == ["refused"] * 5 + ["throttled"]
 
 
@@ -58,7 +58,7 @@ def test_the_page_says_that_it_is_this_browser_that_is_locked(known, alice):
     assert "codes from this browser are blocked" in page
 
 
-def test_a_success_begins_the_row_anew(known, alice, clock):
+def test_a_success_starts_the_row_again(known, alice, clock):
     known.guess(3)
     assert Browser.objects.get().in_a_row == 3
     assert known.log_in() == "in"
@@ -146,7 +146,7 @@ def test_what_was_taken_for_an_answer_that_was_not_judged_is_given_back(known, s
     assert (row.in_a_row, len(row.failures.split())) == (1, 1)
 
 
-def test_reauthentication_and_removal_take_from_the_same_purse(known, phone, alice, clock):
+def test_reauthentication_and_removal_charge_the_same_budget(known, phone, alice, clock):
     assert known.log_in() == "in"
     clock.shift(HOUR)
     for page in ("two-factor-reauthenticate", "two-factor-remove"):
@@ -158,16 +158,16 @@ def test_reauthentication_and_removal_take_from_the_same_purse(known, phone, ali
         response = known.client.post(reverse(page), {"otp_token": code_of(phone)})
         assert "Too many tries" in response.text
     assert Browser.objects.get().in_a_row == 5
-    assert not purse_of_strangers(alice).failures
+    assert not budget_of_new_browsers(alice).failures
 
 
-def test_a_session_without_the_cookie_takes_from_the_purse_of_strangers(known, phone, alice, clock):
-    """Whoever has stolen a session, and nothing else."""
+def test_a_session_without_the_cookie_charges_the_budget_of_new_browsers(known, phone, alice, clock):
+    """A user who has stolen a session, and nothing else."""
     assert known.log_in() == "in"
     clock.shift(HOUR)
     known.client.cookies.pop(device_cookie.COOKIE)
     known.client.post(reverse("two-factor-reauthenticate"), {"otp_token": wrong_code_of(phone)})
-    assert len(purse_of_strangers(alice).failures) == 1
+    assert len(budget_of_new_browsers(alice).failures) == 1
 
 
 def test_a_reauthentication_makes_a_browser_known(known, phone, clock):

@@ -104,7 +104,7 @@ def test_failures_are_read_as_they_were_written():
     assert unpack("") == ()
 
 
-def test_a_purse_without_windows_counts_in_a_row_alone(settings):
+def test_a_budget_without_windows_counts_in_a_row_alone(settings):
     settings.ALLAUTH_2FA_FAILURE_LIMITS = {"known": ["2/row"]}
     budget = Budget(1, digest="x")
     assert budget.failed() == {"failures": "", "in_a_row": 1}
@@ -119,7 +119,7 @@ def test_a_failure_that_has_been_pushed_out_meanwhile_is_not_given_back():
     assert budget.given_back(Failure(3)) == {"failures": "1 3", "in_a_row": 2}
 
 
-def test_a_guess_that_is_worth_more_than_the_whole_purse_takes_all_of_it(settings):
+def test_a_guess_that_is_worth_more_than_the_whole_budget_takes_all_of_it(settings):
     settings.ALLAUTH_2FA_FAILURE_LIMITS = {"unknown": ["5/5m", "4/365d"]}
     budget = Budget(1)
     assert budget.refusal(10) is None

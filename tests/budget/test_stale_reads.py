@@ -13,7 +13,7 @@ from allauth_2fa.budget import charging, stored
 from allauth_2fa.exceptions import LoginEnded, Refused, Throttled
 from allauth_2fa.factors import registry
 from allauth_2fa.models import Browser
-from tests.budget.conftest import empty, purse_of_strangers
+from tests.budget.conftest import budget_of_new_browsers, empty
 from tests.cast import code_of, wrong_code_of
 
 pytestmark = pytest.mark.django_db
@@ -37,7 +37,7 @@ def interfere():
         Browser.all_rows.filter(pk=row.pk).update(version=row.version + 1)
 
 
-def test_a_purse_is_read_along_with_the_devices(alice, phone, request_of_alice):
+def test_a_budget_is_read_along_with_the_devices(alice, phone, request_of_alice):
 
     assert connection.features.supports_json_field  # SQLite is asked once a process
     with CaptureQueriesContext(connection) as queries:
@@ -56,7 +56,7 @@ def test_what_another_has_written_is_read_before_it_is_written_upon(alice, reque
     assert written == stored.budget_of(alice, request_of_alice)
 
 
-def test_whoever_is_always_too_late_locks_the_row(alice, request_of_alice):
+def test_a_writer_that_is_always_too_late_locks_the_row(alice, request_of_alice):
     budget = stored.budget_of(alice, request_of_alice)
     rounds = []
 
@@ -71,13 +71,13 @@ def test_whoever_is_always_too_late_locks_the_row(alice, request_of_alice):
     assert written == stored.budget_of(alice, request_of_alice)
 
 
-def test_behind_the_lock_nothing_needs_to_be_written(alice, request_of_alice):
+def test_after_the_lock_nothing_needs_to_be_written(alice, request_of_alice):
     budget = stored.budget_of(alice, request_of_alice)
     written = stored._write_alone(budget, lambda _found: {})
     assert written == stored.budget_of(alice, request_of_alice)
 
 
-def test_a_refusal_behind_the_lock_is_one(alice, request_of_alice):
+def test_a_refusal_after_the_lock_is_one(alice, request_of_alice):
     def decide(_found):
         raise Throttled
 
@@ -86,35 +86,35 @@ def test_a_refusal_behind_the_lock_is_one(alice, request_of_alice):
 
 
 def test_a_row_that_another_has_made_is_not_made_again(alice):
-    untouched = purse_of_strangers(alice)
+    untouched = budget_of_new_browsers(alice)
     first = stored.write(untouched, lambda found: found.failed())
     second = stored.write(untouched, lambda found: found.failed())
     assert len(second.failures) == 2
     assert first.pk == second.pk
-    assert second == purse_of_strangers(alice)
+    assert second == budget_of_new_browsers(alice)
 
 
 def test_a_browser_that_was_revoked_meanwhile_is_one_of_the_strangers(alice, request_of_alice):
     budget = stored.budget_of(alice, request_of_alice)
     Browser.objects.all().delete()
     assert not stored.write(budget, lambda _found: WRITTEN).is_known
-    assert purse_of_strangers(alice).in_a_row == 7
+    assert budget_of_new_browsers(alice).in_a_row == 7
 
 
 @pytest.mark.parametrize("is_there", [True, False])
-def test_it_is_so_behind_the_lock_too(alice, request_of_alice, is_there):
+def test_it_is_so_after_the_lock_too(alice, request_of_alice, is_there):
     budget = stored.budget_of(alice, request_of_alice)
     Browser.objects.all().delete()
     if is_there:
         empty(alice)
     written = stored._write_alone(budget, lambda _found: WRITTEN)
-    assert written == purse_of_strangers(alice)
+    assert written == budget_of_new_browsers(alice)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_purse_of_somebody_who_is_gone_ends_the_login(alice, phone, request_of_alice):
+def test_the_budget_of_a_deleted_user_ends_the_login(alice, phone, request_of_alice):
     budget = stored.budget_of(alice, request_of_alice)
-    strangers = purse_of_strangers(alice)
+    strangers = budget_of_new_browsers(alice)
     alice.delete()
     for late in (budget, strangers):
         with pytest.raises(LoginEnded):
@@ -126,14 +126,14 @@ def test_the_purse_of_somebody_who_is_gone_ends_the_login(alice, phone, request_
 @pytest.mark.parametrize("there_before", [True, False])
 def test_a_right_answer_that_was_read_too_early_has_its_turn_all_the_same(rf, alice, there_before):
     if there_before:
-        stored.write(purse_of_strangers(alice), lambda found: found.failed())
-    budget = purse_of_strangers(alice)
+        stored.write(budget_of_new_browsers(alice), lambda found: found.failed())
+    budget = budget_of_new_browsers(alice)
     stored.write(budget, lambda found: found.failed())
     request = rf.get("/")
     charging.judge(alice, request, budget, charging.Guess(lambda: None, is_right=True))
     assert device_cookie.was_noted(request, alice)
     assert device_cookie.remember(request, alice) == Browser.objects.get()
-    assert len(purse_of_strangers(alice).failures) == 1 + there_before
+    assert len(budget_of_new_browsers(alice).failures) == 1 + there_before
 
 
 def test_a_right_answer_of_a_browser_that_was_revoked_meanwhile_makes_it_a_new_one(alice, request_of_alice):
@@ -152,13 +152,13 @@ def test_an_answer_of_a_browser_that_was_revoked_while_it_was_judged_makes_none_
 
 
 def test_without_a_request_there_is_no_browser(alice):
-    charging.judge(alice, None, purse_of_strangers(alice), charging.Guess(lambda: None, is_right=True))
-    charging.judge(alice, None, purse_of_strangers(alice), charging.Guess(lambda: None))
+    charging.judge(alice, None, budget_of_new_browsers(alice), charging.Guess(lambda: None, is_right=True))
+    charging.judge(alice, None, budget_of_new_browsers(alice), charging.Guess(lambda: None))
     assert not Browser.objects.exists()
-    assert not purse_of_strangers(alice).failures
+    assert not budget_of_new_browsers(alice).failures
 
 
-def test_a_proof_of_a_browser_that_was_revoked_meanwhile_makes_it_a_new_one(alice, phone, request_of_alice):
+def test_a_verification_in_a_browser_that_was_revoked_meanwhile_makes_it_a_new_one(alice, phone, request_of_alice):
     budget = stored.budget_of(alice, request_of_alice)
     request_of_alice._allauth_2fa.budget = budget
     Browser.objects.all().delete()
@@ -166,7 +166,7 @@ def test_a_proof_of_a_browser_that_was_revoked_meanwhile_makes_it_a_new_one(alic
     assert device_cookie.known(request_of_alice, alice) == Browser.objects.get()
 
 
-def test_the_purse_of_another_user_in_one_request_is_not_taken(alice, bob, phone, request_of_alice):
+def test_another_users_budget_is_not_charged_in_the_same_request(alice, bob, phone, request_of_alice):
     request_of_alice._allauth_2fa.budget = stored.budget_of(alice, request_of_alice)
     charging.note_verified(request_of_alice, bob, phone)
     assert Browser.objects.filter(user=bob).count() == 1
@@ -175,7 +175,7 @@ def test_the_purse_of_another_user_in_one_request_is_not_taken(alice, bob, phone
 
 
 def test_nothing_that_is_shown_of_an_answer_shows_it(alice, phone):
-    answer = charging.Answer(purse_of_strangers(alice), phone, code_of(phone), [phone])
+    answer = charging.Answer(budget_of_new_browsers(alice), phone, code_of(phone), [phone])
     guess = charging.Guess(lambda: None)
     assert code_of(phone) not in repr(answer)
     assert "lambda" not in repr(guess)
@@ -205,4 +205,4 @@ def test_several_apps_that_were_asked_at_once_count_as_so_many_guesses(client, a
     with pytest.raises(Refused) as refusal:
         verify.answer(alice, wrong_code_of(phone), phone.persistent_id)
     assert refusal.value.code == "refused"
-    assert [failure.weight for failure in purse_of_strangers(alice).failures] == [10, 10, 10, 1]
+    assert [failure.weight for failure in budget_of_new_browsers(alice).failures] == [10, 10, 10, 1]

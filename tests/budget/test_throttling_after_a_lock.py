@@ -23,7 +23,7 @@ def throttle() -> None:
 
 
 @pytest.mark.parametrize("proof", ["a recovery code", "three codes of the other app"])
-def test_a_proof_that_opens_a_lock_lets_no_app_wait(stranger, alice, phone, tablet, clock, settings, proof):
+def test_an_answer_that_opens_a_lock_throttles_no_app(stranger, alice, phone, tablet, clock, settings, proof):
     settings.OTP_TOTP_THROTTLE_FACTOR = 1
     empty(alice)
     throttle()

@@ -13,7 +13,7 @@ from allauth_2fa.exceptions import Refused
 from allauth_2fa.factors import registry
 from allauth_2fa.models import Browser
 from allauth_2fa.signals import two_factor_event
-from tests.budget.conftest import MINUTE, Person, empty, purse_of_strangers, row_of
+from tests.budget.conftest import MINUTE, Person, budget_of_new_browsers, empty, row_of
 from tests.cast import code_of, wrong_code_of
 
 pytestmark = pytest.mark.django_db
@@ -71,7 +71,7 @@ def test_what_cannot_be_guessed_passes_a_lock_and_opens_it(
 
 
 @pytest.mark.parametrize("is_known", [True, False])
-def test_a_lock_is_opened_where_the_proof_was_given_and_nowhere_else(owner, stranger, alice, phone, clock, is_known):
+def test_a_lock_is_opened_where_the_answer_was_given_and_nowhere_else(owner, stranger, alice, phone, clock, is_known):
     """The owner's recovery code at home gives nobody else another year of guesses."""
     owner.log_in()
     clock.shift(5 * MINUTE)
@@ -87,7 +87,7 @@ def test_a_lock_is_opened_where_the_proof_was_given_and_nowhere_else(owner, stra
 def test_a_recovery_code_while_nothing_is_locked_gives_nothing_back(stranger, alice, phone, clock):
     stranger.guess(4)
     assert stranger.say(by_recovery_code(alice, phone)) == "in"
-    assert len(purse_of_strangers(alice).failures) == 4
+    assert len(budget_of_new_browsers(alice).failures) == 4
 
 
 def test_wrong_recovery_codes_cost_nothing_and_are_never_refused_unread(stranger, alice, phone):
@@ -96,7 +96,7 @@ def test_wrong_recovery_codes_cost_nothing_and_are_never_refused_unread(stranger
     assert {stranger.say("0000-0000-0000-0000") for _ in range(12)} == {"refused"}
 
 
-def test_an_app_that_waited_waits_no_longer_behind_an_opened_lock(stranger, alice, phone, clock, settings):
+def test_an_app_that_was_throttled_is_free_after_its_lock_is_opened(stranger, alice, phone, clock, settings):
     settings.OTP_TOTP_THROTTLE_FACTOR = 1
     empty(alice)
     TOTPDevice.objects.update(throttling_failure_count=30, throttling_failure_timestamp="2026-01-01T00:00:00Z")
@@ -144,21 +144,21 @@ def test_none_of_the_three_may_have_been_used(owner, stranger, alice, phone, clo
     assert again.say(row_of(phone)) == "refused"
 
 
-def test_wrong_rows_make_no_app_wait_and_take_nothing_from_the_purse(stranger, alice, phone, clock, settings):
+def test_wrong_sequences_throttle_no_app_and_charge_nothing_to_the_budget(stranger, alice, phone, clock, settings):
     settings.OTP_TOTP_THROTTLE_FACTOR = 1
     stranger.say(wrong_code_of(phone) * 3)
     phone.refresh_from_db()
     assert phone.throttling_failure_count == 0
-    assert not purse_of_strangers(alice).failures
+    assert not budget_of_new_browsers(alice).failures
 
 
-def test_rows_are_tried_five_times_in_five_minutes(stranger, alice, phone, clock):
+def test_sequences_are_tried_five_times_in_five_minutes(stranger, alice, phone, clock):
     empty(alice)
     assert [stranger.say(wrong_code_of(phone) * 3) for _ in range(6)] == ["refused"] * 5 + ["throttled"]
     assert stranger.say(row_of(phone)) == "in", "nobody guesses right ones, so that they need no ration"
 
 
-def test_a_right_row_is_taken_by_its_app_whichever_device_waits(stranger, alice, phone, clock, settings):
+def test_a_right_sequence_is_accepted_by_its_app_whichever_device_is_throttled(stranger, alice, phone, clock, settings):
     settings.OTP_TOTP_THROTTLE_FACTOR = 1
     tablet = TOTPDevice.objects.create(user=alice, name="Tablet")
     empty(alice)

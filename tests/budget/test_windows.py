@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from allauth_2fa.factors import registry
-from tests.budget.conftest import DAY, HOUR, MINUTE, Caller, Person, empty, purse_of_strangers
+from tests.budget.conftest import DAY, HOUR, MINUTE, Caller, Person, budget_of_new_browsers, empty
 from tests.cast import code_of, give_password, is_logged_in
 
 pytestmark = pytest.mark.django_db
@@ -38,7 +38,7 @@ def most_within(judged, seconds):
     return max(sum(begin <= moment < begin + seconds for moment in judged) for begin in judged)
 
 
-def test_whoever_guesses_all_the_time_gets_no_more_out_of_any_window(caller, clock):
+def test_a_user_who_guesses_all_the_time_gets_no_more_out_of_any_window(caller, clock):
     judged = caller.besiege(clock, 364 * DAY)
     assert len(judged) == 33
     assert [most_within(judged, seconds) for seconds in (5 * MINUTE, HOUR, DAY)] == [5, 10, 20]
@@ -102,12 +102,12 @@ def test_the_page_says_nothing_while_codes_are_judged(client, alice, phone):
 @pytest.mark.parametrize("answer", ["1234567", "99999999", "12345"])
 def test_digits_of_another_length_are_a_guess_too(stranger, alice, answer):
     assert stranger.say(answer) == "refused"
-    assert len(purse_of_strangers(alice).failures) == 1
+    assert len(budget_of_new_browsers(alice).failures) == 1
 
 
 def test_what_no_device_can_have_shown_is_not(stranger, alice):
     stranger.say("hello")
-    assert not purse_of_strangers(alice).failures
+    assert not budget_of_new_browsers(alice).failures
 
 
 def test_a_success_is_no_failure_and_gives_nothing_back(owner, stranger, alice, clock):
@@ -119,7 +119,7 @@ def test_a_success_is_no_failure_and_gives_nothing_back(owner, stranger, alice, 
 def test_a_code_that_was_just_accepted_is_no_failure_when_it_is_posted_again(owner, stranger, alice, phone, clock):
     owner.log_in()
     assert [stranger.say(code_of(phone)) for _ in range(8)] == ["used"] * 8
-    assert not purse_of_strangers(alice).failures
+    assert not budget_of_new_browsers(alice).failures
     assert stranger.guess() == ["refused"]
 
 
@@ -128,7 +128,7 @@ def test_honest_use_alone_locks_nothing(alice, phone, clock):
     for _ in range(60):
         assert Caller(alice, phone).log_in() == "in"
         clock.shift(DAY)
-    assert not purse_of_strangers(alice).failures
+    assert not budget_of_new_browsers(alice).failures
 
 
 def test_signing_in_by_recovery_code_every_day_makes_the_app_wait_for_nobody(alice, phone, clock):
@@ -139,11 +139,11 @@ def test_signing_in_by_recovery_code_every_day_makes_the_app_wait_for_nobody(ali
         assert person.say(code) == "in"
         clock.shift(DAY)
     assert Person(alice, phone).log_in() == "in"
-    assert not purse_of_strangers(alice).failures
+    assert not budget_of_new_browsers(alice).failures
 
 
-def test_whoever_does_not_know_the_password_spends_nothing(client, alice, phone):
+def test_a_user_who_does_not_know_the_password_spends_nothing(client, alice, phone):
     client.post(reverse("account_login"), {"login": "alice", "password": "wrong"})
     client.post(reverse("two-factor-authenticate"), {"otp_token": "123456"})
     assert not is_logged_in(client)
-    assert not purse_of_strangers(alice).failures
+    assert not budget_of_new_browsers(alice).failures

@@ -1,4 +1,4 @@
-"""Every way to come in: allauth's, the doors beside them, and sessions that were there already."""
+"""Every way to come in: allauth's, the login views beside them, and sessions that were there already."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Entrance:
     is_silent: bool = False
     """The login has no response that could lead anywhere."""
     is_running: bool = False
-    """No login takes place: the session is there, and owes nothing as far as anybody has said."""
+    """No login takes place: the session is there, and needs nothing as far as anybody has said."""
     was_there_before: bool = False
     """The session began before the user's state came to be."""
     each_time: dict[str, str] = field(default_factory=dict)
@@ -56,7 +56,7 @@ class Entrance:
         return self.name
 
 
-def _door(path: str, headers: dict[str, str] = PAGE) -> Callable[[Client, User], Any]:
+def _login_view(path: str, headers: dict[str, str] = PAGE) -> Callable[[Client, User], Any]:
     def enter(client: Client, user: User) -> Any:
         return client.post(path, {"username": user.username, "password": PASSWORD}, headers=headers)
 
@@ -85,7 +85,7 @@ def by_hand(client: Client, user: User) -> None:
 
 
 def before(client: Client, user: User) -> None:
-    """Log in by the password, while nothing is owed."""
+    """Log in by the password, while no second factor is needed."""
     give_password(client, user)
 
 
@@ -97,8 +97,8 @@ def _proxied(middleware: str) -> dict[str, Any]:
     }
 
 
-ALLAUTHS, RESET, DOOR, SCRIPTED, PROXY, RUNNING = KINDS = (
-    *("allauth's login", "a reset of the password", "another door", "a script"),
+ALLAUTHS, RESET, LOGIN_VIEW, SCRIPTED, PROXY, RUNNING = KINDS = (
+    *("allauth's login", "a reset of the password", "another login view", "a script"),
     *("a proxy each time", "a running session"),
 )
 """The columns of the table. From entrances of one kind everybody gets the same."""
@@ -113,14 +113,14 @@ ENTRANCES = [
     Entrance("by a social account", ALLAUTHS, by_social_account, of_allauth=True),
     Entrance("by confirming the e-mail address", ALLAUTHS, by_confirmation, BY_CONFIRMATION, of_allauth=True),
     Entrance("by signing up (where the state is one that somebody new can be in)", ALLAUTHS, by_sign_up, of_allauth=True, makes_user=True),
-    Entrance("allauth's login behind a new password", RESET, by_reset, BY_RESET, of_allauth=True, sets_password=True),
-    Entrance("Django's `LoginView`", DOOR, _door("/door/django/")),
-    Entrance("the login of Django's admin", DOOR, _door("/admin/login/?next=/admin/")),
-    Entrance("a view that calls `login()`", DOOR, _door("/door/custom/")),
-    Entrance("one that gives out a token behind it", DOOR, _door("/door/token/")),
-    Entrance("an async view that calls `alogin()`", DOOR, _door("/door/async/")),
-    Entrance("a proxy's header, at the login alone", DOOR, by_proxy, _proxied("PersistentRemoteUserMiddleware")),
-    Entrance("its request to a view that calls `login()`", SCRIPTED, _door("/door/custom/", SCRIPT), by_script=True),
+    Entrance("allauth's login after a new password", RESET, by_reset, BY_RESET, of_allauth=True, sets_password=True),
+    Entrance("Django's `LoginView`", LOGIN_VIEW, _login_view("/logins/django/")),
+    Entrance("the login of Django's admin", LOGIN_VIEW, _login_view("/admin/login/?next=/admin/")),
+    Entrance("a view that calls `login()`", LOGIN_VIEW, _login_view("/logins/custom/")),
+    Entrance("one that gives out a token after it", LOGIN_VIEW, _login_view("/logins/token/")),
+    Entrance("an async view that calls `alogin()`", LOGIN_VIEW, _login_view("/logins/async/")),
+    Entrance("a proxy's header, at the login alone", LOGIN_VIEW, by_proxy, _proxied("PersistentRemoteUserMiddleware")),
+    Entrance("its request to a view that calls `login()`", SCRIPTED, _login_view("/logins/custom/", SCRIPT), by_script=True),
     Entrance("code that calls `login()` and sends no page, as `force_login()` does", SCRIPTED, by_force, by_script=True, is_silent=True),
     Entrance("a proxy's header with each request", PROXY, by_proxy, _proxied("RemoteUserMiddleware"), each_time={"REMOTE_USER": "alice"}),
     Entrance("one that was written by hand, without a login", RUNNING, by_hand, is_running=True),

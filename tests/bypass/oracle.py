@@ -32,7 +32,7 @@ GUARDED = (
 
 @dataclass(frozen=True)
 class Standing:
-    """Where somebody stands behind an entrance."""
+    """Where somebody stands after an entrance."""
 
     name: str
     says: str
@@ -62,7 +62,7 @@ WAITS_FOR_A_DEVICE = Standing(
 )
 OWES = Standing(
     "stopped",
-    "The session has a user and owes a proof. Whoever asks for the user sees nobody, and the visitor is asked.",
+    "The session has a user and needs the second factor. Code that asks for the user sees nobody, and the visitor is asked.",
     {**FOR_ALL, "stream": NOBODY, **dict.fromkeys(GUARDED, (CHALLENGE, f"403: {CHALLENGE}"))},
 )
 OWES_EACH_TIME = Standing(
@@ -73,7 +73,7 @@ OWES_EACH_TIME = Standing(
 )
 LACKS = Standing(
     "kept out",
-    "The session has a user who lacks what the site requires. What sets it up is open, behind the password given once more, and"
+    "The session has a user who lacks what the site requires. What sets it up is open, after the password given once more, and"
     " so is the change of the password.",
     {
         **FOR_ALL,
@@ -121,7 +121,7 @@ UNPROVED = Standing(
 )
 LET_PASS = Standing(
     "let pass",
-    "The session owes a proof, in a browser that is trusted. A page is let pass on the way and is unproved, a script is refused.",
+    "The session needs the second factor, in a browser that is trusted. A page is let pass on the way and is unproved, a script is refused.",
     {
         **{kind: (got if isinstance(got, str) else got[0], f"403: {CHALLENGE}") for kind, got in UNPROVED.opens.items()},
         **FOR_ALL,
@@ -147,7 +147,7 @@ STANDINGS = [
 ]
 
 
-def standing(state: State, entrance: Entrance) -> Standing:
+def outcome_of(state: State, entrance: Entrance) -> Standing:
     """Return where somebody stands who has come in so."""
     if state.answers:
         return VERIFIED_LONG_AGO if state.later else VERIFIED
@@ -187,7 +187,7 @@ def right_code(state: State) -> str:
 
 def expected(state: State, entrance: Entrance) -> Cells:
     """Return what each place is to be to somebody who comes in so."""
-    found = standing(state, entrance)
+    found = outcome_of(state, entrance)
     cells: Cells = {}
     if not entrance.is_running and not entrance.is_silent:
         cells[LOGIN] = login_leads_to(found, entrance)

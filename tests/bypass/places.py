@@ -1,4 +1,4 @@
-"""What somebody tries to reach behind an entrance, and what they get there, in one word."""
+"""What somebody tries to reach after an entrance, and what they get there, in one word."""
 
 from __future__ import annotations
 

@@ -16,8 +16,8 @@ from django.test import Client, override_settings
 from django.urls import reverse
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from tests.browsers.cast import next_code_of
 from tests.cast import PASSWORD
-from tests.trust.cast import next_code_of
 
 from .entrances import PAGE, SCRIPT
 from .places import LED_TO, LOGIN, PLACES, RIGHT_CODE, WHO, name_of, outcome
@@ -87,19 +87,19 @@ def look_around(client: Client, entrance: Entrance, response: Any, places: Seque
     cookies = deepcopy(client.cookies)
     cells: Cells = {}
 
-    def anew(visit: Callable[[], str]) -> str:
+    def again(visit: Callable[[], str]) -> str:
         client.cookies = deepcopy(cookies)
         with undone():
             return visit()
 
     if response is not None:
-        led = anew(lambda: led_to(client, entrance, response))
+        led = again(lambda: led_to(client, entrance, response))
         cells[LOGIN] = ("", led) if entrance.by_script else (led, "")
     for place in places:
-        page, script = (anew(partial(place.visit, client, how, **entrance.each_time)) for how in (PAGE, SCRIPT))
+        page, script = (again(partial(place.visit, client, how, **entrance.each_time)) for how in (PAGE, SCRIPT))
         cells[place.name] = (page, script)
     if TOTPDevice.objects.filter(confirmed=True).exists():
-        cells[RIGHT_CODE] = (anew(lambda: right_code(client, entrance)), "")
+        cells[RIGHT_CODE] = (again(lambda: right_code(client, entrance)), "")
     return cells
 
 

@@ -12,7 +12,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from allauth_2fa.factors import registry
 from allauth_2fa.models import Browser
 from allauth_2fa.models.exemptions import Exemption
-from tests.trust.cast import trust
+from tests.browsers.cast import trust
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +42,7 @@ class State:
     is_locked: bool = False
     is_exempted_by_hook: bool = False
     answers: bool = False
-    """The user gives the right code behind the entrance."""
+    """The user gives the right code after the entrance."""
     later: int = 0
     """Seconds between the answer and what comes next."""
     is_for_anybody_new: bool = False
@@ -151,6 +151,6 @@ STATES = [
     State("trusted", "The user has an app, and this browser is trusted.", trusted, TRUSTING, has_factor=True, is_trusted=True),
     State("trusted elsewhere", "The user has an app, and another browser is trusted.", trusted_elsewhere, TRUSTING, has_factor=True),
     State("trust run out", "The user has an app, and the trust in this browser is over.", trust_runs_out, TRUSTING, has_factor=True),
-    State("answered", "The user has an app, and has given its code behind the entrance.", confirmed, has_factor=True, answers=True),
+    State("answered", "The user has an app, and has given its code after the entrance.", confirmed, has_factor=True, answers=True),
     State("answered an hour ago", "The same, an hour later.", confirmed, has_factor=True, answers=True, later=3600),
 ]

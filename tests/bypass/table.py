@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .entrances import ENTRANCES, KINDS
-from .oracle import cell, login_leads_to, right_code, standing
+from .oracle import cell, login_leads_to, outcome_of, right_code
 from .places import LOGIN, PLACES
 from .states import STATES
 
@@ -27,7 +27,7 @@ def row(state: State) -> str:
     """Return the row of a state: where those stand who come by each kind of entrance, which is the same for all of the kind."""
     cells = []
     for kind in KINDS:
-        (name,) = {standing(state, entrance).name for entrance in ENTRANCES if entrance.kind == kind}
+        (name,) = {outcome_of(state, entrance).name for entrance in ENTRANCES if entrance.kind == kind}
         cells.append(f"[{name}]({anchor(name)})")
     return f"| **{state.name}** {state.says} | {' | '.join(cells)} | {right_code(state)} |"
 
@@ -46,7 +46,7 @@ def places(found: Standing) -> str:
 
 
 def _has_answered_login(found: Standing, entrance: Entrance) -> bool:
-    return not entrance.is_running and not entrance.is_silent and any(standing(state, entrance) is found for state in STATES)
+    return not entrance.is_running and not entrance.is_silent and any(outcome_of(state, entrance) is found for state in STATES)
 
 
 def entrances() -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from . import table
 from .entrances import ENTRANCES
-from .oracle import STANDINGS, cell, expected, right_code, standing
+from .oracle import STANDINGS, cell, expected, outcome_of, right_code
 from .places import PLACES
 from .run import alice, run
 from .states import STATES
@@ -62,8 +62,8 @@ def test_the_page_has_these_states_and_no_other():
 
 
 @pytest.mark.parametrize("found", STANDINGS, ids=lambda found: found.name)
-def test_the_page_says_what_is_open_to_whoever_stands_there(found):
-    assert any(standing(state, entrance) is found for state in STATES for entrance in ENTRANCES)
+def test_the_page_says_what_is_open_in_each_state(found):
+    assert any(outcome_of(state, entrance) is found for state in STATES for entrance in ENTRANCES)
     assert says(found.name, table.places(found)), "WRITE_TABLES=1 writes it"
 
 
@@ -71,7 +71,7 @@ def test_the_page_lists_the_entrances():
     assert says("the entrances", table.entrances()), "WRITE_TABLES=1 writes it"
 
 
-def test_the_page_has_these_standings_and_explains_each_word():
+def test_the_page_has_these_outcomes_and_explains_each_word():
     page = PAGE.read_text()
     assert re.findall(r"^<!-- end of (?!the )(.+) -->$", page, re.MULTILINE) == [found.name for found in STANDINGS]
     cells = [got for found in STANDINGS for place in PLACES for got in cell(found, place.kind)]

@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 from allauth_2fa.admin.site import TwoFactorAdminSite
 from allauth_2fa.contrib.rest_framework import TwoFactorRequired
 from allauth_2fa.decorators import two_factor_required
-from tests.attacks.urls import urlpatterns as doors
+from tests.attacks.urls import urlpatterns as login_views
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -53,7 +53,7 @@ class SecuredApi(Api):
 
 
 urlpatterns = [
-    *doors,
+    *login_views,
     path("vault/", vault),
     path("pay/", pay),
     path("api/", Api.as_view()),

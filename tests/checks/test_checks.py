@@ -294,12 +294,12 @@ def test_an_admin_site_that_sends_its_logins_elsewhere_is_not():
 
 
 def test_a_login_view_of_another_package_is_named():
-    with override_settings(ROOT_URLCONF=urls(path("door/", LoginView.as_view()), path("view/", view))):
+    with override_settings(ROOT_URLCONF=urls(path("logins/", LoginView.as_view()), path("view/", view))):
         assert ids("W006") == ["allauth_2fa.W006"]
 
 
 def test_a_login_view_of_allauth_is_not():
-    with override_settings(ROOT_URLCONF=urls(path("door/", AllauthLoginView.as_view()))):
+    with override_settings(ROOT_URLCONF=urls(path("logins/", AllauthLoginView.as_view()))):
         assert ids("W006") == []
 
 
@@ -308,8 +308,8 @@ def test_the_login_of_django_otp_webauthn_is_named():
         """Stands in for a class of that module: the package itself is optional."""
 
     BeginCredentialAuthenticationView.__module__ = "django_otp_webauthn.views"
-    door = path("door/", BeginCredentialAuthenticationView.as_view())
-    with override_settings(ROOT_URLCONF=urls(door)):
+    login_view = path("logins/", BeginCredentialAuthenticationView.as_view())
+    with override_settings(ROOT_URLCONF=urls(login_view)):
         assert ids("E009") == ["allauth_2fa.E009"]
     with override_settings(ROOT_URLCONF=urls(path("other/", view))):
         assert ids("E009") == []

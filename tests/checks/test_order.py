@@ -108,7 +108,7 @@ def test_one_that_takes_no_user_or_takes_it_later_is_not(settings, name):
     assert check_order() == []
 
 
-def test_one_that_stands_behind_the_guard_or_before_djangos_is_not(settings):
+def test_one_that_stands_after_the_guard_or_before_djangos_is_not(settings):
     set_order(settings, f"{HERE}.Keeps", DJANGO, OTP, GUARD, f"{HERE}.Keeps")
     assert check_order() == []
 

@@ -110,7 +110,7 @@ def worn_phone(phone: TOTPDevice) -> TOTPDevice:
 
 
 @pytest.fixture
-def half_finished(site: Site) -> Callable[..., list[tuple[Browser, Answer]]]:
+def pending_login(site: Site) -> Callable[..., list[tuple[Browser, Answer]]]:
     """Make browsers in which the user has given the password, each with the page that it has come to."""
 
     def make(user: User, number: int = AT_ONCE) -> list[tuple[Browser, Answer]]:

@@ -45,7 +45,7 @@ class Site:
         for process in self.processes:
             self._wait_for(process)
 
-    def start_anew(self, store: int) -> None:
+    def start_again(self, store: int) -> None:
         """Start a process instead of one that has ended."""
         self.processes[store] = self._start()
         self._wait_for(self.processes[store])

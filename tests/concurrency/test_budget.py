@@ -120,7 +120,7 @@ def test_the_last_try_of_a_year_is_judged_once_and_announced_once(alice, phone, 
 @pytest.mark.usefixtures("_no_throttling")
 @pytest.mark.parametrize("there_before", [True, False], ids=["after a failure before", "as the first ones ever"])
 def test_the_right_code_has_its_turn_among_the_wrong_ones(alice, phone, there_before):
-    """Whatever the order: behind the fifth failure nothing is judged, right or wrong."""
+    """Whatever the order: after the fifth failure nothing is judged, right or wrong."""
     if there_before:
         with pytest.raises(Refused):
             guessing(alice, phone, wrong_code_of(phone))()
@@ -135,7 +135,7 @@ def test_the_right_code_has_its_turn_among_the_wrong_ones(alice, phone, there_be
 @pytest.mark.parametrize("has_request", [True, False])
 @pytest.mark.parametrize("is_known", [True, False])
 @pytest.mark.parametrize("there_before", [True, False])
-def test_a_right_code_that_was_read_before_the_purse_was_emptied_is_not_judged(alice, phone, is_known, there_before, has_request):
+def test_a_right_code_that_was_read_before_the_budget_was_emptied_is_not_judged(alice, phone, is_known, there_before, has_request):
     request = RequestFactory().get("/")
     if is_known:
         device_cookie.remember(request, alice)
@@ -163,10 +163,10 @@ def test_one_right_code_many_times_at_once_is_accepted_once_and_no_failure(alice
     assert counted(alice) == 0 if Browser.all_rows.filter(user=alice).exists() else True
 
 
-def test_wrong_codes_from_all_sides_in_several_processes(site, half_finished, alice):
+def test_wrong_codes_from_all_sides_in_several_processes(site, pending_login, alice):
     """Pending logins, each guessing at another device, so that no device makes anybody wait."""
     devices = [TOTPDevice.objects.create(user=alice, name=f"{number}") for number in range(2 * AT_ONCE)]
-    logins = half_finished(alice, 2 * AT_ONCE)
+    logins = pending_login(alice, 2 * AT_ONCE)
     answered = posted_at_once(
         browser.begin(CHALLENGE, fields_of(page, "otp_token") | {"otp_token": wrong_code_of(device), "device": device.persistent_id})
         for (browser, page), device in zip(logins, devices, strict=True)
@@ -178,15 +178,15 @@ def test_wrong_codes_from_all_sides_in_several_processes(site, half_finished, al
     assert TOTPDevice.objects.filter(user=alice, throttling_failure_count__gt=0).count() == HELD
 
 
-def test_the_owner_comes_in_by_a_known_browser_while_strangers_guess(site, half_finished, alice, phone):
-    ((owner, page),) = half_finished(alice, 1)
+def test_the_owner_comes_in_by_a_known_browser_while_strangers_guess(site, pending_login, alice, phone):
+    ((owner, page),) = pending_login(alice, 1)
     owner.submit(CHALLENGE, page, otp_token=code_of(phone))
     assert owner.is_logged_in(alice)
     devices = [phone, *(TOTPDevice.objects.create(user=alice, name=f"{number}") for number in range(AT_ONCE - 1))]
     for name in ("sessionid", "csrftoken"):
         owner.cookies.pop(name)
     page = owner.give_password(alice)
-    strangers = half_finished(alice, AT_ONCE)
+    strangers = pending_login(alice, AT_ONCE)
     right = owner.begin(CHALLENGE, fields_of(page, "otp_token") | {"otp_token": code_of(devices[-1]), "device": devices[-1].persistent_id})
     wrong = [
         browser.begin(CHALLENGE, fields_of(page, "otp_token") | {"otp_token": wrong_code_of(device), "device": device.persistent_id})
@@ -198,14 +198,14 @@ def test_the_owner_comes_in_by_a_known_browser_while_strangers_guess(site, half_
     assert sum("That code is not right" in answer.text for answer in answered[:-1]) == HELD
 
 
-def test_login_and_reauthentication_share_the_budget(site, half_finished, alice):
+def test_login_and_reauthentication_share_the_budget(site, pending_login, alice):
     devices = [TOTPDevice.objects.create(user=alice, name=f"{number}") for number in range(AT_ONCE)]
-    logged_in = half_finished(alice, 4)
+    logged_in = pending_login(alice, 4)
     for (browser, page), device in zip(logged_in, devices, strict=False):
         browser.submit(CHALLENGE, page, otp_token=code_of(device), device=device.persistent_id)
         browser.cookies.pop(device_cookie.COOKIE)
     asked = [(browser, browser.get(REAUTHENTICATION), REAUTHENTICATION) for browser, _page in logged_in]
-    asked += [(browser, page, CHALLENGE) for browser, page in half_finished(alice, AT_ONCE - 4)]
+    asked += [(browser, page, CHALLENGE) for browser, page in pending_login(alice, AT_ONCE - 4)]
     answered = posted_at_once(
         browser.begin(path, fields_of(page, "otp_token") | {"otp_token": wrong_code_of(device), "device": device.persistent_id})
         for (browser, page, path), device in zip(asked, devices, strict=True)
@@ -214,7 +214,7 @@ def test_login_and_reauthentication_share_the_budget(site, half_finished, alice)
     assert sum("That code is not right" in answer.text for answer in answered) == HELD
 
 
-def test_opening_while_guesses_come_in_leaves_a_purse_that_counts(alice, phone, settings):
+def test_opening_while_guesses_come_in_leaves_a_budget_that_counts(alice, phone, settings):
     settings.OTP_TOTP_THROTTLE_FACTOR = 0
     outcomes = at_once(
         *(guessing(alice, phone, wrong_code_of(phone)) for _ in range(THREADS // 2)),

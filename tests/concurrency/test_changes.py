@@ -43,13 +43,13 @@ def no_error(site):
 
 
 @pytest.fixture
-def verified(half_finished):
+def verified(pending_login):
     """Make browsers in which the user is logged in by a second factor: one static token each."""
 
     def make(user, number=BROWSERS):
         device = StaticDevice.objects.create(user=user, name="the test's own")
         browsers = []
-        for index, (browser, page) in enumerate(half_finished(user, number)):
+        for index, (browser, page) in enumerate(pending_login(user, number)):
             device.token_set.create(token=f"test{index}")
             assert browser.submit(AUTHENTICATE, page, otp_token=f"test{index}").status == 302
             browsers.append(browser)
@@ -120,12 +120,12 @@ def test_of_many_renewals_at_once_the_last_one_counts(verified, no_error, alice,
     assert all(device.verify_token(code) for code in valid - {min(valid)})
 
 
-def test_a_removal_ends_the_logins_that_have_not_been_answered(verified, half_finished, no_error, alice, phone):
+def test_a_removal_ends_the_logins_that_have_not_been_answered(verified, pending_login, no_error, alice, phone):
     (owner,) = verified(alice, 1)
     codes = registry.recovery.renew(alice, 5)
     tokens = [token.token for token in registry.static.renew(alice, 4)]
     answers_given = [*codes[1:], *tokens, code_of(phone), "000000", "wrong"]
-    logins = half_finished(alice, len(answers_given))
+    logins = pending_login(alice, len(answers_given))
     removal = owner.get(REMOVE)
     removed, *answers = at_once(
         [
@@ -140,7 +140,7 @@ def test_a_removal_ends_the_logins_that_have_not_been_answered(verified, half_fi
     assert removed.status == 302
     assert not any(factor.model.objects.filter(user=alice).exists() for factor in registry.factors())
     assert owner.is_logged_in(alice)
-    # Whoever answered before the removal was in, until it ended that; who was being let in while it ran may be in still.
+    # A user who answered before the removal was in, until it ended that; who was being let in while it ran may be in still.
     # Nobody else is, and nobody is caught in a loop.
     wrong = logins[-2:]
     assert not any(browser.is_logged_in(alice) for browser, _page in wrong)

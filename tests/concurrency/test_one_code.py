@@ -34,8 +34,8 @@ def by_static_token_of_digits(user, _phone):
 
 
 @pytest.mark.parametrize("code", [by_app, by_recovery_code, by_static_token, by_static_token_of_digits])
-def test_of_many_logins_with_one_code_exactly_one_succeeds(code, site, half_finished, alice, phone):
-    logins = half_finished(alice)
+def test_of_many_logins_with_one_code_exactly_one_succeeds(code, site, pending_login, alice, phone):
+    logins = pending_login(alice)
     answer = code(alice, phone)
     path = reverse("two-factor-authenticate")
     answers = at_once(browser.begin(path, fields_of(page, "otp_token") | {"otp_token": answer}) for browser, page in logins)
@@ -46,8 +46,8 @@ def test_of_many_logins_with_one_code_exactly_one_succeeds(code, site, half_fini
 
 
 @pytest.mark.parametrize("code", [by_app, by_recovery_code, by_static_token])
-def test_a_double_click_logs_in_once_and_breaks_nothing(code, site, half_finished, alice, phone):
-    ((browser, page),) = half_finished(alice, 1)
+def test_a_double_click_logs_in_once_and_breaks_nothing(code, site, pending_login, alice, phone):
+    ((browser, page),) = pending_login(alice, 1)
     fields = fields_of(page, "otp_token") | {"otp_token": code(alice, phone)}
     answers = at_once(browser.begin(reverse("two-factor-authenticate"), fields) for _ in range(AT_ONCE // 4))
     assert not [answer for answer in answers if answer.status >= 400], site.complaints.read_text()

@@ -30,7 +30,7 @@ def test_of_devices_that_are_removed_at_once_one_stays(alice):
     assert TOTPDevice.objects.filter(user=alice).count() == 1
 
 
-def test_the_first_meeting_is_noted_once(settings, alice):
+def test_the_first_meeting_is_logged_once(settings, alice):
     settings.ALLAUTH_2FA_GRACE_PERIOD = 7
     outcomes = at_once(*(lambda: policy.requirement_of(alice) for _ in range(THREADS)))
     assert {outcome.status for outcome in outcomes} == {"grace"}

@@ -164,7 +164,7 @@ def test_of_many_renewals_of_readable_tokens_the_last_one_counts(alice, had_toke
 
 
 @pytest.mark.parametrize("_round", range(3))
-def test_a_removal_takes_everything_along_whoever_answers_meanwhile(alice, phone, _round):
+def test_a_removal_deletes_everything_somebody_who_answers_meanwhile(alice, phone, _round):
     codes = registry.recovery.renew(alice, 4)
     recovery = RecoveryDevice.objects.get(user=alice)
     tokens = registry.static.renew(alice, 4)

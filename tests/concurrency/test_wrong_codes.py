@@ -25,8 +25,8 @@ def wrong_codes_of(phone, number):
     return [code for code in map("{:06}".format, range(AT_ONCE * 10)) if code not in shown][:number]
 
 
-def test_of_many_wrong_codes_one_is_judged(site, half_finished, alice, worn_phone):
-    logins = half_finished(alice)
+def test_of_many_wrong_codes_one_is_judged(site, pending_login, alice, worn_phone):
+    logins = pending_login(alice)
     codes = wrong_codes_of(worn_phone, AT_ONCE)
     answers = at_once(
         browser.begin(PATH, fields_of(page, "otp_token") | {"otp_token": code}) for (browser, page), code in zip(logins, codes, strict=True)
@@ -38,13 +38,13 @@ def test_of_many_wrong_codes_one_is_judged(site, half_finished, alice, worn_phon
     assert worn_phone.throttling_failure_count == FAILURES + 1
 
 
-def test_of_many_wrong_static_tokens_one_is_judged(site, half_finished, alice, phone):
+def test_of_many_wrong_static_tokens_one_is_judged(site, pending_login, alice, phone):
     device = StaticDevice.objects.create(user=alice, name="backup")
     fail_before(device)
     device.token_set.create(token="abcd2345")
     answers = at_once(
         browser.begin(PATH, fields_of(page, "otp_token") | {"otp_token": f"wrong{number}"})
-        for number, (browser, page) in enumerate(half_finished(alice))
+        for number, (browser, page) in enumerate(pending_login(alice))
     )
     assert {answer.status for answer in answers} == {200}, site.complaints.read_text()
     assert sum("That recovery code is not right" in answer.text for answer in answers) == 1
@@ -55,10 +55,10 @@ def test_of_many_wrong_static_tokens_one_is_judged(site, half_finished, alice, p
     assert phone.throttling_failure_count == 0
 
 
-def test_wrong_codes_at_one_device_leave_the_others_alone(site, half_finished, alice, worn_phone):
+def test_wrong_codes_at_one_device_leave_the_others_alone(site, pending_login, alice, worn_phone):
     tablet = TOTPDevice.objects.create(user=alice, name="Tablet")
     recovery_code = registry.recovery.renew(alice, 1)[0]
-    logins = half_finished(alice)
+    logins = pending_login(alice)
     wrong = [(code, worn_phone) for code in wrong_codes_of(worn_phone, AT_ONCE - 2)]
     answers = at_once(
         browser.begin(PATH, fields_of(page, "otp_token") | {"otp_token": code, "device": device.persistent_id})
@@ -74,9 +74,9 @@ def test_wrong_codes_at_one_device_leave_the_others_alone(site, half_finished, a
     assert (worn_phone.throttling_failure_count, tablet.throttling_failure_count) == (FAILURES + 1, 0)
 
 
-def test_wrong_recovery_codes_do_not_keep_the_right_one_out(site, half_finished, alice, phone):
+def test_wrong_recovery_codes_do_not_keep_the_right_one_out(site, pending_login, alice, phone):
     right = registry.recovery.renew(alice, 3)[0]
-    logins = half_finished(alice)
+    logins = pending_login(alice)
     wrong = [f"{number:04}-0000-0000-0000" for number in range(AT_ONCE - 1)]
     answers = at_once(
         browser.begin(PATH, fields_of(page, "otp_token") | {"otp_token": code})
@@ -88,8 +88,8 @@ def test_wrong_recovery_codes_do_not_keep_the_right_one_out(site, half_finished,
     assert phone.throttling_failure_count == 0
 
 
-def test_the_right_code_among_wrong_ones_is_judged_or_throttled_and_never_an_error(site, half_finished, alice, phone):
-    logins = half_finished(alice)
+def test_the_right_code_among_wrong_ones_is_judged_or_throttled_and_never_an_error(site, pending_login, alice, phone):
+    logins = pending_login(alice)
     codes = [*wrong_codes_of(phone, AT_ONCE - 1), code_of(phone)]
     answers = at_once(
         browser.begin(PATH, fields_of(page, "otp_token") | {"otp_token": code}) for (browser, page), code in zip(logins, codes, strict=True)

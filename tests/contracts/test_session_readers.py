@@ -107,14 +107,14 @@ def test_each_place_that_gives_a_request_another_session_or_user_is_named_here()
     assert {name: put for name, put in found.items() if put} == {name: put for name, (put, _why) in PUTS.items()}
 
 
-def test_whoever_has_imported_the_reader_asks_us():
+def test_code_that_has_imported_the_reader_asks_us():
     """The function is allauth's own; what it calls has been replaced."""
     assert isinstance(compat.sessionkit.get_user, partial)
     assert compat.sessionkit.get_session_user.__globals__["get_user"] is compat.sessionkit.get_user
 
 
 @pytest.mark.django_db
-def test_the_reader_shows_a_user_whom_the_session_may_show_and_nobody_else(client, alice):
+def test_the_reader_shows_only_the_user_that_the_session_may_show(client, alice):
     client.force_login(alice)
     session = SessionStore(client.session.session_key)
     assert compat.sessionkit.get_session_user(session) == alice

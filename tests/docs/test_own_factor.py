@@ -1,4 +1,4 @@
-"""Whoever follows "Write your own factor" gets one, on all pages."""
+"""A user who follows "Write your own factor" gets one, on all pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whoever types in the tutorial gets the site that it promises."""
+"""A user who types in the tutorial gets the site that it promises."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def test_a_site_in_order_has_every_part_and_ends_well():
     assert "django-allauth: 65." in printed
     assert "4. allauth_2fa.stages.TwoFactorStage" in printed
     assert "two-factor-overview: /accounts/two-factor/factors/" in printed
-    assert "doors/django/ | django.contrib.auth.views.LoginView | logs in by a session | covered" in printed
+    assert "logins/django/ | django.contrib.auth.views.LoginView | logs in by a session | covered" in printed
     assert printed.rstrip().splitlines()[-1].startswith("errors: 0, warnings: ")
 
 
@@ -108,7 +108,7 @@ def test_without_our_pages_the_names_have_no_url():
     assert "E007" in {entry["id"] for entry in found["checks"]}
 
 
-def test_without_a_door_the_part_is_there_and_empty():
+def test_without_a_login_view_the_part_is_there_and_empty():
     with override_settings(ROOT_URLCONF=urls()):
         printed, _status = examine()
     assert "## login_views\n  (none)\n" in printed

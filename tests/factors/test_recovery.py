@@ -218,7 +218,7 @@ def test_codes_of_an_unconfirmed_device_are_not_counted(alice, device):
     assert not recovery.devices(alice).exists()
 
 
-# django-otp's own door
+# django-otp's own login view
 
 
 def test_django_otp_can_judge_them_too(alice, codes, device):
@@ -250,7 +250,7 @@ def test_renewed_codes_void_the_old_ones_used_or_not(alice, codes, device):
     recovery.judge(renewed, fresh[0])
 
 
-def test_whoever_read_the_device_before_it_was_renewed_is_refused_the_new_codes(alice, device):
+def test_a_user_who_read_the_device_before_it_was_renewed_is_refused_the_new_codes(alice, device):
     fresh = recovery.renew(alice, 1)
     with pytest.raises(RecoveryCodeRefused):
         recovery.judge(device, fresh[0])

@@ -80,7 +80,7 @@ def test_what_no_token_reads_like_is_refused(alice, device, typed):
     assert copy_of(device).throttling_failure_count == 1
 
 
-def test_spellings_fit_the_column():
+def test_equivalent_ciphertexts_fit_the_column():
     assert spellings("Ab-12") == {"Ab-12", "Ab12", "ab12"}
     assert spellings("x" * 17) == set()
     assert spellings("xxxx xxxx xxxx xxxx") == {"x" * 16}
@@ -215,7 +215,7 @@ def test_a_device_that_was_unconfirmed_meanwhile_judges_nothing(device, answer):
     assert device.token_set.count() == 1
 
 
-def test_whoever_always_comes_too_late_is_refused_in_the_end(device):
+def test_a_user_who_always_comes_too_late_is_refused_in_the_end(device):
     with writing_first(lambda: change(device, throttling_failure_count=F("throttling_failure_count") + 1)):
         refusal = refusal_of(device, "abcd2345")
     assert isinstance(refusal, Throttled)

@@ -324,7 +324,7 @@ def test_a_code_that_is_used_between_our_reading_and_our_writing_is_used(phone):
 
 
 @pytest.mark.parametrize("code", [code_of, wrong_code_of])
-def test_whoever_always_comes_too_late_is_refused_in_the_end(phone, code):
+def test_a_user_who_always_comes_too_late_is_refused_in_the_end(phone, code):
     worsen = before_each(
         "UPDATE", TOTPDevice._meta.db_table, lambda: change(phone, throttling_failure_count=F("throttling_failure_count") + 1)
     )
@@ -357,7 +357,7 @@ def test_three_codes_in_a_row_are_judged_by_the_row_as_it_is_now(phone):
     assert isinstance(refusal_of(stale, row_of(phone)), Refused)
 
 
-def test_with_three_codes_in_a_row_whoever_always_comes_too_late_is_refused_in_the_end(phone):
+def test_with_three_codes_in_a_row_a_user_who_always_comes_too_late_is_refused_in_the_end(phone):
     worsen = before_each(
         "UPDATE", TOTPDevice._meta.db_table, lambda: change(phone, throttling_failure_count=F("throttling_failure_count") + 1)
     )

@@ -2,11 +2,11 @@
 
 from django.urls import include, path
 
-from tests.attacks.urls import urlpatterns as doors
+from tests.attacks.urls import urlpatterns as login_views
 
 urlpatterns = [
     path("hijack/", include("hijack.urls")),
     path("loginas/", include("loginas.urls")),
     path("impersonate/", include("impersonate.urls")),
-    *doors,
+    *login_views,
 ]

@@ -31,7 +31,7 @@ async def twice(request):
     return HttpResponse(str(await request.auser()))
 
 
-async def door(request):
+async def login_view(request):
     """Log in, and say who is there then."""
     await alogin(request, await get_user_model().objects.aget(username="alice"), backend="django.contrib.auth.backends.ModelBackend")
     return HttpResponse(str(request.user))
@@ -46,7 +46,7 @@ class Urlconf:
     urlpatterns = [
         path("who/", who),
         path("twice/", twice),
-        path("door/", door),
+        path("logins/", login_view),
         path("plain/", plain),
         path("two-factor/", include("allauth_2fa.urls")),
         path("accounts/", include("allauth.urls")),
@@ -78,7 +78,7 @@ def test_a_user_without_a_factor_is_shown(client, bob):
 
 
 @pytest.mark.parametrize("view", ["/who/", "/twice/"])
-def test_a_session_that_owes_a_proof_is_led_to_the_challenge(client, alice, settings, view):
+def test_a_session_that_needs_the_second_factor_is_led_to_the_challenge(client, alice, settings, view):
     settings.ALLAUTH_2FA_GUARD_RECHECK = 0
     give_password(client, alice)
     assert browse(client, view).content == b"alice"
@@ -88,8 +88,8 @@ def test_a_session_that_owes_a_proof_is_led_to_the_challenge(client, alice, sett
     assert "_auth_user_id" not in client.session
 
 
-def test_a_login_by_an_async_door_is_turned_around(client, alice, phone):
-    response = browse(client, "/door/")
+def test_a_login_at_an_async_login_view_becomes_a_pending_login(client, alice, phone):
+    response = browse(client, "/logins/")
     assert response["Location"].startswith("/two-factor/authenticate/")
 
 

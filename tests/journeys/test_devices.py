@@ -280,7 +280,7 @@ def test_recovery_codes_are_no_device_that_can_be_removed(verified, alice):
 
 
 @pytest.mark.parametrize("name", ["two-factor-rename", "two-factor-remove-device", "two-factor-add"])
-def test_a_stale_proof_changes_nothing(verified, phone, name):
+def test_a_stale_authentication_changes_nothing(verified, phone, name):
     session = verified.session
     for record in session["account_authentication_methods"]:
         record["at"] -= 301

@@ -126,7 +126,7 @@ def test_to_delete_an_exemption_is_to_end_it(client, clerk, alice, bob, heard):
     assert [told[:3] for told in heard()] == [("exemption_ended", name, "clerk") for name in ("alice", "bob")]
 
 
-def test_who_has_no_permission_grants_and_ends_nothing(client, alice, bob, django_user_model):
+def test_a_user_who_has_no_permission_grants_and_ends_nothing(client, alice, bob, django_user_model):
     exemption = granted(alice)
     visitor = django_user_model.objects.create_user("visitor", is_staff=True)
     visitor.user_permissions.set(Permission.objects.filter(codename="view_exemption"))

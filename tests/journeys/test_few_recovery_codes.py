@@ -59,7 +59,7 @@ def log_in(client, user, answer):
     ],
 )
 @pytest.mark.parametrize("which", [0, -1])
-def test_whoever_logs_in_by_a_code_is_told_how_many_are_left(client, alice, give, number, message, which):
+def test_a_user_who_logs_in_by_a_code_is_told_how_many_are_left(client, alice, give, number, message, which):
     codes = give(number)
     assert told(log_in(client, alice, codes[which])) == [message]
 
@@ -73,7 +73,7 @@ def test_whoever_logs_in_by_a_code_is_told_how_many_are_left(client, alice, give
         (0, ["You have no recovery codes. If you lose your devices, you can&#x27;t sign in." + LINK]),
     ],
 )
-def test_whoever_logs_in_by_another_device_is_told_of_few_once(client, alice, phone, give, number, messages):
+def test_a_user_who_logs_in_by_another_device_is_told_of_few_once(client, alice, phone, give, number, messages):
     give(number)
     assert told(log_in(client, alice, code_of(phone))) == messages
     first, second = client.get(OVERVIEW).text, client.get(OVERVIEW).text
@@ -138,7 +138,7 @@ def test_new_codes_are_not_called_few(client, alice, phone, settings):
     assert told(log_in(client, alice, str(made.context["backup_tokens"][0]))) == ["You used a recovery code. You have 1 left." + LINK]
 
 
-def test_who_has_no_device_is_not_told_to_make_codes(client, bob):
+def test_a_user_who_has_no_device_is_not_told_to_make_codes(client, bob):
     give_password(client, bob)
     assert client.get(OVERVIEW).context["few_codes"] is False
 

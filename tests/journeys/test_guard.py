@@ -1,4 +1,4 @@
-"""The guard: whichever door a session came in by, it shows its user only behind the proof that it owes."""
+"""The guard: whichever login view a session came in by, it shows its user only after the second factor that it needs."""
 
 from __future__ import annotations
 
@@ -59,24 +59,24 @@ def test_a_login_through_the_admin_is_led_to_the_challenge_and_from_there_to_whe
     assert client.session["otp_device_id"] == staff_phone.persistent_id
 
 
-@pytest.mark.parametrize("door", ["/doors/django/", "/doors/home-made/"])
-def test_a_login_through_any_other_door_is_led_to_the_challenge(client, alice, phone, door):
-    response = client.post(f"{door}?next=/private/", {"username": alice.username, "password": PASSWORD})
+@pytest.mark.parametrize("login_view", ["/logins/django/", "/logins/home-made/"])
+def test_a_login_through_any_other_login_view_is_led_to_the_challenge(client, alice, phone, login_view):
+    response = client.post(f"{login_view}?next=/private/", {"username": alice.username, "password": PASSWORD})
     assert response["Location"] == f"{CHALLENGE}?next=%2Fprivate%2F"
     response = give_answer(client, code_of(phone))
     assert response["Location"] == "/private/"
     assert "alice" in client.get("/private/").text
 
 
-def test_the_view_that_logged_in_sees_nobody_behind_it(client, alice, phone, bob):
-    client.post("/doors/home-made/", {"username": alice.username, "password": PASSWORD})
+def test_the_view_that_logged_in_sees_nobody_afterwards(client, alice, phone, bob):
+    client.post("/logins/home-made/", {"username": alice.username, "password": PASSWORD})
     assert WHAT_THE_VIEW_SAW == ["AnonymousUser", None]
-    client.post("/doors/home-made/", {"username": bob.username, "password": PASSWORD})
+    client.post("/logins/home-made/", {"username": bob.username, "password": PASSWORD})
     assert ["bob", str(bob.pk)] == WHAT_THE_VIEW_SAW
 
 
 def test_a_script_that_logs_in_gets_a_refusal_that_names_the_flow(client, alice, phone):
-    response = client.post("/doors/home-made/", {"username": alice.username, "password": PASSWORD}, headers=SCRIPT)
+    response = client.post("/logins/home-made/", {"username": alice.username, "password": PASSWORD}, headers=SCRIPT)
     assert response.status_code == 403
     body = response.json()
     assert body["data"]["flows"] == [{"id": "mfa_authenticate", "is_pending": True, "url": CHALLENGE}]
@@ -92,7 +92,7 @@ def test_a_login_elsewhere_of_a_user_without_a_factor_is_left_alone(client, staf
     assert client.get("/admin/").status_code == 200
 
 
-def test_force_login_of_a_user_with_a_factor_leaves_a_half_finished_login(client, alice, phone):
+def test_force_login_of_a_user_with_a_factor_leaves_a_pending_login(client, alice, phone):
     client.force_login(alice)
     assert not is_logged_in(client)
     assert is_pending(client)
@@ -105,7 +105,7 @@ def test_force_login_of_a_user_without_a_factor_works(client, bob):
     assert "bob" in client.get("/").text
 
 
-def test_a_session_that_came_to_owe_a_proof_is_caught_within_the_recheck_time(client, alice):
+def test_a_session_that_came_to_need_the_second_factor_is_caught_within_the_recheck_time(client, alice):
     give_password(client, alice)
     assert "alice" in client.get("/").text
     phone = enroll_elsewhere(alice)
@@ -136,7 +136,7 @@ def test_a_session_from_before_the_package_was_installed_is_caught_at_once(clien
     assert client.get("/")["Location"].startswith(CHALLENGE)
 
 
-def test_a_script_of_a_session_that_owes_a_proof_is_refused(client, alice):
+def test_a_script_of_a_session_that_needs_the_second_factor_is_refused(client, alice):
     give_password(client, alice)
     enroll_elsewhere(alice)
     age_session(client, 300)
@@ -145,7 +145,7 @@ def test_a_script_of_a_session_that_owes_a_proof_is_refused(client, alice):
     assert response["Content-Type"] == "application/json"
 
 
-def test_a_form_of_a_session_that_owes_a_proof_leads_back_to_its_page(client, alice):
+def test_a_form_of_a_session_that_needs_the_second_factor_leads_back_to_its_page(client, alice):
     give_password(client, alice)
     enroll_elsewhere(alice)
     age_session(client, 300)
@@ -168,7 +168,7 @@ def test_a_session_whose_device_was_removed_goes_on_without_it(client, alice, ph
     assert "otp_device_id" not in client.session
 
 
-def test_a_session_bound_to_a_device_that_is_no_longer_confirmed_owes_a_proof(client, alice, phone):
+def test_a_session_bound_to_a_device_that_is_no_longer_confirmed_needs_the_second_factor(client, alice, phone):
     other = TOTPDevice.objects.create(user=alice, name="Other", confirmed=True)
     login_verified(client, alice, phone)
     TOTPDevice.objects.filter(pk=phone.pk).update(confirmed=False)
@@ -177,7 +177,7 @@ def test_a_session_bound_to_a_device_that_is_no_longer_confirmed_owes_a_proof(cl
     assert "alice" in client.get("/").text
 
 
-def test_logout_stays_open_to_a_session_that_owes_a_proof(client, alice):
+def test_logout_stays_open_to_a_session_that_needs_the_second_factor(client, alice):
     give_password(client, alice)
     enroll_elsewhere(alice)
     age_session(client, 300)
@@ -187,7 +187,7 @@ def test_logout_stays_open_to_a_session_that_owes_a_proof(client, alice):
     assert not is_pending(client)
 
 
-def test_the_challenge_stays_open_to_a_session_that_owes_a_proof(client, alice):
+def test_the_challenge_stays_open_to_a_session_that_needs_the_second_factor(client, alice):
     give_password(client, alice)
     phone = enroll_elsewhere(alice)
     age_session(client, 300)
@@ -231,7 +231,7 @@ def test_recovery_codes_alone_are_no_factor(client, alice):
     assert is_logged_in(client)
 
 
-def test_the_authentication_back_end_of_the_door_is_kept(client, alice, phone):
+def test_the_authentication_back_end_of_the_login_view_is_kept(client, alice, phone):
     client.force_login(alice, backend="django.contrib.auth.backends.ModelBackend")
     give_answer(client, code_of(phone))
     assert client.session["_auth_user_backend"] == "django.contrib.auth.backends.ModelBackend"
@@ -244,19 +244,19 @@ def test_a_back_end_that_the_project_no_longer_has_is_not(client, alice, phone, 
     assert client.session["_auth_user_backend"] == "allauth.account.auth_backends.AuthenticationBackend"
 
 
-def test_e_mail_verification_applies_to_foreign_doors_too(client, alice, phone, settings, mailoutbox):
+def test_e_mail_verification_applies_to_foreign_login_views_too(client, alice, phone, settings, mailoutbox):
     settings.ACCOUNT_EMAIL_VERIFICATION = "mandatory"
-    response = client.post("/doors/django/?next=/private/", {"username": alice.username, "password": PASSWORD})
+    response = client.post("/logins/django/?next=/private/", {"username": alice.username, "password": PASSWORD})
     assert response["Location"] == reverse("account_email_verification_sent")
     assert len(mailoutbox) == 1
     assert not is_logged_in(client)
 
 
-def test_login_by_code_applies_to_foreign_doors_too(client, alice, phone, settings, mailoutbox):
+def test_login_by_code_applies_to_foreign_login_views_too(client, alice, phone, settings, mailoutbox):
     settings.ACCOUNT_LOGIN_BY_CODE_REQUIRED = True
     settings.ACCOUNT_LOGIN_BY_CODE_ENABLED = True
     alice.emailaddress_set.create(email=alice.email, verified=True, primary=True)
-    response = client.post("/doors/django/?next=/private/", {"username": alice.username, "password": PASSWORD})
+    response = client.post("/logins/django/?next=/private/", {"username": alice.username, "password": PASSWORD})
     assert response["Location"] == reverse("account_confirm_login_code")
     code = next(line for line in mailoutbox[0].body.splitlines() if "-" in line and len(line) < 12)
     response = client.post(reverse("account_confirm_login_code"), {"code": code})
@@ -290,7 +290,7 @@ def test_an_unknown_path_stays_a_plain_404(client, alice, phone):
     assert Client().get("/no/such/page/").status_code == 404
 
 
-def test_a_half_finished_login_ends_after_allauths_timeout(client, alice, phone):
+def test_a_pending_login_ends_after_allauths_timeout(client, alice, phone):
     with time_machine.travel(dt.datetime.now(tz=dt.UTC), tick=False) as clock:
         give_password(client, alice)
         clock.shift(901)

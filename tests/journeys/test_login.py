@@ -77,7 +77,7 @@ def test_guard(client, alice, phone):
     client.cookies["allauth_2fa_pending"] = "1"
 
 
-def test_admin_door(client, staff):
+def test_admin_login_view(client, staff):
     phone = TOTPDevice.objects.create(user=staff, name="x")
     response = client.post("/admin/login/?next=/admin/auth/user/", {"username": "staff", "password": PASSWORD})
     assert response.status_code == 302

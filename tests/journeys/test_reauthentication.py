@@ -48,7 +48,7 @@ def test_a_recovery_code_confirms_too(client, alice, phone):
     assert client.get("/sensitive/").text == "done"
 
 
-def test_the_session_key_changes_with_the_proof(client, alice, phone):
+def test_the_session_key_changes_with_the_answer(client, alice, phone):
     login_verified(client, alice, phone)
     key = client.session.session_key
     client.post(PAGE, {"otp_token": code_of(phone)})

@@ -163,7 +163,7 @@ def test_a_wrong_static_token_throttles_its_device_only(client, alice, phone):
     assert give_answer(client, code_of(phone)).status_code == 302
 
 
-def test_codes_are_neither_seen_nor_made_without_a_fresh_proof(verified, alice, codes):
+def test_codes_are_neither_seen_nor_made_without_a_fresh_authentication(verified, alice, codes):
     session = verified.session
     for record in session["account_authentication_methods"]:
         record["at"] -= 301

@@ -18,7 +18,7 @@ FLOWS = {
 }
 
 
-@pytest.mark.urls("tests.stepup.urls")
+@pytest.mark.urls("tests.sessions.urls")
 @pytest.mark.parametrize(("who", "missing"), [("nobody", "login"), ("bob", "factor"), ("alice", "proof")])
 def test_step_up_names_the_flow_that_goes_on(client, alice, phone, bob, who, missing):
     if who == "bob":
@@ -34,7 +34,7 @@ def test_step_up_names_the_flow_that_goes_on(client, alice, phone, bob, who, mis
 
 
 def test_a_login_elsewhere_that_waits_for_the_second_factor_names_the_challenge(client, alice, phone):
-    response = client.post("/doors/home-made/", {"username": alice.username, "password": PASSWORD}, headers=SCRIPT)
+    response = client.post("/logins/home-made/", {"username": alice.username, "password": PASSWORD}, headers=SCRIPT)
     assert response.status_code == 403
     assert response.json() == {
         "status": 403,
@@ -46,7 +46,7 @@ def test_a_login_elsewhere_that_waits_for_the_second_factor_names_the_challenge(
 
 def test_a_login_elsewhere_that_waits_for_a_first_device_names_the_setup(client, alice, settings):
     settings.ALLAUTH_2FA_REQUIRED = "everyone"
-    response = client.post("/doors/home-made/", {"username": alice.username, "password": PASSWORD}, headers=SCRIPT)
+    response = client.post("/logins/home-made/", {"username": alice.username, "password": PASSWORD}, headers=SCRIPT)
     assert response.status_code == 403
     assert response.json() == {
         "status": 403,

@@ -52,14 +52,14 @@ def test_the_devices_of_others_stay(verified, phone, bob):
     assert list(TOTPDevice.objects.all()) == [theirs]
 
 
-def test_without_a_code_field_a_fresh_proof_will_do(verified, settings):
+def test_without_a_code_field_a_fresh_authentication_will_do(verified, settings):
     settings.ALLAUTH_2FA_REQUIRE_OTP_ON_DEVICE_REMOVAL = False
     assert "otp_token" not in verified.get(REMOVE).context["form"].fields
     verified.post(REMOVE)
     assert not TOTPDevice.objects.exists()
 
 
-def test_without_a_code_field_an_old_proof_will_not(verified, phone, settings):
+def test_without_a_code_field_an_old_authentication_will_not(verified, phone, settings):
     settings.ALLAUTH_2FA_REQUIRE_OTP_ON_DEVICE_REMOVAL = False
     session = verified.session
     for record in session["account_authentication_methods"]:
@@ -78,7 +78,7 @@ def test_without_a_code_field_an_old_proof_will_not(verified, phone, settings):
     assert not TOTPDevice.objects.exists()
 
 
-def test_who_has_nothing_is_led_to_the_setup(client, bob):
+def test_a_user_who_has_nothing_is_led_to_the_setup(client, bob):
     give_password(client, bob)
     assert client.get(REMOVE)["Location"] == "/accounts/two-factor/setup/"
 

@@ -113,7 +113,7 @@ def test_the_app_can_be_added_on_the_page_for_any_device_too(client, alice):
 
 
 @pytest.mark.usefixtures("required")
-def test_a_setup_that_was_begun_anew_elsewhere_begins_anew(client, alice):
+def test_a_setup_that_was_restarted_elsewhere_restarts(client, alice):
     give_password(client, alice)
     add = reverse("two-factor-add", args=["totp"])
     client.get(add)
@@ -142,7 +142,7 @@ def test_a_required_user_with_a_factor_answers_and_is_asked_for_nothing_else(cli
         (lambda user: user.username == "clerk", "clerk"),
     ],
 )
-def test_who_is_required_is_led_to_the_setup_and_nobody_else(alice, staff, django_user_model, settings, required, names):
+def test_a_user_who_is_required_is_led_to_the_setup_and_nobody_else(alice, staff, django_user_model, settings, required, names):
     clerk = django_user_model.objects.create_user("clerk", "clerk@example.com", PASSWORD, is_staff=True)
     alice.groups.create(name="Accounting")
     settings.ALLAUTH_2FA_REQUIRED = required
@@ -154,7 +154,7 @@ def test_who_is_required_is_led_to_the_setup_and_nobody_else(alice, staff, djang
 
 
 @pytest.mark.usefixtures("required")
-def test_an_exemption_lets_a_user_in_until_it_runs_out(client, alice, clock):
+def test_an_exemption_admits_a_user_until_it_runs_out(client, alice, clock):
     exempt(alice, expires_at=NOW + dt.timedelta(days=3))
     give_password(client, alice)
     assert "alice" in client.get("/").text
@@ -243,7 +243,7 @@ def test_nothing_is_due_before_the_day_on_which_the_requirement_begins(alice, cl
 
 
 @pytest.mark.usefixtures("required")
-def test_whoever_met_the_requirement_late_keeps_the_grace_period_beyond_that_day(alice, bob, clock, settings):
+def test_a_user_who_met_the_requirement_late_keeps_the_grace_period_beyond_that_day(alice, bob, clock, settings):
     settings.ALLAUTH_2FA_REQUIRED_FROM = dt.date(2026, 9, 11)
     settings.ALLAUTH_2FA_GRACE_PERIOD = 5
     give_password(Client(), alice)
@@ -257,7 +257,7 @@ def test_whoever_met_the_requirement_late_keeps_the_grace_period_beyond_that_day
 # In a running session
 
 
-def test_a_running_session_is_led_to_the_setup_and_goes_on_behind_it(running):
+def test_a_running_session_is_led_to_the_setup_and_goes_on_after_it(running):
     response = running.get("/private/?a=1")
     assert response["Location"] == f"{SETUP}?next=%2Fprivate%2F%3Fa%3D1"
     assert is_logged_in(running)
@@ -280,7 +280,7 @@ def test_what_the_setup_needs_stays_open_and_so_do_logout_and_the_password(runni
     assert page.context["user"].username == "alice"
 
 
-def test_a_proof_that_is_too_old_is_given_anew_on_the_way_to_the_setup(client, alice, settings):
+def test_an_authentication_that_is_too_old_is_repeated_on_the_way_to_the_setup(client, alice, settings):
     with time_machine.travel(NOW, tick=False) as clock:
         give_password(client, alice)
         settings.ALLAUTH_2FA_REQUIRED = "everyone"
@@ -294,7 +294,7 @@ def test_a_proof_that_is_too_old_is_given_anew_on_the_way_to_the_setup(client, a
         assert "alice" in client.get("/private/").text
 
 
-def test_a_user_without_a_password_logs_in_anew_and_sets_up_at_the_login(client, alice, settings):
+def test_a_user_without_a_password_logs_in_again_and_sets_up_at_the_login(client, alice, settings):
     alice.set_unusable_password()
     alice.save()
     client.force_login(alice)
@@ -438,7 +438,7 @@ def test_one_device_of_two_is_removed(client, alice, phone):
 
 @pytest.mark.usefixtures("required")
 @pytest.mark.parametrize("spared", ["exempt", "too early"])
-def test_who_is_spared_the_requirement_may_turn_the_second_factor_off(client, alice, phone, settings, spared):
+def test_a_user_who_is_spared_the_requirement_may_turn_the_second_factor_off(client, alice, phone, settings, spared):
     if spared == "exempt":
         exempt(alice)
     else:

@@ -56,7 +56,7 @@ def test_another_secret_is_made_on_request(at_setup, alice):
 
 
 def test_another_session_gets_another_secret(at_setup, alice):
-    """Whoever knew the password before the setup may have looked at the secret that waits."""
+    """A user who knew the password before the setup may have looked at the secret that waits."""
     first = waiting(alice)
     other = Client()
     give_password(other, alice)
@@ -129,7 +129,7 @@ def test_a_post_without_a_get_shows_the_page(client, alice):
     assert waiting(alice)
 
 
-def test_who_has_a_factor_is_led_on(client, alice, phone):
+def test_a_user_who_has_a_factor_is_led_on(client, alice, phone):
     give_password(client, alice)
     give_answer(client, code_of(phone))
     assert client.get(SETUP)["Location"] == reverse("two-factor-backup-tokens")
@@ -141,7 +141,7 @@ def test_two_waiting_devices_become_one(at_setup, alice):
     assert waiting(alice).pk != extra.pk
 
 
-def test_a_device_that_went_in_mid_setup_starts_the_page_anew(at_setup, alice):
+def test_a_device_that_is_deleted_during_setup_restarts_the_page(at_setup, alice):
     TOTPDevice.objects.filter(user=alice).delete()
     response = at_setup.post(SETUP, {"otp_token": "123456"})
     assert "A newer setup has replaced this one." in message_of(response)
@@ -163,7 +163,7 @@ def test_a_login_that_is_too_old_is_confirmed_by_the_password(client, alice):
         assert client.get(SETUP).status_code == 200
 
 
-def test_who_has_no_password_logs_in_anew(client, alice):
+def test_a_user_without_a_password_logs_in_again(client, alice):
     alice.set_unusable_password()
     alice.save()
     client.force_login(alice)
@@ -210,7 +210,7 @@ def test_the_cursor_waits_in_the_codes_field_only_where_nothing_comes_before_it(
     assert at_setup.post(SETUP, {"otp_token": ""}).text.count("autofocus") == 1
 
 
-def test_who_has_just_signed_up_sets_up_a_factor_without_giving_the_password_again(client, django_user_model):
+def test_a_user_who_has_just_signed_up_sets_up_a_factor_without_giving_the_password_again(client, django_user_model):
     fields = {"username": "carol", "email": "carol@example.com", "password1": PASSWORD, "password2": PASSWORD}
     client.post(reverse("account_signup"), fields)
     assert is_logged_in(client)

@@ -1,4 +1,4 @@
-"""Every entrance of a site: allauth's ways in, and the doors beside them."""
+"""Every entrance of a site: allauth's ways in, and the login views beside them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from django.test import Client
 
 
-def _door(path: str) -> Callable[[Client, User], Any]:
+def _login_view(path: str) -> Callable[[Client, User], Any]:
     def enter(client: Client, user: User) -> Any:
         return client.post(path, {"username": user.username, "password": PASSWORD})
 
@@ -28,9 +28,9 @@ def by_force(client: Client, user: User) -> None:
 
 ENTRANCES: dict[str, tuple[Callable[[Client, User], Any], dict[str, Any]]] = {
     **{way.__name__: (way, changes) for way, changes in WAYS.items()},
-    "django's login view": (_door("/door/django/"), {}),
-    "a view of the site's own": (_door("/door/custom/"), {}),
-    "an async view": (_door("/door/async/"), {}),
-    "the admin's login": (_door("/admin/login/?next=/admin/auth/user/"), {}),
+    "django's login view": (_login_view("/logins/django/"), {}),
+    "a view of the site's own": (_login_view("/logins/custom/"), {}),
+    "an async view": (_login_view("/logins/async/"), {}),
+    "the admin's login": (_login_view("/admin/login/?next=/admin/auth/user/"), {}),
     "code of the site": (by_force, {}),
 }

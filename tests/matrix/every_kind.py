@@ -54,7 +54,7 @@ class Sms(Sent):
 
 class Passkey(Kind):
     throttled = False
-    asked_anew = True
+    asked_again = True
     lives = 301
 
     def make(self) -> WebAuthnCredential:

@@ -34,7 +34,7 @@ class Kind(ABC):
     """It is no factor by itself: its owner has an app too."""
     throttled = True
     """A wrong answer makes the next one wait."""
-    asked_anew = False
+    asked_again = False
     """A wrong answer ends the question too, and the next one puts another."""
     lives: ClassVar[int | None] = None
     """Seconds after which a right answer is none any more."""

@@ -19,8 +19,8 @@ def test_the_matrix_holds():
 
 @pytest.mark.same_everywhere
 @pytest.mark.timeout(600)
-def test_no_order_of_events_lets_anybody_in_without_a_proof():
-    run_with("tests.settings_matrix", "tests/matrix/installed/test_never_without_a_proof.py")
+def test_no_order_of_events_admits_anybody_without_the_factor():
+    run_with("tests.settings_matrix", "tests/matrix/installed/test_never_without_the_factor.py")
 
 
 @pytest.mark.same_in_each_version

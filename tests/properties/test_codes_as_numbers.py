@@ -87,7 +87,7 @@ def test_the_page_that_adds_another_app_takes_it(alice, phone, shape, zeros):
 
 
 @zeros
-def test_the_proof_in_the_middle_of_a_session_takes_it(client, alice, phone, shape, zeros):
+def test_the_reauthentication_takes_it(client, alice, phone, shape, zeros):
     login_verified(client, alice, phone)
     code = let_show_zeros(phone, zeros)
     response = client.post(reverse("two-factor-reauthenticate"), {"otp_token": shape(code)})

@@ -167,7 +167,7 @@ def test_a_page_that_does_not_ask_for_the_user(client, alice, phone, count):
 
 @pytest.mark.urls("tests.attacks.urls")
 @pytest.mark.parametrize(("has_proved", "expected"), [(False, 4), (True, 3)])
-def test_a_page_behind_allauths_reauthentication(client, alice, phone, count, has_proved, expected):
+def test_a_page_that_asks_for_allauths_reauthentication(client, alice, phone, count, has_proved, expected):
     login_verified(client, alice, phone)
     if has_proved:
         client.post(reverse("two-factor-reauthenticate"), {"otp_token": code_of(phone)})
@@ -197,7 +197,7 @@ def test_a_user_who_is_free_by_a_word_costs_nothing_more(client, bob, settings, 
 
 
 @pytest.mark.parametrize("grace", [0, 14])
-def test_a_user_of_whom_nothing_is_due_yet_costs_nothing_more_while_that_is_believed(client, bob, settings, count, grace):
+def test_a_user_in_the_grace_period_costs_nothing_more_while_that_is_cached(client, bob, settings, count, grace):
     settings.ALLAUTH_2FA_REQUIRED = "everyone" if grace else "group:Accounting"
     settings.ALLAUTH_2FA_GRACE_PERIOD = grace
     give_password(client, bob)
@@ -206,7 +206,7 @@ def test_a_user_of_whom_nothing_is_due_yet_costs_nothing_more_while_that_is_beli
     assert count.total == 2, count.statements
 
 
-def test_the_first_look_at_a_session_of_which_nothing_is_known(client, bob, settings, count):
+def test_the_first_look_at_an_unknown_session(client, bob, settings, count):
     client.force_login(bob)
     settings.ALLAUTH_2FA_REQUIRED = "everyone"
     settings.ALLAUTH_2FA_GRACE_PERIOD = 14
@@ -267,7 +267,7 @@ class EverybodyNeedsAFactor(BaseRequire2FAMiddleware):
         return True
 
 
-def test_a_page_that_asks_for_the_user_where_a_factor_is_demanded(client, alice, phone, settings, count):
+def test_a_page_that_reads_the_user_where_a_factor_is_required(client, alice, phone, settings, count):
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, "tests.queries.test_counts.EverybodyNeedsAFactor"]
     login_verified(client, alice, phone)
     with count:

@@ -128,13 +128,13 @@ def test_an_issued_code_goes_when_the_user_makes_new_ones(alice, phone):
     assert not RecoveryCode.objects.exclude(expires_at=None).exists()
 
 
-def test_who_has_no_factor_needs_no_code(alice):
+def test_a_user_who_has_no_factor_needs_no_code(alice):
     with pytest.raises(CommandError, match="cannot use a recovery code"):
         run("allauth_2fa_issue_code", "alice", reason="on the phone")
     assert not RecoveryDevice.objects.exists()
 
 
-def test_who_may_not_answer_by_a_recovery_code_gets_none(alice, phone, monkeypatch):
+def test_a_user_who_may_not_answer_by_a_recovery_code_gets_none(alice, phone, monkeypatch):
     monkeypatch.setattr(OTPAdapter, "is_factor_allowed", lambda _adapter, _user, factor_id: factor_id != "recovery_codes")
     with pytest.raises(CommandError, match="cannot use a recovery code"):
         run("allauth_2fa_issue_code", "alice", reason="on the phone")
@@ -230,7 +230,7 @@ def test_in_the_admin_an_owner_without_a_factor_gets_no_code(helper, bob):
 
 
 @pytest.mark.parametrize("action", ["reset_owners", "issue_codes"])
-def test_who_lacks_the_permission_is_offered_nothing(helper, staff, alice, phone, action):
+def test_a_user_who_lacks_the_permission_is_offered_nothing(helper, staff, alice, phone, action):
     staff.user_permissions.remove(*Permission.objects.filter(codename__startswith="support_"))
     assert action not in helper.get(CHANGELIST).text
     act(helper, action, phone, reason="a whim")
@@ -239,7 +239,7 @@ def test_who_lacks_the_permission_is_offered_nothing(helper, staff, alice, phone
 
 
 @pytest.mark.parametrize("action", ["reset_owners", "issue_codes"])
-def test_support_proves_itself_anew(helper, alice, phone, staff, action):
+def test_support_reauthenticates(helper, alice, phone, staff, action):
     session = helper.session
     for record in session["account_authentication_methods"]:
         record["at"] -= 301

@@ -65,7 +65,7 @@ def answer_of(user, device):
 # The command
 
 
-def test_the_right_code_enters_behind_a_lock_that_support_opened(alice, phone, django_capture_on_commit_callbacks):
+def test_the_right_code_logs_in_after_support_opened_the_lock(alice, phone, django_capture_on_commit_callbacks):
     lock_new(alice)
     lock_known(alice)
     client = Client()
@@ -162,7 +162,7 @@ def test_nobody_but_a_superuser_opens_the_lock_of_a_superuser():
 # A lock by answers that are worth more than one guess
 
 
-def test_a_purse_with_too_little_left_for_a_token_is_locked_and_can_be_opened(alice, phone):
+def test_a_budget_with_too_little_left_for_a_token_is_locked_and_can_be_opened(alice, phone):
     """A token that looks ahead is worth two guesses: the 33rd is never judged, and its owner has to get out all the same."""
     lock_new(alice, 16, weight=2)
     (budget,) = charging.locked(alice)
@@ -235,7 +235,7 @@ def act(client, page, rows, **fields):
     return client.post(page, {"action": "unlock_owners", "_selected_action": [row.pk for row in rows], **fields})
 
 
-def test_the_page_lists_whose_codes_are_locked_and_where(helper, alice, bob):
+def test_the_page_lists_users_with_locked_codes_and_where(helper, alice, bob):
     lock_new(alice)
     known = lock_known(bob)
     lock_new(bob, 7)
@@ -266,7 +266,7 @@ def test_no_question_about_another_column_is_answered(helper, alice, lookup):
     assert helper.get(f"{LOCKS}?{lookup}").status_code == 400
 
 
-def test_locks_are_opened_for_a_reason_by_whoever_may(helper, alice, phone, django_capture_on_commit_callbacks):
+def test_staff_with_the_permission_open_locks_for_a_reason(helper, alice, phone, django_capture_on_commit_callbacks):
     lock_new(alice)
     lock_known(alice)
     rows = Lock._default_manager.all()
@@ -310,7 +310,7 @@ def test_in_the_admin_the_lock_of_a_superuser_stays(helper):
     assert not unlocked()
 
 
-def test_who_may_look_alone_opens_nothing(helper, alice):
+def test_a_user_who_may_look_alone_opens_nothing(helper, alice):
     User.objects.get(username="staff").user_permissions.remove(Permission.objects.get(codename="support_unlock"))
     lock_new(alice)
     assert "unlock_owners" not in helper.get(LOCKS).text
@@ -318,14 +318,14 @@ def test_who_may_look_alone_opens_nothing(helper, alice):
     assert charging.locked(alice)
 
 
-def test_who_may_open_locks_may_do_nothing_else(helper, alice, phone):
+def test_a_user_who_may_open_locks_may_do_nothing_else(helper, alice, phone):
     lock_new(alice)
     for page in (LOCKS, "/admin/otp_totp/totpdevice/", "/admin/allauth_2fa/browser/"):
         assert "issue_codes" not in helper.get(page).text
         assert "reset_owners" not in helper.get(page).text
 
 
-def test_whoever_opens_locks_proves_themselves_anew(helper, alice):
+def test_staff_who_open_locks_reauthenticate(helper, alice):
     lock_new(alice)
     session = helper.session
     for record in session["account_authentication_methods"]:

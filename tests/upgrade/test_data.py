@@ -193,7 +193,7 @@ def test_a_session_of_a_user_without_a_device_stays_logged_in(client, bob):
     assert client.get("/").text == "user: bob"
 
 
-def test_a_login_that_0x_left_half_finished_has_to_be_begun_anew(client, alice, phone):
+def test_a_login_that_was_pending_in_0x_has_to_start_again(client, alice, phone):
     session = client.session
     session.update({"allauth_2fa_user_id": str(alice.pk), "allauth_2fa_login": {"email_verification": "optional"}})
     session.save()

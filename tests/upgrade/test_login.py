@@ -78,7 +78,7 @@ def test_the_session_key_of_0x_is_there_while_the_code_is_awaited_and_gone_befor
     assert "allauth_2fa_user_id" not in client.session
 
 
-def test_the_signals_are_sent_once_and_only_behind_the_code(client, alice, phone, logins):
+def test_the_signals_are_sent_once_and_only_after_the_code(client, alice, phone, logins):
     give_password(client, alice)
     client.get(AUTHENTICATE)
     give_answer(client, wrong_code_of(phone))
@@ -186,7 +186,7 @@ def test_loading_another_page_cancels_the_pending_login(client, alice, phone):
     assert not is_logged_in(client)
 
 
-def test_a_cancelled_login_can_be_begun_anew(client, alice, phone):
+def test_a_cancelled_login_can_be_started_again(client, alice, phone):
     give_password(client, alice)
     client.get("/")
     log_in(client, alice, phone)

@@ -26,7 +26,7 @@ SETUP = "/accounts/two-factor/setup/"
 
 @pytest.fixture
 def require(settings):
-    """Install one of the shop's middlewares behind all others, as 0.x documents it."""
+    """Install one of the shop's middlewares after all others, as 0.x documents it."""
 
     def install(name: str) -> type[BaseRequire2FAMiddleware]:
         path = f"tests.upgrade.project.middleware.{name}"
@@ -47,7 +47,7 @@ def test_a_user_without_a_device_is_led_to_the_setup(client, staff, require):
     assert client.get("/")["Location"] == SETUP
 
 
-def test_a_user_of_whom_it_is_not_required_goes_where_they_want(client, bob, require):
+def test_a_user_without_the_requirement_goes_where_they_want(client, bob, require):
     require("RequireStaff")
     give_password(client, bob)
     assert client.get("/shop/till/").text == "/shop/till/ bob"
@@ -126,7 +126,7 @@ def test_messages_of_others_are_kept(client, bob, require):
     assert "The shop wants a second factor." in text
 
 
-def test_a_subclass_has_to_say_of_whom(client, bob, require):
+def test_a_subclass_has_to_say_which_users_it_means(client, bob, require):
     require("RequireNothing")
     give_password(client, bob)
     with pytest.raises(NotImplementedError):

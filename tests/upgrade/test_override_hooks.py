@@ -60,7 +60,7 @@ def test_a_login_that_would_go_round_for_ever_ends_in_an_error_that_names_the_cu
     assert not is_logged_in(client)
 
 
-def test_who_asks_to_be_led_to_the_challenge_after_the_login_raises_no_error(client, alice, phone):
+def test_a_user_who_asks_to_be_led_to_the_challenge_after_the_login_raises_no_error(client, alice, phone):
     give_password(client, alice, "?next=/accounts/two-factor/authenticate/")
     assert give_answer(client, code_of(phone)).status_code == 302
     assert is_logged_in(client)

@@ -160,7 +160,7 @@ class OwnSetup(views.TwoFactorSetup):
     """A site's own make of ours."""
 
 
-def test_what_a_site_puts_in_the_place_of_allauths_pages_or_derives_from_them_is_its_own_business(settings):
+def test_what_a_site_puts_instead_of_allauths_pages_or_derives_from_them_is_its_own_business(settings):
     settings.ROOT_URLCONF = urlconf(
         path("accounts/signup/", RedirectView.as_view(url="/")),
         path("accounts/reauthenticate/", OwnReauthentication.as_view()),

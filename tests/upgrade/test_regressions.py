@@ -113,7 +113,7 @@ def alices(client, alice, phone, tokens, settings):
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
-def test_recovery_codes_are_neither_shown_nor_made_without_a_fresh_proof(alices, phone, tokens, clock, method):
+def test_recovery_codes_are_neither_shown_nor_made_without_a_fresh_authentication(alices, phone, tokens, clock, method):
     clock.shift(301)
     response = getattr(alices, method)(TOKENS)
     assert response["Location"].startswith(reverse("two-factor-reauthenticate"))

@@ -196,7 +196,7 @@ def test_nobody_is_set_up_by_anybody_unless_the_subclass_says_so(desk, alice, bo
     assert not TOTPDevice.objects.filter(user=alice).exists()
 
 
-def test_whom_the_subclass_does_not_let_gets_nothing(client, alice, bob):
+def test_a_user_that_the_subclass_refuses_gets_nothing(client, alice, bob):
     give_password(client, bob)
     for method in (client.get, client.post):
         assert method(OFFICE).status_code == 403
@@ -225,7 +225,7 @@ def test_an_anonymous_visitor_goes_to_the_login(client, alice):
     assert not TOTPDevice.objects.exists()
 
 
-def test_a_session_that_owes_the_second_factor_is_not_served(client, alice, boss):
+def test_a_session_that_needs_the_second_factor_is_not_served(client, alice, boss):
     TOTPDevice.objects.create(user=boss, confirmed=True)
     give_password(client, boss)
     assert client.get(OFFICE)["Location"].startswith("/accounts/login/")
@@ -240,7 +240,7 @@ def test_the_visitor_proves_who_they_are_by_their_own_factor_first(desk, alice, 
     assert urlsplit(response["Location"]).path == reverse("two-factor-reauthenticate")
     assert not TOTPDevice.objects.filter(user=alice).exists()
     page = desk.post(response["Location"], {"otp_token": code_of(TOTPDevice.objects.get(user=boss))}, follow=True)
-    # The POST that was stopped is gone on with: it judges nothing, for nobody has seen that secret.
+    # The POST that was stopped resumes: it judges nothing, for nobody has seen that secret.
     assert page.context["is_for_another"]
     assert desk.get(OFFICE).status_code == 200
 
@@ -283,7 +283,7 @@ def test_a_secret_that_the_office_has_seen_is_not_confirmed_by_the_owner(desk, c
     assert not TOTPDevice.objects.filter(user=alice, confirmed=True).exists()
 
 
-def test_whom_the_adapter_allows_no_app_gets_none_from_the_office(desk, alice, settings):
+def test_a_user_that_the_adapter_allows_no_app_gets_none_from_the_office(desk, alice, settings):
     settings.ACCOUNT_ADAPTER = "tests.upgrade.old_overrides.NoApps"
     assert desk.get(OFFICE)["Location"] == reverse("two-factor-overview")
     assert not TOTPDevice.objects.filter(user=alice).exists()

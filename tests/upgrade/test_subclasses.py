@@ -55,7 +55,7 @@ def test_the_adapter_tells_who_has_a_confirmed_device(alice, unfinished):
 
 
 @pytest.mark.usefixtures("shop_adapter")
-def test_an_overridden_has_2fa_enabled_decides_whom_the_login_asks(client, clerk, alice, phone):
+def test_an_overridden_has_2fa_enabled_decides_which_users_the_login_asks(client, clerk, alice, phone):
     assert give_password(client, clerk)["Location"] == "/"
     assert client.get("/").text == "user: clerk"
     client.post(reverse("account_logout"))
@@ -66,19 +66,19 @@ def test_an_overridden_has_2fa_enabled_decides_whom_the_login_asks(client, clerk
 
 
 @pytest.mark.usefixtures("shop_adapter")
-def test_an_overridden_has_2fa_enabled_decides_whom_the_guard_stops(client, clerk):
+def test_an_overridden_has_2fa_enabled_decides_which_users_the_guard_stops(client, clerk):
     client.force_login(clerk)
     assert client.get("/").text == "user: clerk"
 
 
 @pytest.mark.usefixtures("shop_adapter", "shop")
-def test_an_overridden_has_2fa_enabled_decides_whom_the_middleware_leads_to_the_setup(client, clerk, settings):
+def test_an_overridden_has_2fa_enabled_decides_which_users_the_middleware_leads_to_the_setup(client, clerk, settings):
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, "tests.upgrade.project.middleware.RequireEverybody"]
     give_password(client, clerk)
     assert client.get("/shop/till/")["Location"] == SETUP
 
 
-def test_somebody_who_is_asked_without_having_a_device_is_told_and_not_let_in(client, bob, settings):
+def test_somebody_who_is_asked_without_having_a_device_is_told_and_not_logged_in(client, bob, settings):
     settings.ACCOUNT_ADAPTER = "tests.upgrade.project.adapter.StrictAdapter"
     give_password(client, bob)
     page = client.get(AUTHENTICATE, follow=True)

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 GUIDE = (Path(__file__).parents[2] / "docs" / "upgrade.md").read_text()
 
 
-def test_a_setup_after_force_login_asks_for_a_proof_first_of_users_without_a_factor_too(client, bob):
+def test_a_setup_after_force_login_asks_users_without_a_factor_to_reauthenticate_too(client, bob):
     client.force_login(bob)
     response = client.get(reverse("two-factor-setup"))
     assert urlsplit(response["Location"]).path == reverse("account_reauthenticate")

@@ -4,7 +4,7 @@ from django.apps import apps
 
 ATTACKS = {
     "test_mfa_beside_us.py": "allauth.mfa",
-    "test_password_in_place_of_the_factor.py": "allauth.mfa",
+    "test_password_instead_of_the_factor.py": "allauth.mfa",
     "test_headless.py": "allauth.headless",
     "test_usersessions.py": "allauth.usersessions",
 }

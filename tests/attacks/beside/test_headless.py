@@ -14,7 +14,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from allauth_2fa.factors import registry
 from allauth_2fa.sessions import ending
 from allauth_2fa.testing import login_verified
-from tests.attacks.test_doors import NOBODY, who
+from tests.attacks.test_other_login_views import NOBODY, who
 from tests.cast import PASSWORD, code_of, give_answer, give_password, is_logged_in, log_in
 
 pytestmark = pytest.mark.django_db
@@ -97,7 +97,7 @@ def test_a_token_and_a_cookie_of_two_users_are_not_mixed(client, alice, bob, pho
     assert response.json()["data"]["user"]["username"] == "bob"
 
 
-def test_an_apps_session_that_became_owing_is_stopped(client, alice):
+def test_an_apps_session_that_came_to_need_the_factor_is_stopped(client, alice):
     token = log_in_by_api(client, APP).json()["meta"]["session_token"]
     TOTPDevice.objects.create(user=alice)
     session = SessionStore(token)
@@ -128,9 +128,9 @@ def test_a_cookie_of_an_ended_session_does_not_end_that_of_a_token(client, alice
     assert not is_inside(browser, BROWSER)
 
 
-def test_a_foreign_door_and_the_api_share_no_loophole(client, alice, phone):
+def test_a_foreign_login_view_and_the_api_share_no_loophole(client, alice, phone):
     post(client, BROWSER + "login", {"username": "alice", "password": PASSWORD})
-    client.post("/door/custom/", {"username": "alice", "password": PASSWORD}, headers={"Sec-Fetch-Dest": "empty"})
+    client.post("/logins/custom/", {"username": "alice", "password": PASSWORD}, headers={"Sec-Fetch-Dest": "empty"})
     for path in ("2fa/authenticate", "2fa/trust", "reauthenticate", "2fa/reauthenticate"):
         for data in ({}, {"code": "123456"}, {"code": "", "trust": True}, {"password": PASSWORD}):
             post(client, BROWSER + path, data)
@@ -176,14 +176,14 @@ def test_an_address_is_not_changed_without_the_factor(api, phone):
         assert not EmailAddress.objects.filter(email="mallory@example.com").exists()
 
 
-def test_a_client_is_told_that_the_factor_is_owed_and_the_password_will_not_do(api, owner):
+def test_a_client_is_told_that_the_factor_is_needed_and_the_password_is_not_enough(api, owner):
     registry.recovery.renew(owner, 3)
     send, root = api
     response = send(root + "account/email", {"email": "mallory@example.com"})
     assert response.json()["data"]["flows"] == [{"id": "mfa_reauthenticate", "types": ["totp", "recovery_codes"]}]
 
 
-def test_a_proof_that_was_given_on_the_page_counts_for_the_browsers_api(client, owner, phone):
+def test_an_answer_on_the_page_counts_for_the_browsers_api(client, owner, phone):
     login_verified(client, owner, phone)
     client.post(reverse("two-factor-reauthenticate"), {"otp_token": code_of(phone)})
     response = post(client, "/_allauth/browser/v1/account/email", {"email": "alice@example.net"})
@@ -191,7 +191,7 @@ def test_a_proof_that_was_given_on_the_page_counts_for_the_browsers_api(client, 
     assert EmailAddress.objects.filter(email="alice@example.net", user=owner).exists()
 
 
-def test_who_has_no_factor_reauthenticates_by_the_password(client, bob, settings):
+def test_a_user_who_has_no_factor_reauthenticates_by_the_password(client, bob, settings):
     settings.ACCOUNT_REAUTHENTICATION_REQUIRED = True
     post(client, BROWSER + "login", {"username": "bob", "password": PASSWORD})
     add = partial(post, client, "/_allauth/browser/v1/account/email", {"email": "bob@example.net"})

@@ -12,12 +12,12 @@ from django_otp import oath
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from allauth_2fa.testing import login_verified
-from tests.attacks.test_doors import NOBODY, who
+from tests.attacks.test_other_login_views import NOBODY, who
 from tests.cast import PASSWORD, code_of, give_answer, give_password, is_logged_in
 
 pytestmark = pytest.mark.django_db
 
-DOORS = ["/door/django/", "/door/custom/", "/door/async/", "/door/saved/"]
+LOGIN_VIEWS = ["/logins/django/", "/logins/custom/", "/logins/async/", "/logins/saved/"]
 SCRIPT = {"Sec-Fetch-Dest": "empty"}
 
 
@@ -63,10 +63,10 @@ def test_a_user_of_allauth_mfa_alone_is_asked_by_it(client, alice, authenticator
     assert client.get("/who/").status_code == 200
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("login_view", LOGIN_VIEWS)
 @pytest.mark.parametrize("headers", [{}, SCRIPT])
-def test_a_user_of_allauth_mfa_alone_is_asked_behind_a_foreign_door(client, alice, authenticator, door, headers):
-    response = client.post(door, {"username": "alice", "password": PASSWORD}, headers=headers)
+def test_a_user_of_allauth_mfa_alone_is_asked_after_a_foreign_login_view(client, alice, authenticator, login_view, headers):
+    response = client.post(login_view, {"username": "alice", "password": PASSWORD}, headers=headers)
     assert not is_logged_in(client)
     assert who(client) == NOBODY
     assert response.status_code == (403 if headers else 302)
@@ -77,7 +77,7 @@ def test_a_user_of_allauth_mfa_alone_is_asked_behind_a_foreign_door(client, alic
     assert client.get("/who/").status_code == 200
 
 
-def test_our_users_are_asked_by_us_and_not_let_in_by_the_other(client, alice, phone, authenticator):
+def test_our_users_are_asked_by_us_and_not_logged_in_by_the_other(client, alice, phone, authenticator):
     response = give_password(client, alice)
     assert response["Location"].startswith(reverse("two-factor-authenticate"))
     give_mfa_answer(client, mfa_code())
@@ -89,12 +89,12 @@ def test_our_users_are_asked_by_us_and_not_let_in_by_the_other(client, alice, ph
     assert client.get("/who/").status_code == 200
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_our_users_are_asked_by_us_behind_a_foreign_door(client, alice, phone, authenticator, door):
-    client.post(door, {"username": "alice", "password": PASSWORD})
+@pytest.mark.parametrize("login_view", LOGIN_VIEWS)
+def test_our_users_are_asked_by_us_after_a_foreign_login_view(client, alice, phone, authenticator, login_view):
+    client.post(login_view, {"username": "alice", "password": PASSWORD})
     give_mfa_answer(client, mfa_code())
     assert not is_logged_in(client)
-    client.post(door, {"username": "alice", "password": PASSWORD})
+    client.post(login_view, {"username": "alice", "password": PASSWORD})
     give_answer(client, code_of(phone))
     assert who(client)["user"] == "alice"
 
@@ -114,7 +114,7 @@ def test_the_device_of_ours_that_goes_meanwhile_does_not_open_the_others_page(cl
     assert not is_logged_in(client)
 
 
-def test_an_authenticator_enrolled_elsewhere_stops_a_session_that_owed_nothing(client, alice):
+def test_an_authenticator_enrolled_elsewhere_stops_a_session_that_needed_nothing(client, alice):
     give_password(client, alice)
     assert who(client)["user"] == "alice"
     activate(alice)
@@ -128,7 +128,7 @@ def test_the_mark_of_the_other_does_not_outlive_a_login(client, alice, authentic
     give_password(client, alice)
     give_mfa_answer(client, mfa_code())
     assert is_logged_in(client)
-    client.post("/door/custom/", {"username": "alice", "password": PASSWORD})
+    client.post("/logins/custom/", {"username": "alice", "password": PASSWORD})
     assert not is_logged_in(client)
     assert who(client) == NOBODY
 
@@ -169,7 +169,7 @@ def test_somebody_with_an_authenticator_needs_more_than_the_password_to_enroll_w
 
 
 def test_the_password_sets_up_no_authenticator_that_could_answer_for_our_device(client, alice, phone):
-    """Whoever has a session and the password would else become the owner by an authenticator of their own."""
+    """A user who has a session and the password would else become the owner by an authenticator of their own."""
     login_verified(client, alice, phone)
     response = client.get(reverse("mfa_activate_totp"))
     assert response["Location"].startswith(reverse("two-factor-reauthenticate"))
@@ -187,7 +187,7 @@ def test_the_others_page_asks_nobody_who_has_our_device_alone(client, alice, pho
     assert client.get(reverse("mfa_activate_totp")).status_code == 302
 
 
-def test_who_has_both_is_offered_both_and_not_the_password(client, alice, phone, recovery_code):
+def test_a_user_who_has_both_is_offered_both_and_not_the_password(client, alice, phone, recovery_code):
     methods = get_adapter().get_reauthentication_methods(alice)
     assert [method["url"] for method in methods] == [reverse("two-factor-reauthenticate"), reverse("mfa_reauthenticate")]
     login_verified(client, alice, phone)
@@ -198,7 +198,7 @@ def test_who_has_both_is_offered_both_and_not_the_password(client, alice, phone,
     assert client.get(reverse("mfa_view_recovery_codes")).status_code == 200
 
 
-def test_who_has_theirs_alone_is_offered_theirs_alone(client, alice, authenticator):
+def test_a_user_who_has_theirs_alone_is_offered_theirs_alone(client, alice, authenticator):
     methods = get_adapter().get_reauthentication_methods(alice)
     assert [method["url"] for method in methods] == [reverse("mfa_reauthenticate")]
     give_password(client, alice)

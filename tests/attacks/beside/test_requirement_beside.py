@@ -9,7 +9,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from allauth_2fa.requirement import report
 from tests.attacks.beside.test_headless import APP, BROWSER, is_inside, log_in_by_api
-from tests.attacks.test_doors import NOBODY, who
+from tests.attacks.test_other_login_views import NOBODY, who
 from tests.cast import code_of, give_password, is_logged_in, is_pending
 
 pytestmark = pytest.mark.django_db

@@ -15,7 +15,7 @@ from tests.cast import PASSWORD, code_of, give_answer, give_password, is_logged_
 pytestmark = pytest.mark.django_db
 
 
-def test_a_half_finished_login_is_no_session_and_a_finished_one_is(client, alice, phone):
+def test_a_pending_login_is_no_session_and_a_finished_one_is(client, alice, phone):
     give_password(client, alice)
     client.get("/who/", headers={"Sec-Fetch-Dest": "empty"})
     assert not UserSession.objects.exists()
@@ -25,7 +25,7 @@ def test_a_half_finished_login_is_no_session_and_a_finished_one_is(client, alice
 
 
 def test_a_foreign_login_is_no_session(client, alice, phone):
-    client.post("/door/custom/", {"username": "alice", "password": PASSWORD})
+    client.post("/logins/custom/", {"username": "alice", "password": PASSWORD})
     client.get("/who/", headers={"Sec-Fetch-Dest": "empty"})
     assert not UserSession.objects.exists()
     give_answer(client, code_of(phone))

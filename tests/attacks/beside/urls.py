@@ -1,10 +1,10 @@
-"""The doors, and the headless API where it is installed."""
+"""The login views, and the headless API where it is installed."""
 
 from django.apps import apps
 from django.urls import include, path
 
-from tests.attacks.urls import urlpatterns as doors
+from tests.attacks.urls import urlpatterns as login_views
 
-urlpatterns = [*doors]
+urlpatterns = [*login_views]
 if apps.is_installed("allauth.headless"):
     urlpatterns.append(path("_allauth/", include("allauth.headless.urls")))

@@ -72,7 +72,7 @@ def test_a_user_with_a_factor_is_not_entered_and_the_way_back_is_nobodys(support
 @both
 def test_another_user_who_logs_in_there_does_not_come_to_be_staff(support, go, back, alice, phone, bob):
     go(support, alice, headers=SCRIPT)
-    support.post("/door/django/", {"username": "bob", "password": PASSWORD}, headers=SCRIPT)
+    support.post("/logins/django/", {"username": "bob", "password": PASSWORD}, headers=SCRIPT)
     assert seen(support)["user"] == "bob"
     assert not WAY_BACK & set(support.session.keys())
     back(support, headers=SCRIPT)
@@ -119,7 +119,7 @@ def test_the_way_back_from_a_user_without_a_factor_asks_for_staffs(support, go, 
 def test_the_user_who_was_looked_at_does_not_come_to_be_staff_on_the_way_back(support, go, back, bob):
     go(support, bob, headers=SCRIPT)
     back(support, headers=SCRIPT)
-    support.post("/door/django/", {"username": "bob", "password": PASSWORD}, headers=SCRIPT)
+    support.post("/logins/django/", {"username": "bob", "password": PASSWORD}, headers=SCRIPT)
     assert seen(support)["user"] == "bob"
     assert not WAY_BACK & set(support.session.keys())
 
@@ -174,7 +174,7 @@ def test_with_the_recipe_as_well_everybody_else_answers_and_the_owner_sees_their
 def test_with_the_recipe_as_well_nobody_inherits_the_way_back(support, shop, settings, recipe, go, back, alice, phone, bob):
     settings.ACCOUNT_ADAPTER = f"shop.{recipe}.Adapter"
     go(support, alice, headers=SCRIPT)
-    support.post("/door/django/", {"username": "bob", "password": PASSWORD}, headers=SCRIPT)
+    support.post("/logins/django/", {"username": "bob", "password": PASSWORD}, headers=SCRIPT)
     assert seen(support)["user"] == "bob"
     back(support, headers=SCRIPT)
     assert seen(support)["user"] != "staff"
@@ -196,13 +196,13 @@ def test_django_impersonate_shows_the_user_and_not_their_devices_and_the_way_bac
 
 
 def test_django_impersonate_is_not_for_staff_who_have_not_answered(client, staff, staff_phone, alice):
-    client.post("/door/django/", {"username": "staff", "password": PASSWORD}, headers=SCRIPT)
+    client.post("/logins/django/", {"username": "staff", "password": PASSWORD}, headers=SCRIPT)
     client.get(f"/impersonate/{alice.pk}/", headers=SCRIPT)
     assert client.get("/", headers=SCRIPT).text == "user: AnonymousUser"
 
 
 def test_what_django_impersonate_left_in_a_stopped_session_is_not_the_next_users(client, staff, alice, bob):
-    client.post("/door/django/", {"username": "staff", "password": PASSWORD}, headers=SCRIPT)
+    client.post("/logins/django/", {"username": "staff", "password": PASSWORD}, headers=SCRIPT)
     client.get(f"/impersonate/{alice.pk}/", headers=SCRIPT)
     assert client.get("/").text == "user: alice"
     TOTPDevice.objects.create(user=staff, name="Phone", confirmed=True)
@@ -210,7 +210,7 @@ def test_what_django_impersonate_left_in_a_stopped_session_is_not_the_next_users
     del data["allauth_2fa"]["checked_at"]
     data.save()
     assert client.get("/", headers=SCRIPT).status_code == 403
-    client.post("/door/django/", {"username": "bob", "password": PASSWORD}, headers=SCRIPT)
+    client.post("/logins/django/", {"username": "bob", "password": PASSWORD}, headers=SCRIPT)
     assert "_impersonate" not in client.session
 
 

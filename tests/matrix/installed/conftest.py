@@ -5,10 +5,10 @@ from contextlib import closing
 import pytest
 from django.conf import settings
 
-from tests.concurrency.conftest import database, database_name, half_finished, site
+from tests.concurrency.conftest import database, database_name, pending_login, site
 from tests.plugins_of_django_otp.gateway import Gateway
 
-__all__ = ["database", "database_name", "half_finished", "site"]
+__all__ = ["database", "database_name", "pending_login", "site"]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -36,8 +36,8 @@ def posting(browser, page, holder, answer):
     return browser.begin(reverse("two-factor-authenticate"), fields_of(page, "otp_token") | {"otp_token": answer, **chosen})
 
 
-def test_of_many_logins_with_one_answer_exactly_one_succeeds(site, half_finished, holder):
-    logins = half_finished(holder.user, 1 if sends(holder) else AT_ONCE)
+def test_of_many_logins_with_one_answer_exactly_one_succeeds(site, pending_login, holder):
+    logins = pending_login(holder.user, 1 if sends(holder) else AT_ONCE)
     if sends(holder):
         # Such a code counts for the login that asked for it alone, which somebody has copied.
         holder.device.refresh_from_db()
@@ -50,11 +50,11 @@ def test_of_many_logins_with_one_answer_exactly_one_succeeds(site, half_finished
     assert [answer.location for answer in answers].count("/") == 1
 
 
-def test_of_many_wrong_answers_one_is_judged_where_they_can_be_guessed(site, half_finished, holder):
+def test_of_many_wrong_answers_one_is_judged_where_they_can_be_guessed(site, pending_login, holder):
     wrong = holder.wrong(Client()) if not sends(holder) else "000000"
     if holder.throttled:
         fail_before(holder.device)
-    logins = half_finished(holder.user)
+    logins = pending_login(holder.user)
     answers = at_once(posting(browser, page, holder, wrong) for browser, page in logins)
     assert not [answer for answer in answers if answer.is_error_page], site.complaints.read_text()
     assert {answer.status for answer in answers} == {200}

@@ -66,7 +66,7 @@ def forgive(kind):
         model.objects.filter(pk=device.pk).update(**{name: value for name, value in fields.items() if name in names})
 
 
-def test_the_right_answer_lets_in_and_the_session_is_bound_to_its_device(client, kind, enter):
+def test_the_right_answer_logs_in_and_binds_the_session_to_its_device(client, kind, enter):
     alice = kind(person("alice"))
     enter(client, alice.user)
     answer(client, alice, alice.right(client))
@@ -110,12 +110,12 @@ def test_the_right_answer_of_somebody_elses_device_does_not(client, kind, enter)
     assert elsewhere.session["_auth_user_id"] == str(bob.user.pk)
 
 
-def test_the_right_answer_behind_a_wrong_one_has_to_wait(client, kind, enter):
+def test_the_right_answer_after_a_wrong_one_has_to_wait(client, kind, enter):
     alice = kind(person("alice"))
     enter(client, alice.user)
     right = alice.right(client)
     answer(client, alice, alice.wrong(client))
-    response = answer(client, alice, alice.right(client) if alice.asked_anew else right)
+    response = answer(client, alice, alice.right(client) if alice.asked_again else right)
     assert is_logged_in(client) is not alice.throttled
     if alice.throttled:
         assert response.context["form"].errors["otp_token"].as_data()[0].code == "throttled"
@@ -150,17 +150,17 @@ def test_in_the_middle_of_a_session_the_same_holds(client, kind, store):
         chosen = {} if holder.stands_in else {"device": holder.device.persistent_id}
         return client.post(address, {"otp_token": text, **chosen})
 
-    def proofs():
+    def answers():
         return len(client.session["account_authentication_methods"])
 
-    before = proofs()
+    before = answers()
     elsewhere = Client()
     give_password(elsewhere, bob.user)
     theirs = bob.right(elsewhere)
     assert give(bob, theirs).status_code == 200
     assert give(alice, alice.wrong(client, address)).status_code == 200
-    assert (proofs(), registry.has_primary(alice.user)) == (before, True)
+    assert (answers(), registry.has_primary(alice.user)) == (before, True)
     forgive(alice)
     assert give(alice, alice.right(client, address)).status_code == 302
-    assert (proofs() > before) is (store == "two-factor-reauthenticate")
+    assert (answers() > before) is (store == "two-factor-reauthenticate")
     assert registry.has_primary(alice.user) is (store == "two-factor-reauthenticate")

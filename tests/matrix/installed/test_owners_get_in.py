@@ -1,4 +1,4 @@
-"""Whoever can prove who they are gets in within minutes, or the table in the documentation says by which other way.
+"""A user who can prove who they are gets in within minutes, or the table in the documentation says by which other way.
 
 Somebody who knows the password does his worst for two days, and goes on while the owner comes. The clock stands still until
 it is moved.

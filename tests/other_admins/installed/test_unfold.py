@@ -70,14 +70,14 @@ def test_a_login_at_unfolds_form_waits_for_the_second_factor(client, staff, staf
 
 
 def test_unfolds_own_form_is_named_by_the_checks_and_a_secured_site_is_not():
-    found = [door for door in find.login_views() if door.kind is Kind.ADMIN]
-    assert [(door.route, door.view, door.is_covered) for door in found] == [("admin/login/", "admin", True)]
+    found = [login_view for login_view in find.login_views() if login_view.kind is Kind.ADMIN]
+    assert [(login_view.route, login_view.view, login_view.is_covered) for login_view in found] == [("admin/login/", "admin", True)]
     assert "allauth_2fa.W005" in {message.id for message in run_checks()}
 
 
 @pytest.mark.usefixtures("_secured")
 def test_the_checks_have_nothing_to_say_of_a_secured_site():
-    assert not [door for door in find.login_views() if door.kind is Kind.ADMIN]
+    assert not [login_view for login_view in find.login_views() if login_view.kind is Kind.ADMIN]
 
 
 @pytest.mark.usefixtures("_secured")
@@ -106,7 +106,7 @@ def test_staff_without_a_factor_see_nothing_of_a_secured_site_and_are_told_why(c
 
 
 @pytest.mark.usefixtures("_secured")
-def test_who_is_no_staff_sees_nothing_of_a_secured_site(client, alice, phone):
+def test_a_user_who_is_no_staff_sees_nothing_of_a_secured_site(client, alice, phone):
     log_in(client, alice, phone)
     refused = client.get("/secured/", follow=True)
     assert refused.status_code == 403

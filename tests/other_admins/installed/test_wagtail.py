@@ -82,7 +82,7 @@ def test_wagtails_logout_ends_a_verified_session(client, editor, editor_phone):
     assert client.get("/cms/")["Location"].startswith("/cms/login/")
 
 
-def test_wagtails_logout_gives_up_a_half_finished_login(client, editor, editor_phone):
+def test_wagtails_logout_gives_up_a_pending_login(client, editor, editor_phone):
     log_in_at_wagtail(client, editor)
     client.post("/cms/logout/")
     assert give_answer(client, code_of(editor_phone))["Location"].startswith("/accounts/login/")
@@ -90,10 +90,10 @@ def test_wagtails_logout_gives_up_a_half_finished_login(client, editor, editor_p
 
 
 def test_both_login_forms_of_wagtails_are_named_by_the_checks():
-    found = {door.view: door for door in find.login_views() if door.kind is Kind.SESSION}
+    found = {login_view.view: login_view for login_view in find.login_views() if login_view.kind is Kind.SESSION}
     assert found["wagtail.admin.views.account.LoginView"].route == "cms/login/"
     assert found["django.contrib.auth.views.LoginView"].route == "_util/login/"
-    assert all(door.is_covered for door in found.values())
+    assert all(login_view.is_covered for login_view in found.values())
     told = " ".join(message.msg for message in run_checks() if message.id == "allauth_2fa.W006")
     assert "'cms/login/'" in told
     assert "'_util/login/'" in told

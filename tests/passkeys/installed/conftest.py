@@ -32,7 +32,7 @@ def authenticator() -> Authenticator:
 
 @pytest.fixture
 def passkey(alice: User, authenticator: Authenticator) -> WebAuthnCredential:
-    """The same, on her account, for use behind the password."""
+    """The same, on her account, for use after the password."""
     return authenticator.enroll(alice, name="Laptop")
 
 

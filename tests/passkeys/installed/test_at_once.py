@@ -88,7 +88,7 @@ def test_one_new_passkey_is_added_once(alice):
         credential = authenticator.create(passkeys.ask_for_new(request, alice, passwordless=False))
         calls.append(lambda request=request, credential=credential: passkeys.add(request, alice, credential) and None)
     outcomes = kinds(at_once(*calls))
-    # Behind the first one, the password that the others have proved is not enough any more.
+    # After the first one, the password that the others have proved is not enough any more.
     assert outcomes == {ACCEPTED: 1, PasskeyNotAdded: 7}
     assert WebAuthnCredential.objects.count() == 1
 

@@ -24,7 +24,7 @@ COPIED = "[example.com] A passkey may have been copied"
 
 
 def at_the_challenge(client, user, authenticator, **lies):
-    """Answer behind the password, and return what the page says."""
+    """Answer after the password, and return what the page says."""
     give_password(client, user)
     page = give_answer(client, authenticator.get(options_from(client, PROVE), **lies))
     return ACCEPTED if is_logged_in(client) else page.context["passkey_error"]
@@ -99,7 +99,7 @@ def test_an_answer_that_names_another_user_does_not_count(client, alice, bob, pa
     assert at_the_challenge(client, alice, authenticator, user_handle=handle).startswith("That passkey was not accepted.")
 
 
-def test_a_handle_from_before_handles_were_kept_still_counts_behind_the_password(client, alice, passkey, authenticator):
+def test_a_handle_from_before_handles_were_stored_still_counts_after_the_password(client, alice, passkey, authenticator):
     assert at_the_challenge(client, alice, authenticator, user_handle=b"sha256 of a primary key") == ACCEPTED
 
 
@@ -179,7 +179,7 @@ def test_an_answer_counts_in_the_login_whose_question_it_was(client, alice, pass
     assert is_logged_in(client)
 
 
-def test_a_second_question_takes_the_place_of_the_first(client, alice, passkey, authenticator):
+def test_a_second_question_replaces_the_first(client, alice, passkey, authenticator):
     give_password(client, alice)
     first = options_from(client, PROVE)
     second = options_from(client, PROVE)

@@ -21,7 +21,7 @@ def _required(settings):
 
 
 @pytest.mark.usefixtures("_required")
-def test_who_has_to_set_up_a_factor_may_take_a_passkey_before_there_is_a_session(client, alice, authenticator):
+def test_a_user_who_has_to_set_up_a_factor_may_take_a_passkey_before_there_is_a_session(client, alice, authenticator):
     response = give_password(client, alice)
     choice = client.get(response["Location"])
     assert f'href="{reverse(ADD)}"' in choice.text
@@ -72,7 +72,7 @@ def test_no_guessing_keeps_a_passkey_from_signing_in_alone(locked_out, authentic
     assert is_logged_in(locked_out)
 
 
-def test_wrong_answers_of_passkeys_empty_no_purse(client, alice, phone, passkey):
+def test_wrong_answers_of_passkeys_charge_no_budget(client, alice, phone, passkey):
     give_password(client, alice)
     for _ in range(12):
         answer = Authenticator(id=bytes(passkey.credential_id)).get(options_from(client, PROVE))
@@ -85,7 +85,7 @@ def events():
     return [(row.event, row.device, dict(row.facts)) for row in AuditEntry.objects.order_by("pk")]
 
 
-def test_the_trail_says_what_was_added_and_by_what_somebody_came_in(client, alice, authenticator):
+def test_the_audit_log_says_what_was_added_and_by_what_somebody_came_in(client, alice, authenticator):
     give_password(client, alice)
     options = options_from(client, ADD, passwordless="on")
     client.post(reverse(ADD), {"name": "Laptop", "credential": authenticator.create(options)})
@@ -95,7 +95,7 @@ def test_the_trail_says_what_was_added_and_by_what_somebody_came_in(client, alic
     assert ("challenge_passed", "Laptop", {"factor": "webauthn"}) in events()
 
 
-def test_the_trail_says_what_was_refused_and_holds_nothing_that_was_signed(client, alice, passkey):
+def test_the_audit_log_says_what_was_refused_and_holds_nothing_that_was_signed(client, alice, passkey):
     give_password(client, alice)
     answer = Authenticator().get(options_from(client, PROVE))
     give_answer(client, answer)

@@ -30,7 +30,7 @@ def costs():
     return run
 
 
-def test_behind_the_password(client, alice, passkey, authenticator, costs):
+def test_after_the_password(client, alice, passkey, authenticator, costs):
     give_password(client, alice)
     _page, statements = costs(lambda: client.get(reverse(PROVE)))
     assert len(statements) <= 5, statements

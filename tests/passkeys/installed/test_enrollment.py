@@ -1,4 +1,4 @@
-"""Adding a passkey: at its page, with a proof before it, for use behind the password or without one."""
+"""Adding a passkey: at its page, with a proof before it, for use after the password or without one."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_a_further_passkey_leads_to_the_overview_which_names_it(verified, authen
     assert "<strong>Laptop</strong>" in page
 
 
-def test_it_takes_the_place_of_another_device_and_the_browser_is_told_which_are_left(client, alice, passkey, authenticator):
+def test_it_replaces_another_device_and_the_browser_is_told_which_are_left(client, alice, passkey, authenticator):
     login_verified(client, alice, passkey)
     address = f"{reverse(ADD)}?replaces={passkey.persistent_id}"
     assert "It replaces <strong>Laptop</strong>" in client.get(address).text
@@ -141,8 +141,8 @@ def test_the_most_is_looked_at_again_when_the_passkey_comes(client, alice, setti
         passkeys.add(request, alice, authenticator.create(options))
 
 
-def test_one_that_comes_after_another_session_has_set_up_a_factor_needs_its_proof(client, alice, authenticator):
-    """Whoever knew the password alone may have begun before."""
+def test_one_that_comes_after_another_session_has_set_up_a_factor_needs_that_factor(client, alice, authenticator):
+    """A user who knew the password alone may have begun before."""
     give_password(client, alice)
     options = options_from(client, ADD)
     request = client.get("/").wsgi_request
@@ -179,7 +179,7 @@ def test_the_setup_of_an_app_leads_to_it(logged_in):
 # What is asked of the browser
 
 
-def test_behind_the_password_a_security_key_gives_up_none_of_its_places(logged_in):
+def test_after_the_password_a_security_key_gives_up_none_of_its_places(logged_in):
     selection = options_from(logged_in, ADD)["authenticatorSelection"]
     assert (selection["residentKey"], selection["requireResidentKey"], selection["userVerification"]) == ("discouraged", False, "preferred")
 
@@ -210,7 +210,7 @@ def test_a_challenge_is_long_and_another_one_each_time(logged_in):
 # Without a password
 
 
-def test_who_ticks_the_box_can_sign_in_without_a_password(logged_in, authenticator):
+def test_a_user_who_ticks_the_box_can_sign_in_without_a_password(logged_in, authenticator):
     add(logged_in, authenticator, passwordless=True)
     assert DeviceOptions.objects.get().device == the_only().persistent_id
     assert DeviceOptions.objects.get().passwordless
@@ -225,7 +225,7 @@ def test_the_overview_says_which_ones_do(logged_in, authenticator):
     assert details == {"Laptop": "signs in without a password", "Blue key": ""}
 
 
-def test_who_does_not_cannot(logged_in, authenticator):
+def test_a_user_who_does_not_cannot(logged_in, authenticator):
     add(logged_in, authenticator)
     assert not DeviceOptions.objects.filter(passwordless=True).exists()
 
@@ -252,12 +252,12 @@ def test_an_authenticator_that_does_not_check_who_is_there_is_refused_for_it(log
     assert not WebAuthnCredential.objects.exists()
 
 
-def test_it_is_welcome_behind_the_password(logged_in):
+def test_it_is_accepted_after_the_password(logged_in):
     add(logged_in, Authenticator(verifies=False))
     assert the_only()
 
 
-def test_where_the_setting_was_turned_off_meanwhile_it_serves_behind_the_password(logged_in, settings, authenticator):
+def test_where_the_setting_was_turned_off_meanwhile_it_serves_after_the_password(logged_in, settings, authenticator):
     options = options_from(logged_in, ADD, passwordless="on")
     settings.ALLAUTH_2FA_PASSKEY_LOGIN = False
     logged_in.post(reverse(ADD), {"credential": authenticator.create(options)})
@@ -306,7 +306,7 @@ def test_nobody_comes_to_the_page_without_a_login(client):
     assert client.get(reverse(ADD))["Location"].startswith(reverse("account_login"))
 
 
-def test_who_has_a_factor_proves_it_first(verified, authenticator):
+def test_a_user_who_has_a_factor_proves_it_first(verified, authenticator):
     options = options_from(verified, ADD)
     stale(verified)
     assert verified.get(reverse(ADD))["Location"].startswith(reverse("two-factor-reauthenticate"))
@@ -315,12 +315,12 @@ def test_who_has_a_factor_proves_it_first(verified, authenticator):
     assert not WebAuthnCredential.objects.exists()
 
 
-def test_who_has_none_proves_the_password_first(logged_in):
+def test_a_user_who_has_none_proves_the_password_first(logged_in):
     stale(logged_in)
     assert logged_in.get(reverse(ADD))["Location"].startswith(reverse("account_reauthenticate"))
 
 
-def test_a_script_that_asks_too_late_has_the_page_loaded_and_nothing_is_gone_on_with(verified):
+def test_a_script_that_asks_too_late_has_the_page_loaded_and_nothing_resumes(verified):
     stale(verified)
     response = verified.post(reverse(ADD), {"action": "passkey"}, **JSON)
     assert (response.status_code, response.json()) == (409, {"reload": True})
@@ -335,7 +335,7 @@ def test_every_name_of_its_context_is_documented_and_every_documented_name_is_th
     assert set(context) - OF_OTHERS == documented_context("add_passkey.html")
 
 
-def test_whoever_may_not_answer_by_passkeys_adds_none(verified, settings, authenticator, alice):
+def test_a_user_who_may_not_answer_by_passkeys_adds_none(verified, settings, authenticator, alice):
     options = options_from(verified, ADD)
     settings.ACCOUNT_ADAPTER = "tests.passkeys.adapters.StrictAdapter"
     assert verified.get(reverse(ADD)).status_code == 404

@@ -37,7 +37,7 @@ def test_a_site_has_its_own_domain_options_and_facts(client, settings, alice, pa
     assert is_logged_in(client)
 
 
-def test_one_that_names_another_passkey_lets_nobody_in(client, alice, bob, passkey, authenticator, helper):
+def test_one_that_names_another_passkey_logs_nobody_in(client, alice, bob, passkey, authenticator, helper):
     Authenticator().enroll(bob)
     helper("MistakenHelper")
     give_password(client, alice)

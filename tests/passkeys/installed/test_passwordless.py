@@ -46,7 +46,7 @@ def test_a_passkey_that_checks_who_is_there_proves_both_factors(client, alice, p
     assert "account_login" not in client.session
 
 
-def test_nobody_is_asked_again_and_a_change_needs_no_other_proof(client, alice, phone, passwordless, authenticator):
+def test_nobody_is_asked_again_and_a_change_needs_no_other_answer(client, alice, phone, passwordless, authenticator):
     sign_in(client, authenticator)
     assert client.get(reverse("two-factor-backup-tokens")).status_code == 200
 
@@ -97,7 +97,7 @@ def test_a_visitor_of_its_address_comes_to_the_login_page(client):
     assert client.get(reverse(LOGIN) + "?next=/private/")["Location"] == LOGIN_PAGE + "?next=%2Fprivate%2F"
 
 
-def test_who_is_logged_in_is_led_on(client, bob, passwordless, authenticator):
+def test_a_user_who_is_logged_in_is_led_on(client, bob, passwordless, authenticator):
     give_password(client, bob)
     assert client.post(reverse(LOGIN) + "?next=/plain/", {"action": "passkey"})["Location"] == "/plain/"
     assert client.get(reverse(LOGIN))["Location"] == "/"
@@ -111,7 +111,7 @@ def test_the_snippet_without_a_request_offers_nothing():
 # allauth's pipeline
 
 
-def test_an_address_that_is_not_verified_comes_first_and_the_login_goes_on_behind_it(
+def test_an_address_that_is_not_verified_comes_first_and_the_login_goes_on_after_it(
     client, settings, alice, passwordless, authenticator, mailoutbox
 ):
     settings.ACCOUNT_EMAIL_VERIFICATION = "mandatory"
@@ -146,7 +146,7 @@ def go_on(client, user):
     return response
 
 
-def test_behind_the_address_the_proof_still_counts(waiting, alice):
+def test_after_the_address_the_answer_still_counts(waiting, alice):
     assert go_on(waiting, alice)["Location"] == "/"
     assert is_logged_in(waiting)
     assert waiting.get("/private/").wsgi_request.user.is_verified()
@@ -220,7 +220,7 @@ def test_where_the_adapter_wants_no_second_factor_the_passkey_is_bound_all_the_s
     assert client.get("/").wsgi_request.user.otp_device == passwordless
 
 
-def test_whoever_may_not_answer_by_passkeys_does_not_get_in_by_one_alone_either(client, settings, alice, passwordless, authenticator):
+def test_a_user_who_may_not_answer_by_passkeys_does_not_get_in_by_one_alone_either(client, settings, alice, passwordless, authenticator):
     settings.ACCOUNT_ADAPTER = "tests.passkeys.adapters.StrictAdapter"
     assert refused(client, authenticator) == "Your account needs a stronger device than that one. Use a different method."
     assert "account_authentication_methods" not in client.session

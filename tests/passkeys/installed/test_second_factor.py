@@ -1,4 +1,4 @@
-"""Passkeys behind the password: at the challenge, before a change, at the removal."""
+"""Passkeys after the password: at the challenge, before a change, at the removal."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ REMOVE = "two-factor-remove"
 REAUTHENTICATE = "two-factor-reauthenticate"
 
 
-def proofs_in(client):
+def answers_in(client):
     records = client.session["account_authentication_methods"]
     return [record["type"] for record in records if record["method"] == "mfa"]
 
@@ -44,7 +44,7 @@ def test_a_user_whose_only_factor_is_a_passkey_is_asked_for_it_and_gets_in_by_it
     user = client.get("/private/").wsgi_request.user
     assert user.is_verified()
     assert user.otp_device == passkey
-    assert proofs_in(client) == ["webauthn"]
+    assert answers_in(client) == ["webauthn"]
 
 
 def test_the_options_name_the_confirmed_passkeys_of_the_user_and_no_others(client, alice, bob, passkey, authenticator):
@@ -95,7 +95,7 @@ def test_one_without_a_name_is_called_a_passkey(client, alice, authenticator):
     assert "Use your passkey." in client.get(reverse(PROVE)).text
 
 
-def test_who_has_two_apps_and_a_passkey_chooses_between_the_apps(client, alice, phone, passkey):
+def test_a_user_who_has_two_apps_and_a_passkey_chooses_between_the_apps(client, alice, phone, passkey):
     TOTPDevice.objects.create(user=alice, name="Tablet", confirmed=True)
     give_password(client, alice)
     choices = client.get(reverse(PROVE)).context["form"].fields["device"].widget.choices
@@ -192,7 +192,7 @@ def test_an_answer_that_is_kept_nowhere_is_refused(alice, passkey, authenticator
 # The guard
 
 
-def test_a_session_of_another_door_waits_for_the_passkey(client, alice, passkey, authenticator):
+def test_a_session_of_another_login_view_waits_for_the_passkey(client, alice, passkey, authenticator):
     client.force_login(alice)
     assert not client.get("/").wsgi_request.user.is_authenticated
     give_answer(client, authenticator.get(options_from(client, PROVE)))
@@ -202,7 +202,7 @@ def test_a_session_of_another_door_waits_for_the_passkey(client, alice, passkey,
 # Before a change
 
 
-def test_it_is_the_proof_before_a_change(client, alice, passkey, authenticator):
+def test_it_is_the_reauthentication_before_a_change(client, alice, passkey, authenticator):
     login_verified(client, alice, passkey)
     session = client.session
     session["account_authentication_methods"] = [{"method": "password", "at": 0}]
@@ -241,7 +241,7 @@ def test_a_removal_by_somebody_elses_passkey_removes_nothing(client, alice, bob,
     assert WebAuthnCredential.objects.filter(user=alice).exists()
 
 
-def test_where_no_proof_is_asked_for_on_the_page_there_is_no_button(client, settings, alice, passkey):
+def test_where_the_page_asks_for_no_answer_there_is_no_button(client, settings, alice, passkey):
     settings.ALLAUTH_2FA_REQUIRE_OTP_ON_DEVICE_REMOVAL = False
     login_verified(client, alice, passkey)
     page = client.get(reverse(REMOVE))

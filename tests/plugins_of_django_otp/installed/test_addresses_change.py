@@ -90,13 +90,13 @@ def test_nothing_is_changed_by_the_session_and_the_password(inside, change):
     assert EmailDevice.objects.exists()
 
 
-def test_the_change_is_gone_on_with_after_the_proof(inside, phone):
+def test_the_change_resumes_after_the_answer(inside, phone):
     response = inside.post(PAGE, CHANGES[0])
     prove(inside, phone, response["Location"])
     assert "mallory@example.com" in addresses()
 
 
-def test_whose_codes_go_to_no_address_is_asked_as_allauth_asks(client, alice, phone):
+def test_a_user_whose_codes_go_to_no_address_is_asked_as_allauth_asks(client, alice, phone):
     login_verified(client, alice, phone)
     client.post(PAGE, CHANGES[0])
     assert "mallory@example.com" in addresses()
@@ -188,7 +188,7 @@ def where_codes_go():
     return EmailDevice.objects.get().email
 
 
-def test_the_device_moves_along_with_the_owners_proof_and_the_owner_is_told(client, alice, moving):
+def test_the_device_moves_along_with_the_owners_answer_and_the_owner_is_told(client, alice, moving):
     client.post(moving)
     assert addresses() == {"new@example.com"}
     assert where_codes_go() == "new@example.com"
@@ -223,7 +223,7 @@ def test_nor_does_another_user_with_the_link(bob, moving):
     assert not EmailAddress.objects.get(email="new@example.com").verified
 
 
-def test_a_proof_that_is_too_old_is_asked_for_again_and_then_the_address_is_confirmed(client, phone, moving):
+def test_an_authentication_that_is_too_old_is_asked_for_again_and_then_the_address_is_confirmed(client, phone, moving):
     session = client.session
     session["account_authentication_methods"] = [{**entry, "at": 1} for entry in session["account_authentication_methods"]]
     session.save()
@@ -243,7 +243,7 @@ def test_a_confirmation_that_fails_moves_nothing(client, bob, moving):
 
 
 @pytest.mark.usefixtures("_by_mail")
-def test_whose_codes_go_nowhere_confirms_an_address_as_ever(bob, settings):
+def test_a_user_whose_codes_go_nowhere_confirms_an_address_as_ever(bob, settings):
     settings.ACCOUNT_CHANGE_EMAIL = True
     EmailAddress.objects.create(user=bob, email="bob@example.com", verified=True, primary=True)
     EmailAddress.objects.create(user=bob, email="new@example.com")
@@ -251,7 +251,7 @@ def test_whose_codes_go_nowhere_confirms_an_address_as_ever(bob, settings):
     assert addresses() == {"new@example.com"}
 
 
-def test_a_further_address_that_takes_no_others_place_moves_nothing(alice, mailbox):
+def test_a_further_address_that_replaces_none_moves_nothing(alice, mailbox):
     EmailAddress.objects.create(user=alice, email="new@example.com")
     Client().post(link_to("new@example.com"))
     assert EmailAddress.objects.get(email="new@example.com").verified

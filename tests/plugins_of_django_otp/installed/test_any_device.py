@@ -206,7 +206,7 @@ def test_no_admin_page_of_django_otps_own_devices_shows_a_secret(client, staff):
 
 
 @pytest.mark.parametrize("factors", [["recovery_codes"], ["no.such.factor"]])
-def test_a_setting_without_a_factor_lets_nobody_in(client, alice, pager, settings, factors):
+def test_a_setting_without_a_factor_logs_nobody_in(client, alice, pager, settings, factors):
     settings.ALLAUTH_2FA_FACTORS = factors
     with pytest.raises(ImproperlyConfigured):
         give_password(client, alice)
@@ -247,7 +247,7 @@ def test_one_query_a_kind_of_device(client, alice, phone, django_assert_max_num_
         client.get(CHALLENGE)
 
 
-def test_who_has_a_device_of_another_kind_gets_recovery_codes_and_can_turn_it_off(client, alice, pager):
+def test_a_user_who_has_a_device_of_another_kind_gets_recovery_codes_and_can_turn_it_off(client, alice, pager):
     give_password(client, alice)
     give_answer(client, Pager.sent[-1])
     assert len(client.post("/accounts/two-factor/backup-tokens/").context["backup_tokens"]) == 3
@@ -256,7 +256,7 @@ def test_who_has_a_device_of_another_kind_gets_recovery_codes_and_can_turn_it_of
     assert not Pager.objects.exists()
 
 
-def test_an_app_is_added_to_a_device_of_another_kind_behind_its_proof(client, alice, pager):
+def test_an_app_is_added_beside_a_device_of_another_kind_after_its_answer(client, alice, pager):
     give_password(client, alice)
     give_answer(client, Pager.sent[-1])
     assert client.get("/accounts/two-factor/setup/").status_code == 200

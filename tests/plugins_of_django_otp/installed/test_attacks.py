@@ -187,7 +187,7 @@ def test_a_sent_code_counts_for_no_session_but_the_one_that_asked(client, alice,
     assert response.context["form"].errors["otp_token"] == [NotSent().message]
 
 
-def test_a_login_that_is_replayed_behind_its_code_opens_nothing(client, alice, pager, settings):
+def test_a_login_that_is_replayed_after_its_code_opens_nothing(client, alice, pager, settings):
     settings.SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
     give_password(client, alice)
     copy = client.cookies.copy()
@@ -199,7 +199,7 @@ def test_a_login_that_is_replayed_behind_its_code_opens_nothing(client, alice, p
 
 
 @pytest.mark.parametrize("garbage", [[], 7, "text", None, {"pager.pager/1": 7}, [["pager.pager/1", "x"]]])
-def test_garbage_where_the_sent_codes_are_noted_breaks_nothing(alice, pager, garbage):
+def test_garbage_where_the_sent_codes_are_logged_breaks_nothing(alice, pager, garbage):
     store = ChallengeStore({"sent": garbage})
     assert outcome(alice, "123456", pager, store) == "expired"
     sending.send(alice, pager.persistent_id, store)
@@ -292,7 +292,7 @@ class PagerFactor(SentCodeFactor):
         return Pager
 
 
-def test_a_device_without_anything_to_fill_in_is_begun_anew_while_it_waits(client, alice, phone, settings):
+def test_a_device_without_fields_is_started_again_while_it_is_unconfirmed(client, alice, phone, settings):
     settings.ALLAUTH_2FA_FACTORS = ["totp", f"{__name__}.PagerFactor"]
     page = "/accounts/two-factor/factors/add/own/"
     for _browser in range(2):
@@ -408,7 +408,7 @@ def test_a_database_that_fails_is_no_refusal(alice, key, monkeypatch):
         generic.judge_alone(key, "c" * 44)
 
 
-def test_a_model_that_cannot_tell_whether_it_sends_lets_nobody_in(client, alice, pager, monkeypatch):
+def test_a_model_that_cannot_tell_whether_it_sends_logs_nobody_in(client, alice, pager, monkeypatch):
     def broken(_self):
         message = "no signal"
         raise OSError(message)
@@ -463,7 +463,7 @@ def test_a_child_that_stands_for_its_parent_is_judged_and_sent_to(client, alice,
 
 
 @pytest.mark.parametrize("factors", [["pager.pager"], ["totp", "pager.pager"], []])
-def test_whoever_holds_a_device_is_asked_for_it_however_many_kinds_there_are(alice, bob, pager, factors, settings):
+def test_a_user_who_holds_a_device_is_asked_for_it_however_many_kinds_there_are(alice, bob, pager, factors, settings):
     settings.ALLAUTH_2FA_FACTORS = factors
     assert registry.has_primary(alice)
     assert not registry.has_primary(bob)

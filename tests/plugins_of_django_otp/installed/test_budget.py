@@ -55,16 +55,16 @@ def say(client, answer, **fields):
     return next(error.code for errors in response.context["form"].errors.as_data().values() for error in errors)
 
 
-def purse_of(user, **row):
+def budget_of(user, **row):
     return Budget.of(user.pk, Browser.all_rows.filter(user=user, **row).values(*stored.COLUMNS).first())
 
 
 def lock(user):
-    stored.write(purse_of(user, digest=""), lambda found: found.failed(33))
+    stored.write(budget_of(user, digest=""), lambda found: found.failed(33))
     assert charging.locked(user)
 
 
-def test_devices_of_all_kinds_share_one_purse(client, alice, phone, token, pager):
+def test_devices_of_all_kinds_share_one_budget(client, alice, phone, token, pager):
     give_password(client, alice)
     sending.send(alice, pager.persistent_id, ChallengeStore({}))
     outcomes = [
@@ -83,14 +83,14 @@ def test_devices_of_all_kinds_share_one_purse(client, alice, phone, token, pager
 def test_a_token_that_looks_ahead_counts_by_its_chance(client, alice, token):
     give_password(client, alice)
     assert say(client, "000000") == "refused"
-    assert [failure.weight for failure in purse_of(alice, digest="").failures] == [2]
+    assert [failure.weight for failure in budget_of(alice, digest="").failures] == [2]
 
 
 def test_wrong_codes_that_were_sent_are_counted_and_right_ones_given_back(client, alice, pager):
     give_password(client, alice)
     assert say(client, "x" if Pager.sent[-1] == "000000" else "000000") == "refused"
     assert say(client, Pager.sent[-1]) == "in"
-    assert len(purse_of(alice, digest="").failures) == 1
+    assert len(budget_of(alice, digest="").failures) == 1
     assert Browser.objects.filter(user=alice).count() == 1
 
 
@@ -106,10 +106,10 @@ def test_a_known_browser_is_known_by_a_device_of_another_kind(client, alice, pag
     assert say(client, Pager.sent[-1]) == "in"
     row.refresh_from_db()
     assert (row.in_a_row, len(row.failures.split())) == (0, 1)
-    assert not purse_of(alice, digest="").failures
+    assert not budget_of(alice, digest="").failures
 
 
-def test_a_device_that_cannot_tell_takes_from_the_purse_all_the_same(client, alice, pager, monkeypatch):
+def test_a_device_that_cannot_tell_charges_the_budget_all_the_same(client, alice, pager, monkeypatch):
     """It may have looked, and raise for each wrong code."""
 
     def fail(_device, _answer):
@@ -125,7 +125,7 @@ def test_a_secret_that_cannot_be_read_takes_nothing(client, alice):
     device = HOTPDevice.objects.create(user=alice, key="no hexadecimal digits")
     give_password(client, alice)
     assert [say(client, "000000", device=device.persistent_id) for _ in range(6)] == ["unjudged"] * 6
-    assert not purse_of(alice, digest="").failures
+    assert not budget_of(alice, digest="").failures
 
 
 # Three codes in a row of a token
@@ -189,7 +189,7 @@ def _addable(settings):
 
 
 @pytest.mark.usefixtures("_addable")
-def test_guessing_at_a_device_that_is_being_added_takes_from_the_purse(alice, bob):
+def test_guessing_at_a_device_that_is_being_added_charges_the_budget(alice, bob):
     """The number that was typed may be somebody else's."""
     device = Pager.objects.create(user=bob, confirmed=False)
     store = ChallengeStore({})
@@ -206,7 +206,7 @@ def test_guessing_at_a_device_that_is_being_added_takes_from_the_purse(alice, bo
     Browser.all_rows.update(failures="")
     enrollment.complete(Pager.objects.get(pk=device.pk), Pager.sent[-1], store)
     assert Pager.objects.get().confirmed
-    assert not purse_of(bob, digest="").failures
+    assert not budget_of(bob, digest="").failures
 
 
 @pytest.mark.usefixtures("_addable")
@@ -214,7 +214,7 @@ def test_what_is_not_judged_of_it_takes_nothing(alice, bob):
     device = Pager.objects.create(user=bob, confirmed=False)
     with pytest.raises(Refused):
         enrollment.complete(device, "000000", {})
-    assert not purse_of(bob, digest="").failures
+    assert not budget_of(bob, digest="").failures
 
 
 def test_a_wrong_code_at_the_setup_of_an_app_takes_nothing(client, bob):

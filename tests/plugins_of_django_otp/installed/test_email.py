@@ -137,7 +137,7 @@ def test_a_code_holds_for_ten_minutes(client, alice, mailbox):
     assert not is_logged_in(client)
 
 
-def test_a_wrong_code_behind_those_ten_minutes_is_a_wrong_one(client, alice, mailbox):
+def test_a_wrong_code_after_those_ten_minutes_is_a_wrong_one(client, alice, mailbox):
     give_password(client, alice)
     let_pass(VALIDITY)
     assert message_of(give_answer(client, wrong(code_in(mail.outbox[0])))) == DeviceRefused().message
@@ -175,7 +175,7 @@ def test_a_code_counts_once(client, alice, mailbox):
     assert not is_logged_in(other)
 
 
-def test_a_proof_before_a_change_is_given_by_mail_too(client, alice, mailbox):
+def test_a_reauthentication_before_a_change_works_by_mail_too(client, alice, mailbox):
     give_password(client, alice)
     give_answer(client, code_in(mail.outbox[0]))
     page = client.post(f"{REAUTHENTICATE}?next=/private/", {"action": "send"})

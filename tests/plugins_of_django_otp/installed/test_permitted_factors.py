@@ -47,7 +47,7 @@ def message_of(response):
     return response.context["form"].errors["otp_token"][0]
 
 
-def test_who_has_nothing_else_is_not_let_in_and_reads_why(client, staff, staff_mailbox):
+def test_a_user_who_has_nothing_else_is_not_logged_in_and_reads_why(client, staff, staff_mailbox):
     give_password(client, staff)
     assert is_pending(client)
     assert mail.outbox == []
@@ -71,7 +71,7 @@ def test_a_right_code_from_before_opens_nothing_and_is_used_up(staff, staff_mail
     assert staff_mailbox.token is None
 
 
-def test_who_has_something_better_is_asked_for_that_alone(client, staff, staff_mailbox):
+def test_a_user_who_has_something_better_is_asked_for_that_alone(client, staff, staff_mailbox):
     phone = TOTPDevice.objects.create(user=staff, name="Phone")
     manage.prefer(staff_mailbox)
     give_password(client, staff)
@@ -81,7 +81,7 @@ def test_who_has_something_better_is_asked_for_that_alone(client, staff, staff_m
     assert give_answer(client, code_of(phone)).status_code == 302
 
 
-def test_who_is_held_to_more_adds_no_such_device(client, staff, rf):
+def test_a_user_who_is_held_to_more_adds_no_such_device(client, staff, rf):
     phone = TOTPDevice.objects.create(user=staff, name="Phone")
     login_verified(client, staff, phone)
     assert "e-mail" not in [factor["label"] for factor in client.get(OVERVIEW).context["addable"]]
@@ -112,7 +112,7 @@ class AppsForNobody(OTPAdapter):
 SETUP = "/accounts/two-factor/setup/"
 
 
-def test_who_may_not_answer_by_an_app_sets_none_up(client, alice, settings):
+def test_a_user_who_may_not_answer_by_an_app_sets_none_up(client, alice, settings):
     give_password(client, alice)
     client.get(SETUP)
     waiting = TOTPDevice.objects.get(confirmed=False)

@@ -38,7 +38,7 @@ def blank(request, alice, address):
 # A device without an address
 
 
-def test_a_device_without_an_address_is_sent_no_code_and_lets_nobody_in_without(client, alice, blank):
+def test_a_device_without_an_address_is_sent_no_code_and_logs_nobody_in_without(client, alice, blank):
     give_password(client, alice)
     assert is_pending(client)
     assert mail.outbox == []
@@ -206,7 +206,7 @@ def test_the_check_asks_no_database_that_it_may_not_ask(blank, django_assert_num
 
 
 def test_the_check_waits_for_the_table(blank, monkeypatch):
-    # Django keeps a field's column with the name of its table, which would stay behind for other tests.
+    # Django keeps a field's column with the name of its table, which would stay after for other tests.
     assert all(field.cached_col for field in EmailDevice._meta.concrete_fields)
     monkeypatch.setattr(EmailDevice._meta, "db_table", "not_made_yet")
     with connection.cursor() as _cursor:

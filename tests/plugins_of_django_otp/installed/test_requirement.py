@@ -64,7 +64,7 @@ def test_a_factor_of_the_wrong_kind_is_asked_for_and_then_the_right_one_is_set_u
     assert HOTPDevice.objects.count() == 1
 
 
-def test_it_satisfies_those_of_whom_nothing_more_is_asked(client, clerk):
+def test_it_satisfies_users_who_need_nothing_more(client, clerk):
     token = token_of(clerk)
     give_password(client, clerk)
     give_answer(client, press(token))
@@ -147,7 +147,7 @@ def test_the_last_device_of_all_stays_even_where_it_does_not_satisfy(client, sta
     assert HOTPDevice.objects.get() == token
 
 
-def test_who_has_no_room_for_the_right_kind_is_let_in_as_far_as_the_overview(client, staff, settings):
+def test_a_user_who_has_no_room_for_the_right_kind_is_logged_in_as_far_as_the_overview(client, staff, settings):
     settings.ALLAUTH_2FA_MAX_DEVICES = 2
     token, other = token_of(staff), token_of(staff)
     give_password(client, staff)

@@ -15,7 +15,7 @@ from otp_twilio.models import TwilioSMSDevice
 
 # pytest finds fixtures by their names in this module.
 from tests.concurrency.browser import at_once, fields_of
-from tests.concurrency.conftest import FAILURES, alice, database, database_name, fail_before, half_finished  # noqa: F401
+from tests.concurrency.conftest import FAILURES, alice, database, database_name, fail_before, pending_login  # noqa: F401
 from tests.concurrency.server import AT_ONCE, PROCESSES, Site
 from tests.plugins_of_django_otp.gateway import Gateway
 
@@ -77,9 +77,9 @@ def mailed_codes(folder):
 
 
 @pytest.mark.parametrize("kind", ["mailbox", "telephone"])
-def test_of_many_logins_at_once_one_is_sent_a_code_and_opened_by_it(kind, site, half_finished, alice, gateway, mails, request):  # noqa: F811
+def test_of_many_logins_at_once_one_is_sent_a_code_and_opened_by_it(kind, site, pending_login, alice, gateway, mails, request):  # noqa: F811
     device = request.getfixturevalue(kind)
-    logins = half_finished(alice)
+    logins = pending_login(alice)
     codes = mailed_codes(mails) + [message.code for message in gateway.sent]
     assert len(codes) == 1
     answers = at_once(browser.begin(AUTHENTICATE, fields_of(page, "otp_token") | {"otp_token": codes[0]}) for browser, page in logins)
@@ -91,9 +91,9 @@ def test_of_many_logins_at_once_one_is_sent_a_code_and_opened_by_it(kind, site, 
 
 
 @pytest.mark.parametrize("kind", ["mailbox", "telephone"])
-def test_a_button_that_many_press_at_once_sends_one_code(kind, site, half_finished, alice, gateway, mails, request):  # noqa: F811
+def test_a_button_that_many_press_at_once_sends_one_code(kind, site, pending_login, alice, gateway, mails, request):  # noqa: F811
     device = request.getfixturevalue(kind)
-    logins = half_finished(alice, BROWSERS)
+    logins = pending_login(alice, BROWSERS)
     fresh = {"token": None, **({"last_generated_timestamp": None} if kind == "mailbox" else {})}
     type(device).objects.filter(pk=device.pk).update(**fresh)
     for mail in mails.iterdir():
@@ -107,11 +107,11 @@ def test_a_button_that_many_press_at_once_sends_one_code(kind, site, half_finish
 
 
 @pytest.mark.parametrize("kind", ["mailbox", "telephone"])
-def test_of_many_wrong_codes_one_is_judged(kind, site, half_finished, alice, request):  # noqa: F811
+def test_of_many_wrong_codes_one_is_judged(kind, site, pending_login, alice, request):  # noqa: F811
     device = request.getfixturevalue(kind)
     fail_before(device)
     # The first of them is sent the code; its own session is what all of them answer in.
-    ((browser, page),) = half_finished(alice, 1)
+    ((browser, page),) = pending_login(alice, 1)
     device.refresh_from_db()
     wrong = [code for code in map("{:06}".format, range(AT_ONCE + 1)) if code != device.token][:AT_ONCE]
     answers = at_once(browser.begin(AUTHENTICATE, fields_of(page, "otp_token") | {"otp_token": code}) for code in wrong)
@@ -123,14 +123,14 @@ def test_of_many_wrong_codes_one_is_judged(kind, site, half_finished, alice, req
 
 
 @pytest.fixture
-def verified(half_finished, alice):  # noqa: F811 - the fixtures
+def verified(pending_login, alice):  # noqa: F811 - the fixtures
     """Make browsers in which the user is logged in by a second factor: one static token each."""
 
     def make(number):
         tokens = StaticDevice.objects.create(user=alice, name="the test's own")
         phone = alice.totpdevice_set.create(name="Phone")
         browsers = []
-        for index, (browser, page) in enumerate(half_finished(alice, number)):
+        for index, (browser, page) in enumerate(pending_login(alice, number)):
             tokens.token_set.create(token=f"test{index}")
             assert browser.submit(AUTHENTICATE, page, otp_token=f"test{index}", device=phone.persistent_id).status == 302
             browsers.append(browser)

@@ -85,7 +85,7 @@ WHAT_HAPPENED = [
 
 @pytest.mark.parametrize("place", [*SESSION_TOKEN, *ACCESS_TOKEN])
 @pytest.mark.parametrize("happens", WHAT_HAPPENED)
-def test_a_token_shows_nobody_whom_its_session_may_not_show(bob, settings, place, happens):
+def test_a_token_shows_no_user_that_its_session_may_not_show(bob, settings, place, happens):
     app = App(bob)
     assert app.user_at(place) == "bob"
     happens(bob, settings)
@@ -177,7 +177,7 @@ def test_a_session_of_another_login_view_from_before_the_factor_shows_nobody(ali
     assert shown(place, session.session_key) is None
 
 
-def test_a_user_whom_a_middleware_brings_opens_no_session_of_somebody_else(alice, bob, settings):
+def test_a_user_set_by_a_middleware_opens_no_session_of_somebody_else(alice, bob, settings):
     """allauth puts a user of its own reading instead of one who is there already."""
     app = App(alice)
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, "tests.attacks.middleware.user_of_token"]

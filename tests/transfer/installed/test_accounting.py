@@ -88,7 +88,7 @@ def test_a_dry_run_says_the_same_and_writes_nothing(migrate):
     assert foretold.replace("Would create", "Created") == migrate()
 
 
-def test_who_is_there_already_is_left_alone(migrate, alice, phone, codes, there):
+def test_a_user_who_is_there_already_is_left_alone(migrate, alice, phone, codes, there):
     Authenticator.objects.create(user=alice, type=Authenticator.Type.TOTP, data={"secret": "her own"})
     Authenticator.objects.create(user=alice, type=Authenticator.Type.RECOVERY_CODES, data={"seed": "her own", "used_mask": 0})
     assert migrate().splitlines() == ["Created 0 Authenticators", "1 users:", "  1 already in allauth.mfa, unchanged"]
@@ -136,7 +136,7 @@ def test_a_portion_of_any_size_takes_the_same_number_of_queries():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_who_enrolls_there_in_the_middle_keeps_what_they_made(migrate, settings, alice, phone, codes, there):
+def test_a_user_who_enrolls_there_in_the_middle_keeps_what_they_made(migrate, settings, alice, phone, codes, there):
     if not connection.features.supports_partial_indexes:
         pytest.skip("this database cannot hold allauth.mfa's constraint")
     settings.MFA_ADAPTER = "tests.transfer.installed.adapters.BusyAdapter"

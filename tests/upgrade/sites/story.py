@@ -155,14 +155,14 @@ def test_an_unknown_path_cancels_nothing(client, alice, phone):
     assert is_logged_in(client)
 
 
-def test_another_door_is_guarded(client, alice, phone):
+def test_another_login_view_is_guarded(client, alice, phone):
     client.force_login(alice)
     assert not is_logged_in(client)
     give_answer(client, code_of(phone))
     assert client.get("/").text == f"user: {alice}"
 
 
-def test_a_session_that_came_to_owe_a_proof_is_led_to_the_challenge(client, alice, clock):
+def test_a_session_that_came_to_need_the_second_factor_is_led_to_the_challenge(client, alice, clock):
     give_password(client, alice)
     assert client.get("/").text == f"user: {alice}"
     phone = TOTPDevice.objects.create(user=alice, confirmed=True)
@@ -181,7 +181,7 @@ def test_a_test_client_can_be_verified(client, alice):
 
 def test_the_admin_opens_to_staff_by_both_factors(client, staff):
     if not apps.is_installed("django.contrib.admin"):
-        # A site without an admin has no such door, and must not grow one.
+        # A site without an admin has no such login view, and must not grow one.
         assert client.get("/admin/").status_code == 404
         return
     phone = TOTPDevice.objects.create(user=staff, confirmed=True)
