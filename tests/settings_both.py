@@ -13,6 +13,7 @@ if "usersessions" in NEIGHBOURS:
     USERSESSIONS_TRACK_ACTIVITY = True
 MIDDLEWARE = [*MIDDLEWARE, "tests.attacks.beside.middleware.look_early"]
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
+MFA_PASSKEY_LOGIN_ENABLED = True
 
 if "TEST" in DATABASES["default"]:
     # The suite that starts these tests is using its own.

@@ -121,7 +121,7 @@ UNPROVED = Standing(
 )
 LET_PASS = Standing(
     "let pass",
-    "The session needs the second factor, in a browser that is trusted. A page is let pass on the way and is unproved, a script is refused.",
+    "The session needs the second factor, in a browser that is trusted. A page passes on the way and is unproved, a script is refused.",
     {
         **{kind: (got if isinstance(got, str) else got[0], f"403: {CHALLENGE}") for kind, got in UNPROVED.opens.items()},
         **FOR_ALL,
