@@ -220,7 +220,7 @@ def at_once(clients: list[Client], act: expected.Code) -> list[str]:
 
 
 class Finished(Sending):
-    """A request all of whose bytes are sent."""
+    """A request that has been sent completely."""
 
     def __init__(self, sending: Sending) -> None:
         self.browser, self.socket = sending.browser, sending.socket

@@ -197,7 +197,7 @@ def stored_budgets(user_id: int) -> dict[str, Budget]:
 
 
 def judge(entry: Entry, person: Person, budget: Budget, act: Act, ledger: Ledger) -> None:
-    """Look in the database what became of a request whose connection died, judge that, and reckon with it.
+    """Find out in the database what happened to a request after its connection died, judge that, and count it.
 
     Args:
         entry: the request.

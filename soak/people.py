@@ -128,7 +128,7 @@ class Person:
 
 
 def make_people(number: int) -> list[Person]:
-    """Make so many people with passwords, devices and recovery codes, in few statements.
+    """Make a number of people with passwords, devices and recovery codes, in few statements.
 
     Each has an app, every third one a token besides. The recovery codes are hashed in one round: no thief is at work here.
     """

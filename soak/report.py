@@ -22,7 +22,7 @@ def table(asked: Namespace, run: Run, ledger: Ledger) -> str:
     """Return what was done, what came of it, and what the audit log holds."""
     outcomes = Counter((entry.act, entry.outcome) for entry in ledger.entries)
     outcomes = Counter(entry.done for entry in ledger.entries if entry.outcome == DIED)
-    trail = AuditEntry.objects.order_by("event").values_list("event").annotate(number=Count("pk"))
+    logged = AuditEntry.objects.order_by("event").values_list("event").annotate(number=Count("pk"))
     parts = Counter((entry.act, " ".join(sorted(entry.events)) or "nothing") for entry in ledger.entries if entry.done == "partly")
     rows: list[tuple[str, object]] = [
         ("worker processes", PROCESSES),
@@ -35,7 +35,7 @@ def table(asked: Namespace, run: Run, ledger: Ledger) -> str:
         *((f"{act}: {outcome}", number) for (act, outcome), number in sorted(outcomes.items())),
         *((f"connection died, done: {done}", number) for done, number in sorted(outcomes.items())),
         *((f"done in part: {act}, the audit log has {events}", number) for (act, events), number in sorted(parts.items())),
-        *((f"audit log: {event}", number) for event, number in trail),
+        *((f"audit log: {event}", number) for event, number in logged),
     ]
     width = max(len(name) for name, _number in rows)
     return "\n".join(f"{name:<{width}}  {number:>7}" for name, number in rows)

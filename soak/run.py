@@ -55,7 +55,7 @@ class Run:
         self.seconds = time.monotonic() - began
 
     def visit(self) -> None:
-        """Play one person after the other, whoever has been away the longest."""
+        """Play one person after the other, first the one who has been away the longest."""
         try:
             while self.logins < self.asked.logins and not self.is_over:
                 with self.lock:

@@ -90,7 +90,7 @@ class Workers(Site):
 
     def settle(self) -> None:
         """Wait until nothing goes on any more that a killed process has begun."""
-        # The connection is dead before the killer is done: whoever sees that comes here while it has the lock, or later.
+        # The connection is dead before the killer is done: a thread that sees that comes here while it has the lock, or later.
         with self.killing:
             pass
 
@@ -103,7 +103,7 @@ def _wait_for_the_end_of(pid: int) -> None:
             if not cursor.fetchone()[0]:
                 return
         time.sleep(0.02)
-    raise RuntimeError("The database does not let go of a killed process.")
+    raise RuntimeError("The database does not release a killed process.")
 
 
 @contextmanager

@@ -58,7 +58,7 @@ def log_in(client: Client, user: User, device: TOTPDevice) -> HttpResponse:
 
 
 def is_logged_in(client: Client) -> bool:
-    """Return whether the client's session names a user, whoever may see that."""
+    """Return whether the client's session names a user, whether or not a page shows that user."""
     return "_auth_user_id" in client.session
 
 

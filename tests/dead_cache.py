@@ -1,4 +1,4 @@
-"""A cache whose server is gone: whatever is asked of it raises, as Django's Redis back end does then."""
+"""A cache whose server is gone: each call raises, as Django's Redis back end does then."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class Driver(ABC):
     recovery_codes = 10
 
     def sign_up(self, username: str, *, apps: int, recovery: bool) -> Account:
-        """Create a user with so many apps, and recovery codes if wanted."""
+        """Create a user with this number of apps, and recovery codes if wanted."""
         user = get_user_model().objects.create_user(username, f"{username}@example.com", PASSWORD)
         account = Account(username, user)
         self.verify_email(account)

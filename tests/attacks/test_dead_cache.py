@@ -39,10 +39,10 @@ def test_the_cache_is_dead():
 
 @pytest.mark.parametrize("method", ["get", "post"])
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("who", ["nobody", "half-finished", "verified"])
+@pytest.mark.parametrize("who", ["nobody", "pending", "verified"])
 def test_no_page_of_ours_is_an_error(client, alice, phone, who, name, method):
     TOTPDevice.objects.create(user=alice, name="Tablet")
-    if who == "half-finished":
+    if who == "pending":
         give_password(client, alice)
     elif who == "verified":
         login_verified(client, alice, phone)

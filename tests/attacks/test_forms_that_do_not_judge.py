@@ -1,4 +1,4 @@
-"""Attack: a project's own form, or a home-made adapter, that asks for no proof."""
+"""Attack: a project's own form, or a home-made adapter, that asks for no second factor."""
 
 from __future__ import annotations
 

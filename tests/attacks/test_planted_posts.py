@@ -1,4 +1,4 @@
-"""Attack: leave something at allauth's reauthentication that the owner's proof will do: a POST, or an account elsewhere."""
+"""Attack: leave a POST, or an account elsewhere, at allauth's reauthentication, so that the owner's answer completes it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def inside(client, alice, phone, clock):
 
 @pytest.fixture
 def planted(inside):
-    """Alice's browser, in which somebody has posted something that waits for her proof."""
+    """Alice's browser, in which somebody has posted something that waits for her answer."""
     response = inside.post(SENSITIVE, {"what": "planted"})
     assert response["Location"].startswith(reverse(REAUTHENTICATE))
     return inside

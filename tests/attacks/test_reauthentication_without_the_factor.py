@@ -1,6 +1,6 @@
 """Attack: with a session of somebody who has a second factor, pass what allauth's reauthentication guards without it.
 
-allauth lets everybody pass of whom it knows no way to reauthenticate: it never heard of our devices.
+allauth lets every user pass who has no way to reauthenticate that it knows, and it does not know our devices.
 """
 
 from __future__ import annotations

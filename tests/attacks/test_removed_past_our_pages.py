@@ -28,7 +28,7 @@ OFF = ["device_removed", "two_factor_off", "sessions_ended"]
 
 
 def lose(request):
-    """Delete whose devices the query names, as a view of the project's may."""
+    """Delete the devices of the user in the query, as a view of the project may."""
     User.objects.get(username=request.GET["who"]).totpdevice_set.all().delete()
     return HttpResponse("gone")
 

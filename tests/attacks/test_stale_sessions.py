@@ -1,4 +1,4 @@
-"""Attack: use a session from before the device was enrolled, or one whose proof is gone."""
+"""Attack: use a session from before the device was enrolled, or one that was verified by a device that is gone."""
 
 from __future__ import annotations
 

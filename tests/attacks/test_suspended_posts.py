@@ -1,4 +1,4 @@
-"""Attack: have a POST that waits for a reauthentication done for somebody else, or without the proof."""
+"""Attack: have a POST that waits for a reauthentication done for somebody else, or without the answer."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def clock():
 
 @pytest.fixture
 def waiting(client, alice, phone, clock):
-    """Alice's browser, in which making new codes waits for her proof."""
+    """Alice's browser, in which making new codes waits for her answer."""
     log_in(client, alice, phone)
     clock.shift(301)
     response = client.post(reverse(CODES))

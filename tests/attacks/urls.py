@@ -102,7 +102,7 @@ def crash(request: HttpRequest) -> HttpResponse:
 
 
 def stream(request: HttpRequest) -> StreamingHttpResponse:
-    """Stream to whoever is there; the user is asked for only while the body is sent."""
+    """Stream the user's name, which is read only while the body is sent."""
 
     def body() -> Iterator[str]:
         yield f"user: {request.user.get_username()}"

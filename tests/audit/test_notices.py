@@ -148,7 +148,7 @@ def test_a_mail_reads_from_right_to_left_where_people_do(committed, mails, alice
     assert '<html lang="he" dir="rtl">' in html_of(mails[0])
 
 
-# To whom, and whether
+# Which users get a mail, and whether they do
 
 
 def test_the_verified_address_comes_before_the_primary_one_and_before_that_of_the_account(alice):

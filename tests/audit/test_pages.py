@@ -108,7 +108,7 @@ def test_no_markup_gets_through_to_the_owner(verified, hostile):
 
 # The admin
 
-TRAIL = "/admin/allauth_2fa/auditentry/"
+AUDIT_LOG = "/admin/allauth_2fa/auditentry/"
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ def support(client, staff):
 
 def test_no_markup_gets_through_to_staff(support, hostile):
     row = AuditEntry.objects.get()
-    for url in (TRAIL, f"{TRAIL}{row.pk}/change/"):
+    for url in (AUDIT_LOG, f"{AUDIT_LOG}{row.pk}/change/"):
         page = support.get(url).text
         assert XSS not in page
         assert "&lt;script&gt;" in page
@@ -131,26 +131,26 @@ def test_staff_search_and_filter(support, alice, bob, phone):
     events.announce("two_factor_off", bob)
 
     def found(query):
-        return [row.user_label for row in support.get(f"{TRAIL}?{query}").context["cl"].result_list]
+        return [row.user_label for row in support.get(f"{AUDIT_LOG}?{query}").context["cl"].result_list]
 
     assert found("") == ["bob", "alice"]
     assert found("q=alice") == ["alice"]
     assert found("q=Work") == ["alice"]
     assert found("q=203.0.") == ["alice"]
     assert found("event=two_factor_off") == ["bob"]
-    assert "A device was added" in support.get(TRAIL).text
+    assert "A device was added" in support.get(AUDIT_LOG).text
 
 
 def test_staff_add_change_and_delete_nothing(support, alice):
     events.announce("two_factor_off", alice)
     row = AuditEntry.objects.get()
-    assert support.get(f"{TRAIL}add/").status_code == 403
-    assert support.post(f"{TRAIL}add/", {"event": "x"}).status_code == 403
-    assert support.post(f"{TRAIL}{row.pk}/change/", {"event": "x"}).status_code == 403
-    assert support.post(f"{TRAIL}{row.pk}/delete/", {"post": "yes"}).status_code == 403
-    support.post(TRAIL, {"action": "delete_selected", "_selected_action": [row.pk], "post": "yes"})
+    assert support.get(f"{AUDIT_LOG}add/").status_code == 403
+    assert support.post(f"{AUDIT_LOG}add/", {"event": "x"}).status_code == 403
+    assert support.post(f"{AUDIT_LOG}{row.pk}/change/", {"event": "x"}).status_code == 403
+    assert support.post(f"{AUDIT_LOG}{row.pk}/delete/", {"post": "yes"}).status_code == 403
+    support.post(AUDIT_LOG, {"action": "delete_selected", "_selected_action": [row.pk], "post": "yes"})
     assert list(AuditEntry.objects.values_list("event", flat=True)) == ["two_factor_off"]
-    assert 'name="_save"' not in support.get(f"{TRAIL}{row.pk}/change/").text
+    assert 'name="_save"' not in support.get(f"{AUDIT_LOG}{row.pk}/change/").text
 
 
 def test_staff_delete_an_account_and_its_audit_log_stays(support, alice):
@@ -162,6 +162,6 @@ def test_staff_delete_an_account_and_its_audit_log_stays(support, alice):
 def test_staff_without_the_permission_see_no_audit_log(client, django_user_model):
     clerk = django_user_model.objects.create_user("clerk", "clerk@example.com", PASSWORD, is_staff=True)
     login_verified(client, clerk)
-    assert client.get(TRAIL).status_code == 403
+    assert client.get(AUDIT_LOG).status_code == 403
     clerk.user_permissions.add(Permission.objects.get(codename="view_auditentry"))
-    assert client.get(TRAIL).status_code == 200
+    assert client.get(AUDIT_LOG).status_code == 200

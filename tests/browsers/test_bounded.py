@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 
 
 def known(user, number, *, days=0, **columns):
-    """Note that the user has verified in so many browsers."""
+    """Record that the user has verified in this number of browsers."""
     start = Browser.objects.count()
     seen = timezone.now() - timedelta(days=days)
     return Browser.objects.bulk_create(

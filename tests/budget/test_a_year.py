@@ -104,7 +104,7 @@ def table():
 @pytest.mark.parametrize("title", YEARS)
 def test_a_year(alice, phone, clock, table, title):
     year = live(alice, phone, clock, **YEARS[title])
-    # The owner gets in at home, every day, whoever guesses.
+    # The owner gets in at home, every day, even while others guess.
     assert (year.logins_at_home, year.refused_at_home, year.typos_at_home) == (YEAR - 1, 0, (YEAR - 1) // 7)
     assert max(year.since_opening) <= 33
     assert limits.chance(max(year.since_opening)) <= BOUND

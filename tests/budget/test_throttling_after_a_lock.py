@@ -1,4 +1,4 @@
-"""A proof that opens a lock opens it for every device: none of them goes on waiting because of what was guessed before."""
+"""An answer that opens a lock opens it for every device: no device stays throttled because of earlier guesses."""
 
 from __future__ import annotations
 

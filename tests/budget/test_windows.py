@@ -34,7 +34,7 @@ def test_windows_slide(stranger, clock):
 
 
 def most_within(judged, seconds):
-    """Return how many there were at most in so many seconds, whenever they begin."""
+    """Return the largest number within any period of that many seconds."""
     return max(sum(begin <= moment < begin + seconds for moment in judged) for begin in judged)
 
 

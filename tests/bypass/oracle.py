@@ -1,6 +1,6 @@
 """What everybody is to get, written down from the words of the policy. Nothing here asks the product.
 
-First, where an entrance leaves somebody (:func:`standing`); then, what each place is to those who stand there.
+First, where an entrance leaves somebody (:func:`outcome_of`); then, what each place is to those who stand there.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 CHALLENGE, SETUP, AGAIN, NOBODY, THE_LOGIN = "challenge", "setup", "asked again", "nobody", "the login"
 
 FOR_ALL: Kinds = {"open": "open", "unknown": "not found", "logout": "logged out"}
-"""What no standing changes: pages that ask for nobody, paths that lead nowhere, and the way out."""
+"""What no outcome changes: pages that ask for nobody, paths that lead nowhere, and the way out."""
 
 GUARDED = (
     *("everybody", "members", "api", "password", "overview", "adding", "recovery codes", "removal"),
@@ -31,7 +31,7 @@ GUARDED = (
 
 
 @dataclass(frozen=True)
-class Standing:
+class Outcome:
     """Where somebody stands after an entrance."""
 
     name: str
@@ -42,7 +42,7 @@ class Standing:
     """Where the login leads by which one comes to stand here."""
 
 
-WAITS_FOR_A_CODE = Standing(
+WAITS_FOR_A_CODE = Outcome(
     "outside, a code is due",
     "Nobody is logged in. A login waits for a code, and opens nothing at all.",
     {
@@ -54,24 +54,24 @@ WAITS_FOR_A_CODE = Standing(
     },
     CHALLENGE,
 )
-WAITS_FOR_A_DEVICE = Standing(
+WAITS_FOR_A_DEVICE = Outcome(
     "outside, a device is due",
     "Nobody is logged in. A login waits for a device, adds one, and opens nothing else.",
     {**WAITS_FOR_A_CODE.opens, "adding": "in"},
     SETUP,
 )
-OWES = Standing(
+NEEDS_THE_FACTOR = Outcome(
     "stopped",
     "The session has a user and needs the second factor. Code that asks for the user sees nobody, and the visitor is asked.",
     {**FOR_ALL, "stream": NOBODY, **dict.fromkeys(GUARDED, (CHALLENGE, f"403: {CHALLENGE}"))},
 )
-OWES_EACH_TIME = Standing(
+NEEDS_THE_FACTOR_EACH_TIME = Outcome(
     "stopped each time",
     "The same, and the proxy logs in again before any page is looked for, even one that there is not.",
-    {**dict.fromkeys(OWES.opens, (CHALLENGE, f"403: {CHALLENGE}")), "logout": "logged out"},
+    {**dict.fromkeys(NEEDS_THE_FACTOR.opens, (CHALLENGE, f"403: {CHALLENGE}")), "logout": "logged out"},
     CHALLENGE,
 )
-LACKS = Standing(
+LACKS = Outcome(
     "kept out",
     "The session has a user who lacks what the site requires. What sets it up is open, after the password given once more, and"
     " so is the change of the password.",
@@ -84,13 +84,13 @@ LACKS = Standing(
         "adding": AGAIN,
     },
 )
-LACKS_EACH_TIME = Standing(
+LACKS_EACH_TIME = Outcome(
     "kept out each time",
     "The proxy logs in again before any page is looked for, and each of these logins waits for a device.",
     {**dict.fromkeys(LACKS.opens, (SETUP, f"403: {SETUP}")), "logout": "logged out", "adding": "in"},
     SETUP,
 )
-INSIDE = Standing(
+INSIDE = Outcome(
     "inside",
     "The user has no factor, and none is required now. What asks for a proof leads to where a factor is set up.",
     {
@@ -103,12 +103,12 @@ INSIDE = Standing(
         "secured admin": "403",
     },
 )
-INSIDE_OF_LATE = Standing(
+INSIDE_OF_LATE = Outcome(
     "inside, of late",
     "The same. allauth has noted the login, and for some minutes that is proof enough to add the first device.",
     {**INSIDE.opens, "adding": "in"},
 )
-UNPROVED = Standing(
+UNPROVED = Outcome(
     "inside, unproved",
     "The user has a factor and was let in without it. What asks for a proof asks for it.",
     {
@@ -119,7 +119,7 @@ UNPROVED = Standing(
         "secured api": f"403: {AGAIN}",
     },
 )
-LET_PASS = Standing(
+LET_PASS = Outcome(
     "let pass",
     "The session needs the second factor, in a browser that is trusted. A page passes on the way and is unproved, a script is refused.",
     {
@@ -128,26 +128,26 @@ LET_PASS = Standing(
         "stream": NOBODY,
     },
 )
-VERIFIED = Standing(
+VERIFIED = Outcome(
     "verified",
     "The user has answered. allauth's own pages ask once more, for an answer in the middle of the session.",
     {**INSIDE.opens, **dict.fromkeys(GUARDED, "in"), "reauthentication": AGAIN},
     CHALLENGE,
 )
-VERIFIED_LONG_AGO = Standing(
+VERIFIED_LONG_AGO = Outcome(
     "verified, long ago",
     "The user has answered an hour ago. What changes the second factor, and what sets an age, asks again.",
     {**VERIFIED.opens, **dict.fromkeys(("adding", "recovery codes"), AGAIN), "fresh": (AGAIN, f"403: {AGAIN}")},
     CHALLENGE,
 )
 
-STANDINGS = [
-    *(WAITS_FOR_A_CODE, WAITS_FOR_A_DEVICE, OWES, OWES_EACH_TIME, LACKS, LACKS_EACH_TIME),
+OUTCOMES = [
+    *(WAITS_FOR_A_CODE, WAITS_FOR_A_DEVICE, NEEDS_THE_FACTOR, NEEDS_THE_FACTOR_EACH_TIME, LACKS, LACKS_EACH_TIME),
     *(INSIDE, INSIDE_OF_LATE, UNPROVED, LET_PASS, VERIFIED, VERIFIED_LONG_AGO),
 ]
 
 
-def outcome_of(state: State, entrance: Entrance) -> Standing:
+def outcome_of(state: State, entrance: Entrance) -> Outcome:
     """Return where somebody stands who has come in so."""
     if state.answers:
         return VERIFIED_LONG_AGO if state.later else VERIFIED
@@ -158,23 +158,23 @@ def outcome_of(state: State, entrance: Entrance) -> Standing:
     return INSIDE_OF_LATE if entrance.of_allauth and not entrance.is_running else INSIDE
 
 
-def _with_a_factor(state: State, entrance: Entrance) -> Standing:
+def _with_a_factor(state: State, entrance: Entrance) -> Outcome:
     # The adapter's hook spares sessions, and not allauth's own logins.
     if state.is_exempted_by_hook and (entrance.is_running or not entrance.of_allauth):
         return UNPROVED
     # Trust is bound to the password, and lets pages pass.
     if state.is_trusted and not entrance.sets_password and not entrance.by_script:
         return LET_PASS if entrance.is_running else UNPROVED
-    return OWES if entrance.is_running else OWES_EACH_TIME if entrance.each_time else WAITS_FOR_A_CODE
+    return NEEDS_THE_FACTOR if entrance.is_running else NEEDS_THE_FACTOR_EACH_TIME if entrance.each_time else WAITS_FOR_A_CODE
 
 
-def login_leads_to(found: Standing, entrance: Entrance) -> tuple[str, str]:
+def login_leads_to(found: Outcome, entrance: Entrance) -> tuple[str, str]:
     """Return what answers the login itself, to a page and to a script."""
     refusal = found.login if found.login == "in" else f"403: {found.login}"
     return ("", refusal) if entrance.by_script else (found.login, "")
 
 
-def cell(found: Standing, kind: str) -> tuple[str, str]:
+def cell(found: Outcome, kind: str) -> tuple[str, str]:
     """Return what a page gets, and a script, at a place of that kind."""
     got = found.opens[kind]
     return (got, got) if isinstance(got, str) else got

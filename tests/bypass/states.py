@@ -1,4 +1,4 @@
-"""What the user has and owes who comes in."""
+"""What a user has and needs, who comes in."""
 
 from __future__ import annotations
 

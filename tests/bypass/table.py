@@ -11,7 +11,7 @@ from .states import STATES
 
 if TYPE_CHECKING:
     from .entrances import Entrance
-    from .oracle import Standing
+    from .oracle import Outcome
     from .states import State
 
 STATES_HEAD = f"| | {' | '.join(KINDS)} | the right code |\n|{'---|' * (len(KINDS) + 2)}"
@@ -32,8 +32,8 @@ def row(state: State) -> str:
     return f"| **{state.name}** {state.says} | {' | '.join(cells)} | {right_code(state)} |"
 
 
-def places(found: Standing) -> str:
-    """Return what is said of a standing: a sentence, and the places, with those in one row where one gets the same."""
+def places(found: Outcome) -> str:
+    """Return what is said of an outcome: a sentence, and the places, with those in one row where one gets the same."""
     alike: dict[tuple[str, str], list[str]] = {}
     logins = [login_leads_to(found, entrance) for entrance in ENTRANCES if _has_answered_login(found, entrance)]
     if logins:
@@ -45,7 +45,7 @@ def places(found: Standing) -> str:
     return "\n".join([found.says, "", PLACES_HEAD, *rows])
 
 
-def _has_answered_login(found: Standing, entrance: Entrance) -> bool:
+def _has_answered_login(found: Outcome, entrance: Entrance) -> bool:
     return not entrance.is_running and not entrance.is_silent and any(outcome_of(state, entrance) is found for state in STATES)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from . import table
 from .entrances import ENTRANCES
-from .oracle import STANDINGS, cell, expected, outcome_of, right_code
+from .oracle import OUTCOMES, cell, expected, outcome_of, right_code
 from .places import PLACES
 from .run import alice, run
 from .states import STATES
@@ -61,7 +61,7 @@ def test_the_page_has_these_states_and_no_other():
     assert re.findall(r"^\| \*\*(.+?)\*\* ", text, re.MULTILINE) == [state.name for state in STATES]
 
 
-@pytest.mark.parametrize("found", STANDINGS, ids=lambda found: found.name)
+@pytest.mark.parametrize("found", OUTCOMES, ids=lambda found: found.name)
 def test_the_page_says_what_is_open_in_each_state(found):
     assert any(outcome_of(state, entrance) is found for state in STATES for entrance in ENTRANCES)
     assert says(found.name, table.places(found)), "WRITE_TABLES=1 writes it"
@@ -73,7 +73,7 @@ def test_the_page_lists_the_entrances():
 
 def test_the_page_has_these_outcomes_and_explains_each_word():
     page = PAGE.read_text()
-    assert re.findall(r"^<!-- end of (?!the )(.+) -->$", page, re.MULTILINE) == [found.name for found in STANDINGS]
-    cells = [got for found in STANDINGS for place in PLACES for got in cell(found, place.kind)]
+    assert re.findall(r"^<!-- end of (?!the )(.+) -->$", page, re.MULTILINE) == [found.name for found in OUTCOMES]
+    cells = [got for found in OUTCOMES for place in PLACES for got in cell(found, place.kind)]
     words = {word.removeprefix("403: ") for word in [*cells, *map(right_code, STATES)]} - {""}
     assert set(re.findall(r"^\| `(.+)` \|", page, re.MULTILINE)) == words

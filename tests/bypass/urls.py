@@ -1,4 +1,4 @@
-"""The places of a site: pages that anybody may see, pages for those who are logged in, and those that ask for a proof."""
+"""The places of a site: pages that anybody may see, pages for those who are logged in, and those that ask for an answer."""
 
 from __future__ import annotations
 

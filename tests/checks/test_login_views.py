@@ -56,8 +56,8 @@ def messages(*patterns):
 
 LOGIN_VIEWS = {
     "derived from Django's": views.Own.as_view(),
-    "a reset that logs in": views.ResetThatLogsIn.as_view(),
-    "a reset that logs in, as an argument": PasswordResetConfirmView.as_view(post_reset_login=True),
+    "a password reset that logs in": views.ResetThatLogsIn.as_view(),
+    "a password reset that logs in, as an argument": PasswordResetConfirmView.as_view(post_reset_login=True),
     "a decorated class": never_cache(csrf_exempt(views.Own.as_view())),
     "a silently decorated class": views.silent(views.Own.as_view()),
     "a bound method": views.Own().dispatch,
@@ -146,7 +146,7 @@ def stock(request):
     """Answer."""
 
 
-api = NinjaAPI(urls_namespace="of the doors", docs_url=None, openapi_url=None)
+api = NinjaAPI(urls_namespace="of the login views", docs_url=None, openapi_url=None)
 
 
 class Basic(HttpBasicAuth):

@@ -154,7 +154,7 @@ def test_it_is_there_and_takes_what_it_took(described, path, expected):
     assert described[path] == expected
 
 
-# What compat.py puts others instead of, for whoever looks there when it is called.
+# What compat.py replaces, for callers that look there at call time.
 REPLACED = {
     *("did_recently_reauthenticate", "get_reauthentication_flows"),
     *("suspend_request", "stash_and_reauthenticate", "resume_request"),
@@ -183,7 +183,7 @@ def test_each_part_of_allauth_asks_for_what_we_have_replaced_when_it_needs_it():
     ],
 )
 def test_whatever_asks_whether_a_reauthentication_is_recent_asks_us(rf, settings, alice, phone, ask):
-    """allauth alone would let pass whoever has no password."""
+    """allauth alone would let a user without a password pass."""
     settings.ACCOUNT_REAUTHENTICATION_REQUIRED = True
     alice.set_unusable_password()
     request = rf.get("/")

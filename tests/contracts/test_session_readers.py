@@ -27,7 +27,7 @@ READING = {
     *("SessionStore", "session_store", "lookup_session", "get_token_session", "session_key_from_sid"),
     *("authenticate_by_x_session_token", "validate_access_token", "validate_refresh_token", "validate_token_user"),
 }
-"""By which a user is read out of a session, a session is found, or a token is asked whose it is."""
+"""By which a user is read out of a session, a session is found, or the user of a token is found."""
 
 GUARDED = "reads by get_session_user(), which asks us"
 FINDS = "finds a session, or its key, and reads no user"

@@ -1,4 +1,4 @@
-"""The consumer of the pages, served by Channels itself: a websocket shows whom the session may show, and no longer than that."""
+"""The consumer of the pages, served by Channels itself: a websocket shows the user that the session may show, and no longer than that."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ LINK = f' <a href="{PAGE}">Create new recovery codes</a>'
 
 @pytest.fixture
 def give(alice, phone, settings):
-    """Let Alice have so many codes, of which the first half are hashed and the others readable ones of 0.x."""
+    """Give Alice this number of codes: the first half hashed, the others readable as in 0.x."""
     settings.ALLAUTH_2FA_BACKUP_TOKENS_NUMBER = 10
 
     def make(number):

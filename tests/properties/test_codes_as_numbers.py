@@ -37,7 +37,7 @@ def shape(request):
 
 
 def let_show_zeros(device, zeros, **facts):
-    """Give the device a secret by which its code of now begins with so many zeros and no more."""
+    """Give the device a secret so that its present code begins with exactly that number of zeros."""
     while True:
         device.key = secrets.token_hex(20)
         code = code_of(device)

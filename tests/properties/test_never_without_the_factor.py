@@ -93,7 +93,7 @@ class Site(RuleBasedStateMachine):
 
     @rule(browser=browsers, name=names, offset=st.sampled_from([-1, 0, 0, 0, 1, 9]))
     def answer(self, browser, name, offset):
-        """Give a code of somebody's app at the challenge, whoever is asked there."""
+        """Give a code of anybody's app at the challenge."""
         device = self.device_of(name)
         if device is not None:
             self.give(browser, name, code_of(device, offset), (device.pk, self.step(offset)), valid=abs(offset) <= 1)

@@ -1,4 +1,4 @@
-"""A view that asks for a proof, and everybody who comes by without one."""
+"""A view that asks for a fresh second factor, and everybody who opens it without one."""
 
 from __future__ import annotations
 

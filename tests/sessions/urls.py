@@ -1,4 +1,4 @@
-"""Views of a site that ask for a proof before they do anything."""
+"""Views of a site that ask for a second factor before they do anything."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Support opens locks: by a command and in the admin, for whoever cannot do it alone."""
+"""Support opens locks: by a command and in the admin, for users who cannot do it themselves."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class SetupByOffice(TwoFactorSetup):
 
 
 class Careless(TwoFactorSetup):
-    """Says whose device it is, and forgets to ask who may do that."""
+    """Names the device's user, and forgets to ask who may do that."""
 
     def get_device_owner(self):
         return get_object_or_404(get_user_model(), username=self.kwargs["name"])

@@ -35,7 +35,7 @@ def shop_adapter(settings):
 
 @pytest.fixture
 def clerk(django_user_model):
-    """Somebody whom the shop's adapter spares the second factor, and who has one."""
+    """A user with a second factor that the shop's adapter does not ask for."""
     clerk = django_user_model.objects.create_user("clerk", "clerk@office.example.com", PASSWORD)
     TOTPDevice.objects.create(user=clerk, confirmed=True)
     return clerk

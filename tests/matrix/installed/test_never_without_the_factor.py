@@ -85,7 +85,7 @@ class Site(RuleBasedStateMachine):
 
     @rule(browser=browsers, name=names, number=numbers, addressed=st.booleans(), is_right=st.booleans())
     def answer(self, browser, name, number, addressed, is_right):
-        """Give back what somebody's device says, whoever is asked."""
+        """Answer by anybody's device, not only the asked user's."""
         kind = self.kind_of(name, number)
         asked = self.clients[browser].session.get("allauth_2fa_user_id")
         text = kind.right(self.clients[browser]) if is_right else kind.wrong(self.clients[browser])

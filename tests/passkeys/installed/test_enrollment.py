@@ -1,4 +1,4 @@
-"""Adding a passkey: at its page, with a proof before it, for use after the password or without one."""
+"""Adding a passkey: at its page, with a reauthentication before it, for use after the password or without one."""
 
 from __future__ import annotations
 
@@ -293,7 +293,7 @@ def test_a_form_of_the_sites_that_stores_nothing_adds_nothing(logged_in, setting
     assert not logged_in.get("/").wsgi_request.user.is_verified()
 
 
-# The proof before it
+# The reauthentication before it
 
 
 def stale(client):

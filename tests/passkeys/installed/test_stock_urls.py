@@ -31,7 +31,7 @@ def sign_in(client, authenticator, **lies):
 
 
 def seen(client):
-    """Return whom the private page shows."""
+    """Return the user that the private page shows."""
     return client.get("/private/").wsgi_request.user
 
 

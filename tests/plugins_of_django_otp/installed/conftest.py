@@ -62,7 +62,7 @@ def code_in(mail):
 
 
 def age_sent_codes(seconds):
-    """Let so many seconds pass for the codes that were sent."""
+    """Let that many seconds pass for the codes that were sent."""
     passed = timedelta(seconds=seconds)
     for code in SentCode.objects.all():
         SentCode.objects.filter(pk=code.pk).update(created_at=code.created_at - passed, expires_at=code.expires_at - passed)

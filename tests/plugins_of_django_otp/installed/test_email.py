@@ -42,7 +42,7 @@ def wrong(code):
 
 
 def let_pass(seconds):
-    """Let so many seconds pass for what was sent."""
+    """Let that many seconds pass for what was sent."""
     for device in EmailDevice.objects.all():
         device.valid_until -= timedelta(seconds=seconds)
         if device.last_generated_timestamp:

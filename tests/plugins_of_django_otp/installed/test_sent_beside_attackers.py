@@ -123,7 +123,7 @@ def test_a_known_browser_has_its_own_cooldown(client, alice, clock, sender, sent
 
 
 def fill(device, number, within, browser=None):
-    """Have so many codes sent, within so many seconds before now."""
+    """Have a number of codes sent, within a number of seconds before now."""
     for code in range(number):
         row = SentCode.note(device, browser)
         SentCode.objects.filter(pk=row.pk).update(created_at=row.created_at - timedelta(seconds=within * (code + 1) / (number + 1)))

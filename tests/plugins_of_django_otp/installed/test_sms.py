@@ -35,7 +35,7 @@ def message_of(response):
 
 
 def let_pass(seconds):
-    """Let so many seconds pass for what was sent, and for the limits that are counted in the cache."""
+    """Let that many seconds pass for what was sent, and for the limits that are counted in the cache."""
     cache.clear()
     for device in TwilioSMSDevice.objects.all():
         TwilioSMSDevice.objects.filter(pk=device.pk).update(valid_until=device.valid_until - timedelta(seconds=seconds))

@@ -28,7 +28,7 @@ class App:
         self.refresh_token: str | None = meta.get("refresh_token")
 
     def user_at(self, place: str) -> str | None:
-        """Return the name of the user whom the server shows there, None where it refuses."""
+        """Return the name of the user that the server shows there, None where it refuses."""
         if place == "session":
             return user_of(self.session_token)
         if place in SESSION_TOKEN:
@@ -51,14 +51,14 @@ def post(path: str, data: dict[str, Any]) -> HttpResponse:
 
 
 def ask(path: str, **headers: str) -> str | None:
-    """Return the name of the user whom the view shows, None where it refuses."""
+    """Return the name of the user that the view shows, None where it refuses."""
     response = Client().get(path, headers=headers)
     assert response.status_code in {200, 401, 403}, response.text
     return response.json()["user"] if response.status_code == 200 else None
 
 
 def user_of(token: str, **headers: str) -> str | None:
-    """Return whom allauth's own API shows to the session token."""
+    """Return the user that allauth's own API shows to the session token."""
     response = Client().get(API + "auth/session", headers={"X-Session-Token": token, **headers})
     assert response.status_code in {200, 401, 410}, response.text
     return response.json()["data"]["user"]["username"] if response.status_code == 200 else None

@@ -25,7 +25,7 @@ def profile(client):
 
 
 def opens(key):
-    """Return whom the token shows, None where it is refused."""
+    """Return the user that the token shows, None where it is refused."""
     return ask("/rest/token", Authorization=f"Token {key}")
 
 
@@ -56,7 +56,7 @@ def test_a_login_by_session_and_token_is_stopped_and_the_token_not_sent(client, 
 
 
 def test_the_token_of_a_stopped_login_is_stored_all_the_same_and_the_next_login_would_be_given_it(client, alice, phone, rest_auth):
-    """So it is named in the documentation: whoever reads the table has it, and so has who was given it before."""
+    """The documentation says so: anyone who reads the table has it, and so has anyone who got it before."""
     log_in_at(client, alice)
     stored = Token.objects.get().key
     assert opens(stored) == "alice"

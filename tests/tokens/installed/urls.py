@@ -26,7 +26,7 @@ class Orders(APIView):
     permission_classes: ClassVar = [IsAuthenticated]
 
     def get(self, request: Request) -> Response:
-        """Say whose they are."""
+        """Say which user they belong to."""
         return Response({"user": request.user.get_username()})
 
 
@@ -35,13 +35,13 @@ ninja = NinjaAPI(urls_namespace="tokens")
 
 @ninja.get("/session", auth=x_session_token_auth)
 def by_session_token(request: HttpRequest) -> dict[str, str]:
-    """Say whom the session token shows."""
+    """Say which user the session token shows."""
     return {"user": request.auth.get_username()}
 
 
 @ninja.get("/jwt", auth=jwt_token_auth)
 def by_access_token(request: HttpRequest) -> dict[str, str]:
-    """Say whom the access token shows."""
+    """Say which user the access token shows."""
     return {"user": request.user.get_username()}
 
 

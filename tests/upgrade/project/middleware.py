@@ -28,4 +28,4 @@ class RequireEverybody(BaseRequire2FAMiddleware):
 
 
 class RequireNothing(BaseRequire2FAMiddleware):
-    """Forgot to say of whom."""
+    """Forgot to say which users it means."""

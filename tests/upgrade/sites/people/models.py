@@ -49,7 +49,7 @@ class Person(Base):
 
 
 class Member(Base):
-    """A user with a name, of whom nobody keeps when they logged in."""
+    """A user with a name, and without a record of the last login."""
 
     USERNAME_FIELD = "username"
 
