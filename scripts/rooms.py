@@ -230,23 +230,25 @@ def session_keys(package: Path) -> set[str]:
         for target in node.targets
         if isinstance(target, ast.Name)
     }
-    found = set()
+    for node in nodes:  # A, B = "...", "..."
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Tuple) and isinstance(node.targets[0], ast.Tuple):
+            pairs = zip(node.targets[0].elts, node.value.elts, strict=False)
+            named |= {target.id: value.value for target, value in pairs if isinstance(target, ast.Name) and isinstance(value, ast.Constant)}
+    keys: list[ast.expr] = []
     for node in nodes:
         if isinstance(node, ast.Subscript) and _is_session(node.value):
-            key = node.slice
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args and _is_session(node.func.value):
-            key = node.args[0]
+            keys.append(node.slice)
         elif isinstance(node, ast.Compare) and _is_session(node.comparators[0]):
-            key = node.left
-        else:
-            continue
-        last = ast.unparse(key).split(".")[-1]
-        found.add(key.value if isinstance(key, ast.Constant) else named.get(last))
+            keys.append(node.left)
+        elif isinstance(node, ast.Call) and any(map(_is_session, [getattr(node.func, "value", node.func), *node.args])):
+            keys += node.args
+    found = {key.value if isinstance(key, ast.Constant) else named.get(ast.unparse(key).split(".")[-1]) for key in keys}
     return {key for key in found if isinstance(key, str) and key.startswith(PACKAGE)}
 
 
 def _is_session(node: ast.AST) -> bool:
-    return ast.unparse(node).split(".")[-1] == "session"
+    """Return whether it is a session, or what may be one: passkeys and codes keep their questions in a ``store``."""
+    return ast.unparse(node).split(".")[-1] in {"session", "store"}
 
 
 def size(package: Path) -> dict[str, float]:
