@@ -87,6 +87,7 @@ class TwoFactorStage(_Stage):
             if trust.pass_login(self.request, user, state):
                 return None, True
             pending.begin(self.request, self.login, state)
+            pending.renew_key(self.request)
             sending.send_first(user, state)
             return HttpResponseRedirect(get_adapter().get_2fa_authenticate_url(self.request)), True
         # The guard may have begun this login because of an authenticator of allauth.mfa's.
@@ -116,4 +117,5 @@ class EnrollmentStage(_Stage):
             PendingLogin(self.state).ask_nothing()
             return None, True
         pending.begin(self.request, self.login, PendingLogin(self.state))
+        pending.renew_key(self.request)
         return HttpResponseRedirect(reverse(ENROLLMENT_PAGE)), True

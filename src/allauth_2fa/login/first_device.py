@@ -70,11 +70,16 @@ OUR_PAGES = frozenset(
 CLOSED_TO_OTHERS = OUR_PAGES - {"two-factor-authenticate", "two-factor-enroll", "two-factor-passkey-login"}
 """Names of the pages that show or change what protects an account, to its owner alone."""
 
+FOR_OWNERS = "_for_owners"
+"""What the classes of these pages bear: a project may serve one of them under another name."""
+
 
 def is_for_owners(request: HttpRequest) -> bool:
-    """Return whether the request is for one of these pages."""
+    """Return whether the request is for one of these pages, or for a page of the project's own that derives from one of them."""
     match = request.resolver_match
-    return match is not None and match.view_name in CLOSED_TO_OTHERS
+    if match is None:
+        return False
+    return match.view_name in CLOSED_TO_OTHERS or getattr(getattr(match.func, "view_class", None), FOR_OWNERS, False)
 
 
 def own_pages(request: HttpRequest) -> tuple[str, ...]:

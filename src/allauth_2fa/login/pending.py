@@ -26,6 +26,15 @@ def begin(request: HttpRequest, login: compat.Login, state: PendingLogin) -> Non
     mark_pending(request, user)
 
 
+def renew_key(request: HttpRequest) -> None:
+    """Give the session a new key, because it holds more than before: the password, or the second factor, has been given.
+
+    Somebody may have planted the old key in this browser. With it they could add a first device of their own to the login.
+    """
+    if request.session.session_key:
+        request.session.cycle_key()
+
+
 def cancel(request: HttpRequest) -> None:
     """End the pending login, if it waits at a stage of ours and nowhere else."""
     if compat.pending_stage_key(request) in OUR_STAGES:

@@ -50,6 +50,7 @@ class TwoFactorAuthenticate(AskingPage):
     """Asks for the second factor of the login that waits for it."""
 
     page = form_key = "authenticate"
+    _for_owners = False
     form_class = TOTPAuthenticateForm
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:

@@ -36,6 +36,8 @@ class Page:
     page: ClassVar[str]
     """The word that names the template, the form and the URL."""
     template_name: str | None = None
+    _for_owners: ClassVar[bool] = True
+    """Whether the page is closed to somebody who uses another user's account (:func:`.first_device.is_for_owners`)."""
 
     def get_template_names(self) -> list[str]:
         """Return the template of a subclass, or ours."""

@@ -116,6 +116,7 @@ class TwoFactorPrefer(LoginRequiredMixin, View):
     """Lets the user be asked for a device first, or for the last used one again."""
 
     http_method_names = ["post", "options"]
+    _for_owners = True
 
     def post(self, request: HttpRequest, device: str) -> HttpResponse:
         """Prefer the device, or prefer none if it was preferred."""

@@ -88,6 +88,7 @@ class TwoFactorEnroll(EnteringMixin, Page, TemplateView):
     """Leads a login to the device that the site requires: to the page that adds it, or to a choice of them."""
 
     page = "enroll"
+    _for_owners = False
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Serve the login that waits for a device; who is logged in goes on to the page from which devices are added."""

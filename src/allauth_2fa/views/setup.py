@@ -16,7 +16,7 @@ from allauth_2fa.exceptions import EnrollmentEnded, Refused
 from allauth_2fa.factors import registry
 from allauth_2fa.forms import TOTPDeviceForm
 from allauth_2fa.sessions import ending
-from allauth_2fa.state import ENROLLMENT_PAGE
+from allauth_2fa.state import ENROLLMENT_PAGE, request_state
 
 from .base import name_or_path, with_next
 from .devices import offered
@@ -51,13 +51,14 @@ class SetupForAnotherMixin:
         """Find out whose device is set up.
 
         Raises:
-            PermissionDenied: the visitor may not do it. Nobody but a superuser does it for a superuser, whatever a subclass says.
+            PermissionDenied: the visitor may not do it. Nobody but a superuser does it for a superuser, whatever a subclass says,
+                and nobody does it for others who has yet to set up what the site requires of themselves.
         """
         owner, visitor = self.get_device_owner(), self.request.user
         if getattr(owner, "pk", None) == visitor.pk:
             return
         is_somebody = bool(getattr(owner, "pk", None) and owner.is_active)
-        if not (is_somebody and staff.may(visitor, owner) and self.may_set_up_for(owner)):
+        if request_state(self.request).counted_as_open or not (is_somebody and staff.may(visitor, owner) and self.may_set_up_for(owner)):
             raise PermissionDenied
         self.owner = owner
 
