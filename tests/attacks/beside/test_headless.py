@@ -198,3 +198,13 @@ def test_a_user_who_has_no_factor_reauthenticates_by_the_password(client, bob, s
     assert add().json()["data"]["flows"] == [{"id": "reauthenticate"}]
     post(client, BROWSER + "reauthenticate", {"password": PASSWORD})
     assert add().status_code == 200
+
+
+def test_an_app_that_logs_in_with_the_token_of_a_visitor_is_given_a_new_one_and_the_old_one_waits_for_nobody(client, alice, phone):
+    planted = log_in_by_api(client, APP).json()["meta"]["session_token"]
+    response = log_in_by_api(client, APP, **{"X-Session-Token": planted})
+    token = response.json()["meta"]["session_token"]
+    assert token != planted
+    answer = {"code": code_of(phone)}
+    assert post(Client(), APP + "2fa/authenticate", answer, **{"X-Session-Token": planted}).status_code == 410
+    assert client.get(APP + "session", headers={"X-Session-Token": token}).json()["data"]["flows"]
