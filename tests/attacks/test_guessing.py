@@ -68,22 +68,17 @@ def test_a_new_login_or_a_new_browser_does_not_reset_the_count(client, alice, ph
         assert phone.throttling_failure_count == failures
 
 
-def test_numeric_static_tokens_are_not_guessed_for_nothing_while_the_app_is_throttled(client, alice, phone):
+def test_an_answer_of_digits_is_for_the_app_and_never_a_static_token_beside_it(client, alice, phone):
     tokens = StaticDevice.objects.create(user=alice).token_set
     tokens.create(token="24681357")
     give_password(client, alice)
-    give_answer(client, wrong_code_of(phone))
-    for guess in ("11111111", "22222222", "24681357"):
-        give_answer(client, guess)
+    for chosen in ({}, {"device": phone.persistent_id}):
+        TOTPDevice.objects.update(throttling_failure_count=0, throttling_failure_timestamp=None)
+        give_answer(client, "2468 1357", **chosen)
+        phone.refresh_from_db()
+        assert phone.throttling_failure_count == 1
     assert not is_logged_in(client)
     assert tokens.exists()
-
-
-def test_a_numeric_static_token_is_taken_while_nothing_is_throttled(client, alice, phone):
-    StaticDevice.objects.create(user=alice).token_set.create(token="24681357")
-    give_password(client, alice)
-    give_answer(client, "2468 1357")
-    assert is_logged_in(client)
 
 
 def test_wrong_static_tokens_throttle_their_device(client, alice, phone):

@@ -128,10 +128,12 @@ def test_a_code_that_lacks_zeros_finds_its_app_among_several(alice, phone):
     assert verify.answer(alice, code.lstrip("0")) == long
 
 
-def test_a_static_token_of_digits_is_still_one_beside_an_app(alice, phone):
+def test_a_static_token_of_digits_is_none_beside_an_app(alice, phone):
     let_show_zeros(phone, 0)
     StaticDevice.objects.create(user=alice, name="backup").token_set.create(token="12345")
-    assert isinstance(verify.answer(alice, "12345"), StaticDevice)
+    with pytest.raises(Refused):
+        verify.answer(alice, "12345")
+    assert StaticDevice.objects.get().token_set.exists()
 
 
 def test_a_code_without_its_zeros_counts_once(alice, phone):

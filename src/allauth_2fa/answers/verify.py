@@ -37,10 +37,9 @@ def offers(user: AbstractBaseUser, text: str = "") -> list[Any]:
 
     Args:
         user: whose devices they are.
-        text: the answer, if there is one already. A static token may be made of digits, like the codes of an app;
-            ``device.is_static`` tells whether the answer is one, and ``device.recovery_left`` how many recovery codes the
-            user has left before it is judged, in the same query. So does ``device.budget`` what wrong answers are taken out
-            of in this browser.
+        text: the answer, if there is one already. ``device.is_static`` then tells whether it is a static token, and
+            ``device.recovery_left`` how many recovery codes the user has left before it is checked, in the same query. So does
+            ``device.budget`` with the failure budget of this browser.
     """
     facts = stored.annotation(user, context.request)
     if text:
@@ -170,7 +169,7 @@ def _addressed(user: AbstractBaseUser, text: str, device_id: str | None, devices
     device = _chosen(devices, device_id, cleaned) if device_id else _by_shape(devices, cleaned)
     if device is None:
         return _static_device(user, text), text
-    is_static = getattr(device, "is_static", False) and not _accepts(device, cleaned)
+    is_static = getattr(device, "is_static", False) and _for_digits(devices, cleaned) is None and not _accepts(device, cleaned)
     may_be_static = is_static and _may_be_static(user, device, text)
     return (_static_device(user, text), text) if may_be_static else (device, _factor(device).filled(device, cleaned))
 
@@ -254,13 +253,14 @@ def _chosen(devices: list[Any], device_id: str, cleaned: str) -> Any:
     chosen = next((device for device in devices if device.persistent_id == device_id), None)
     if chosen is None:
         raise NothingEnrolled
-    return chosen if _is_meant(chosen, cleaned) else None
+    is_meant = _factor(chosen).recognizes(chosen, cleaned) or _for_digits(devices, cleaned) is not None
+    return chosen if is_meant else None
 
 
 @sensitive_variables("cleaned")
-def _is_meant(device: Any, cleaned: str) -> bool:
-    """Return whether the answer is one for the device. Digits always are: nobody else may judge them for free."""
-    return _factor(device).recognizes(device, cleaned) or _is_digits(cleaned)
+def _for_digits(devices: list[Any], cleaned: str) -> Any:
+    """Return the first device with codes of digits for an answer of digits: beside such a device it is no static token."""
+    return next((device for device in devices if _factor(device).inputmode == "numeric"), None) if _is_digits(cleaned) else None
 
 
 @sensitive_variables("cleaned")
@@ -278,7 +278,7 @@ def _by_shape(devices: list[Any], cleaned: str) -> Any:
     """
     fitting = _fitting(devices, cleaned)
     if not fitting:
-        return devices[0] if devices and _is_meant(devices[0], cleaned) else None
+        return _for_digits(devices, cleaned)
     taking = (device for device in fitting if _accepts(device, cleaned))
     in_a_row = next((device for device in fitting if _takes_row(device, cleaned)), None)
     if in_a_row is not None:
