@@ -80,7 +80,7 @@ class DeviceFactsForm(forms.Form):
 
 
 def _typed(factor: Factor, ask: Ask) -> forms.Field:
-    field: Any = factor.model._meta.get_field(ask.name)  # noqa: SLF001 - Django documents it
+    field: Any = factor.model._meta.get_field(ask.name)
     typed: forms.Field = field.formfield(required=True, label=ask.label, help_text=ask.help_text)
     typed.widget.attrs.update(autocomplete=ask.autocomplete, inputmode=ask.inputmode)
     return typed

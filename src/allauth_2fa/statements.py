@@ -42,7 +42,7 @@ class Given:
 
 def field_of(model: type[Model], name: str) -> Any:
     """Return the field that says how values are written, which for a foreign key is the key that it refers to."""
-    found: Any = model._meta.get_field(name)  # noqa: SLF001 - Django documents it
+    found: Any = model._meta.get_field(name)
     return found.target_field if found.is_relation else found
 
 
@@ -203,7 +203,7 @@ def update(model: type[Model], where: Mapping[str, Any], changes: Mapping[str, A
     connection = connections[router.db_for_write(model)]
 
     def build() -> _Built:
-        rows = model._base_manager.filter(**{name: _param(model, "where", name) for name in where})  # noqa: SLF001 - documented
+        rows = model._base_manager.filter(**{name: _param(model, "where", name) for name in where})
         query = cast("UpdateQuery", rows.query.chain(UpdateQuery))
         query.add_update_values({name: _param(model, "set", name) for name in changes})
         return _Built.of(query.get_compiler(using=connection.alias))

@@ -45,7 +45,7 @@ def find(name: str) -> AbstractBaseUser:
     """
     model: Any = get_user_model()
     try:
-        return model._default_manager.get_by_natural_key(name)  # noqa: SLF001 - Django documents it
+        return model._default_manager.get_by_natural_key(name)
     except model.DoesNotExist:
         raise LookupError(name) from None
 
@@ -109,11 +109,11 @@ def unlock(user: AbstractBaseUser, actor: Any, reason: str, how: str) -> list[st
 def users() -> Any:
     """Return the active users, whom alone a login lets in."""
     model: Any = get_user_model()
-    return model._default_manager.filter(is_active=True) if _has_field(model, "is_active") else model._default_manager.all()  # noqa: SLF001
+    return model._default_manager.filter(is_active=True) if _has_field(model, "is_active") else model._default_manager.all()
 
 
 def _has_field(model: Any, name: str) -> bool:
-    return any(field.name == name for field in model._meta.get_fields())  # noqa: SLF001 - Django documents it
+    return any(field.name == name for field in model._meta.get_fields())
 
 
 def holding() -> Q:

@@ -34,7 +34,7 @@ class OwnedAdmin(admin.ModelAdmin):
     def get_search_fields(self, request: HttpRequest) -> list[str]:
         """Return the fields to search: the row's name, and the name and the e-mail address of the user, for any user model."""
         model = get_user_model()
-        names = {field.name for field in model._meta.get_fields()}  # noqa: SLF001 - Django documents it
+        names = {field.name for field in model._meta.get_fields()}
         candidates = dict.fromkeys((model.USERNAME_FIELD, model.get_email_field_name()))
         return ["name", *(f"user__{name}" for name in candidates if name in names)]
 
@@ -48,7 +48,7 @@ class OwnedAdmin(admin.ModelAdmin):
             return queryset, False
         model = get_user_model()
         named = Q(**{f"{model.USERNAME_FIELD}__startswith": term})
-        owners = model._default_manager.filter(named).order_by().values("pk")  # noqa: SLF001 - Django documents it
+        owners = model._default_manager.filter(named).order_by().values("pk")
         known = EmailAddress.objects.filter(email__startswith=term.lower()).order_by().values("user_id")
         found = queryset.filter(Q(user_id__in=owners.union(known)))
         if found.exists():

@@ -76,7 +76,7 @@ class SupportActions:
         form = ReasonForm(request.POST if "reason" in request.POST else None)
         users = get_user_model()
         keys = queryset.values("pk" if issubclass(queryset.model, users) else "user_id")
-        owners = list(users._default_manager.filter(pk__in=keys))  # noqa: SLF001 - Django documents it
+        owners = list(users._default_manager.filter(pk__in=keys))
         if form.is_valid():
             return act(request, owners, form.cleaned_data["reason"])
         # List the rows in the form, so that exactly these rows are acted on, even if all pages of the list were selected.
@@ -86,7 +86,7 @@ class SupportActions:
 
     def _page(self, request: HttpRequest, shown: dict[str, Any]) -> HttpResponse:
         template = f"allauth_2fa/admin_support.{app_settings.TEMPLATE_EXTENSION}"
-        context = {**self.admin_site.each_context(request), "opts": self.model._meta, "checkbox": ACTION_CHECKBOX_NAME}  # type: ignore[attr-defined]  # noqa: SLF001 - Django documents it
+        context = {**self.admin_site.each_context(request), "opts": self.model._meta, "checkbox": ACTION_CHECKBOX_NAME}  # type: ignore[attr-defined]
         return TemplateResponse(request, template, {**context, **shown})
 
     def _unlock(self, request: HttpRequest, owners: list[Any], reason: str) -> None:

@@ -114,7 +114,7 @@ def announce(
 
 
 def _label(device: Device | None) -> str:
-    return "" if device is None else log.clean(device.name or type(device)._meta.verbose_name)  # noqa: SLF001 - Django documents it
+    return "" if device is None else log.clean(device.name or type(device)._meta.verbose_name)
 
 
 def _tell(event: Event, row: AuditEntry, user: AbstractBaseUser, actor: AbstractBaseUser, request: HttpRequest | None) -> None:

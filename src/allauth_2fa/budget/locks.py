@@ -40,9 +40,9 @@ def _candidates() -> QuerySet[Lock]:
     is_new = Q(digest=Browser.OTHERS)
     full = min((least for least in map(_least, (unknown, known)) if least), default=None)
     if full is None:
-        return Lock._default_manager.none()  # noqa: SLF001 - Django documents it
+        return Lock._default_manager.none()
     # First what has an index: it leaves some rows of a million.
-    rows = Lock._default_manager.filter(fullness__gte=full * FAILURE_LENGTH).annotate(length=Length("failures"))  # noqa: SLF001 - the same
+    rows = Lock._default_manager.filter(fullness__gte=full * FAILURE_LENGTH).annotate(length=Length("failures"))
     return rows.filter(is_new & _may_be_full(unknown) | ~is_new & _may_be_full(known))
 
 

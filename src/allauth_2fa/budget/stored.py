@@ -177,7 +177,7 @@ def _insert_if_unchanged(row: Browser, budget: Budget) -> bool:
 
 
 def _inserted() -> list[Any]:
-    return [field for field in Browser._meta.concrete_fields if not field.primary_key and not field.generated]  # noqa: SLF001 - documented
+    return [field for field in Browser._meta.concrete_fields if not field.primary_key and not field.generated]
 
 
 def _unchanged(pk: Any, version: Any, **new: Any) -> QuerySet[Any]:
@@ -187,7 +187,7 @@ def _unchanged(pk: Any, version: Any, **new: Any) -> QuerySet[Any]:
 def _insert_into(connection: BaseDatabaseWrapper) -> str:
     quote = connection.ops.quote_name
     columns = ", ".join(quote(field.column) for field in _inserted())
-    return f"INSERT INTO {quote(Browser._meta.db_table)} ({columns}) "  # noqa: SLF001 - documented
+    return f"INSERT INTO {quote(Browser._meta.db_table)} ({columns}) "
 
 
 _INSERT = Statement(Browser, _unchanged, before=_insert_into)

@@ -47,7 +47,7 @@ UNTHROTTLED = {"throttling_failure_count": 0, "throttling_failure_timestamp": No
 def reset(user: AbstractBaseUser) -> int:
     """Let no device wait any more, since it would be of no use that it may be tried; return how many have counted."""
     models = [factor.model for factor in registry.factors() if _throttles(factor.model)]
-    counted = (model._default_manager.filter(user_id=user.pk).exclude(**UNTHROTTLED) for model in models)  # noqa: SLF001 - documented
+    counted = (model._default_manager.filter(user_id=user.pk).exclude(**UNTHROTTLED) for model in models)
     return sum(devices.update(**UNTHROTTLED) for devices in counted)
 
 
@@ -59,7 +59,7 @@ def lift(budget: Budget, devices: Sequence[Any]) -> None:
     if budget.is_known:
         for device in devices:
             if _throttles(type(device)) and not device.verify_is_allowed()[0] and not _waits_here(budget, device):
-                type(device)._default_manager.filter(pk=device.pk).update(**UNTHROTTLED)  # noqa: SLF001 - documented
+                type(device)._default_manager.filter(pk=device.pk).update(**UNTHROTTLED)
                 vars(device).update(UNTHROTTLED)
 
 
@@ -75,7 +75,7 @@ def lift_tokens(budget: Budget | None, device: Any) -> bool:
     if budget is None or not budget.is_known or device.verify_is_allowed()[0]:
         return False
     ration(budget)
-    type(device)._default_manager.filter(user_id=device.user_id).update(**UNTHROTTLED)  # noqa: SLF001 - documented
+    type(device)._default_manager.filter(user_id=device.user_id).update(**UNTHROTTLED)
     return True
 
 

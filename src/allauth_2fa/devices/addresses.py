@@ -98,7 +98,7 @@ def _after(instance: EmailAddress, **_facts: Any) -> None:
 
 def _settle(user_id: Any, address: str) -> None:
     """Remove the devices that hung on an address that is gone. The last one stays, and lets nobody in; its owner is told."""
-    user = get_user_model()._base_manager.filter(pk=user_id).first()  # noqa: SLF001 - Django documents it
+    user = get_user_model()._base_manager.filter(pk=user_id).first()
     if user is None or _is_still_there(user_id, address):
         return
     with transaction.atomic():

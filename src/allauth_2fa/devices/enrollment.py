@@ -116,7 +116,7 @@ def begin_another(request: HttpRequest, user: AbstractBaseUser, factor: Factor, 
         raise NotAllowed
     with transaction.atomic():
         lock_user(user.pk)
-        waiting = factor.model._default_manager.filter(user_id=user.pk, confirmed=False)  # noqa: SLF001 - Django documents it
+        waiting = factor.model._default_manager.filter(user_id=user.pk, confirmed=False)
         # Locked: what is sending a code just now has sent it when this is read.
         for device in waiting.select_for_update():
             if factor.asks:
@@ -133,7 +133,7 @@ def another(request: HttpRequest, user: AbstractBaseUser, factor: Factor) -> Dev
     adding = session_state(request, user).adding
     if adding is None:
         return None
-    waiting = factor.model._default_manager.filter(user_id=user.pk, confirmed=False)  # noqa: SLF001 - Django documents it
+    waiting = factor.model._default_manager.filter(user_id=user.pk, confirmed=False)
     device = next((device for device in waiting if device.persistent_id == adding[0]), None)
     if device is None or not constant_time_compare(_fingerprint(device), adding[1]):
         return None

@@ -47,7 +47,7 @@ def _before(sender: type[Device], instance: Any, origin: Any = None, **_facts: A
         return
     _ensure_may(context.request, instance)
     lock_user(instance.user_id)
-    is_there = sender._base_manager.filter(pk=instance.pk, user_id=instance.user_id, confirmed=True).exists()  # noqa: SLF001 - Django documents it
+    is_there = sender._base_manager.filter(pk=instance.pk, user_id=instance.user_id, confirmed=True).exists()
     setattr(instance, COUNTED, is_there)
 
 
@@ -91,7 +91,7 @@ def _settle_later(device: Any, origin: Any) -> None:
     def settle() -> None:
         with transaction.atomic():
             lock_user(device.user_id)
-            if get_user_model()._base_manager.filter(pk=device.user_id).exists():  # noqa: SLF001 - Django documents it
+            if get_user_model()._base_manager.filter(pk=device.user_id).exists():
                 device.pk = key
                 _settle(device, origin)
                 device.pk = None

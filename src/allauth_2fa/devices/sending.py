@@ -147,7 +147,7 @@ def ensure_sent(device: Device) -> None:
 
 def is_waiting(device: Device) -> bool:
     """Return whether the device still waits for its first code (no query for one that sends none)."""
-    table = type(device)._base_manager  # noqa: SLF001 - Django documents it
+    table = type(device)._base_manager
     return not sends(device) or table.filter(pk=device.pk, user_id=device.user_id, confirmed=False).exists()
 
 

@@ -43,11 +43,11 @@ class AtRest(models.CharField):
     @property
     def column_name(self) -> str:
         """The name that ciphertexts are bound to: the same for the model, its proxies and its children."""
-        return f"{self.model._meta.label_lower}.{self.attname}"  # noqa: SLF001 - Django documents it
+        return f"{self.model._meta.label_lower}.{self.attname}"
 
     def owner(self, user_id: Any) -> str:
         """Return the primary key of a user as text, for a key of any type."""
-        field: Any = self.model._meta.get_field("user")  # noqa: SLF001 - Django documents it
+        field: Any = self.model._meta.get_field("user")
         return str(field.to_python(user_id))
 
     def bound(self, instance: Any) -> tuple[str, str]:
@@ -164,7 +164,7 @@ class SecretField(AtRest):
         column_name, owner = self.bound(instance)
         if owner != secret.owner:
             moved = values.encrypted(secret, column_name, owner)
-            mine = self.model._base_manager.using(using).filter(pk=instance.pk)  # noqa: SLF001 - Django documents it
+            mine = self.model._base_manager.using(using).filter(pk=instance.pk)
             mine.filter(**{f"{self.attname}__in": values.equivalent_ciphertexts(secret, column_name, secret.owner)}).update(
                 **{self.attname: moved}
             )
@@ -194,7 +194,7 @@ class OwnedRows(models.QuerySet):
         """Update the rows; write the secrets as well where the owners are written."""
         objs, names = tuple(objs), list(fields)
         if OWNER.intersection(names):
-            for field in [field for field in self.model._meta.concrete_fields if isinstance(field, SecretField)]:  # noqa: SLF001 - documented
+            for field in [field for field in self.model._meta.concrete_fields if isinstance(field, SecretField)]:
                 for device in objs:
                     field.pre_save(device, add=False)
                 names = list(dict.fromkeys([*names, field.name]))
@@ -232,7 +232,7 @@ def connect() -> None:
     """Install the field classes on all models, their proxies and children included. Call it once, when the apps are ready."""
     DeviceManager._queryset_class = OwnedRows  # noqa: SLF001 - what BaseManager.from_queryset() sets
     for model in apps.get_models():
-        for field in model._meta.concrete_fields:  # noqa: SLF001 - Django documents it
+        for field in model._meta.concrete_fields:
             _adopt(field)
             if isinstance(field, AtRest):
                 uid = f"allauth_2fa.{field.column_name}"
@@ -251,7 +251,7 @@ def _adopt(field: Any) -> None:
 
 
 def _class_for(field: Any) -> type[AtRest] | None:
-    if SECRETS.get(field.model._meta.label_lower) == field.attname:  # noqa: SLF001 - Django documents it
+    if SECRETS.get(field.model._meta.label_lower) == field.attname:
         return SecretField
     is_code = field.attname == "token" and issubclass(field.model, SideChannelDevice) and isinstance(field, models.CharField)
     return CodeField if is_code and (field.max_length or cipher.DIGEST_LENGTH) >= cipher.DIGEST_LENGTH else None
@@ -260,7 +260,7 @@ def _class_for(field: Any) -> type[AtRest] | None:
 def columns() -> Iterator[AtRest]:
     """Yield each encrypted column once, in the order of the apps."""
     for model in apps.get_models():
-        yield from (field for field in model._meta.local_concrete_fields if isinstance(field, AtRest) and field.model is model)  # noqa: SLF001
+        yield from (field for field in model._meta.local_concrete_fields if isinstance(field, AtRest) and field.model is model)
 
 
 # For factors
@@ -269,13 +269,13 @@ def columns() -> Iterator[AtRest]:
 @sensitive_variables("plain")
 def encrypted_for(device: models.Model, plain: str, attribute: str = "key") -> str:
     """Return a new secret encrypted for the device, to be passed to ``update()``, which does not know the owner."""
-    field: Any = device._meta.get_field(attribute)  # noqa: SLF001 - Django documents it
+    field: Any = device._meta.get_field(attribute)
     return values.encrypted(plain, *field.bound(device))
 
 
 def equivalent_ciphertexts_of(device: models.Model, attribute: str = "key") -> list[str]:
     """Return all texts that the column may hold for the device's secret, also while ``allauth_2fa_secrets`` rewrites it."""
-    field: Any = device._meta.get_field(attribute)  # noqa: SLF001 - Django documents it
+    field: Any = device._meta.get_field(attribute)
     return values.equivalent_ciphertexts(getattr(device, attribute), *field.bound(device))
 
 

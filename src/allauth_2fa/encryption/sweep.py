@@ -131,7 +131,7 @@ def total(column: AtRest) -> int:
 
 
 def _rows(column: AtRest, using: str) -> Any:
-    rows = column.model._base_manager.using(using).order_by("pk")  # noqa: SLF001 - Django documents it
+    rows = column.model._base_manager.using(using).order_by("pk")
     return rows.values_list("pk", "user_id", column.attname)
 
 
@@ -211,14 +211,14 @@ def _lock(column: AtRest, pks: list[Any], using: str) -> set[Any]:
     in a deadlock. SQLite has no row locks, and a transaction that writes must not begin with a SELECT there.
     """
     features = connections[using].features
-    rows = column.model._base_manager.using(using).filter(pk__in=pks)  # noqa: SLF001 - Django documents it
+    rows = column.model._base_manager.using(using).filter(pk__in=pks)
     free = rows.select_for_update(skip_locked=features.has_select_for_update_skip_locked).values_list("pk", flat=True)
     return set(free if features.has_select_for_update else pks)
 
 
 def _update(column: AtRest, changes: Sequence[Change], using: str) -> int:
     """Run one conditional UPDATE per row in one ``executemany()``: ten times as fast as ``update()`` for each row."""
-    connection, meta = connections[using], cast("Any", column.model)._meta  # noqa: SLF001 - Django documents it
+    connection, meta = connections[using], cast("Any", column.model)._meta
     quote = connection.ops.quote_name
     key, owner = meta.pk, meta.get_field("user")
     names: Any = (meta.db_table, column.column, key.column, owner.column)

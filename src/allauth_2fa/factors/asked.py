@@ -59,7 +59,7 @@ def verifies(sent: SentCode, row: Any, answer: str) -> bool:
         sent.use()
         return True
     # The last code of the device may belong to another login; verify_token() has written this login's code over it.
-    type(row)._base_manager.filter(pk=row.pk).update(**before)  # noqa: SLF001 - Django documents it
+    type(row)._base_manager.filter(pk=row.pk).update(**before)
     return False
 
 

@@ -210,7 +210,7 @@ class Factor(ABC):
         Raises:
             Refused: a value cannot be used; the exception says why.
         """
-        return self.model._default_manager.create(user_id=user.pk, confirmed=False, name="", **facts)  # noqa: SLF001 - documented
+        return self.model._default_manager.create(user_id=user.pk, confirmed=False, name="", **facts)
 
     def complete(self, device: Device, answer: str) -> None:
         """Confirm the device with its first code, which is then used up.

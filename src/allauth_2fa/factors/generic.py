@@ -33,7 +33,7 @@ class GenericFactor(Factor):
         self._model = model
         self.id = model.model_label()
         self.icon = "message" if self.sends_codes else "key"
-        self.label = model._meta.verbose_name  # noqa: SLF001 - Django documents it
+        self.label = model._meta.verbose_name
 
     @property
     def model(self) -> type[Device]:
@@ -71,7 +71,7 @@ def judge_alone(device: Device, answer: str) -> None:
 def complete_alone(device: Device, answer: str) -> None:
     """Check the first code with the device's own ``verify_token`` and confirm the device. Raises as :func:`judge_alone` does."""
     judge_alone(device, answer)
-    if not type(device)._base_manager.filter(pk=device.pk, user_id=device.user_id, confirmed=False).update(confirmed=True):  # noqa: SLF001 - documented
+    if not type(device)._base_manager.filter(pk=device.pk, user_id=device.user_id, confirmed=False).update(confirmed=True):
         raise NothingEnrolled
     device.confirmed = True
 
@@ -119,7 +119,7 @@ def alone(device: Device) -> Iterator[Any]:
     model = type(device)
     database = router.db_for_write(model, instance=device)
     with transaction.atomic(using=database):
-        yield model._base_manager.using(database).select_for_update().get(pk=device.pk) if _hold(device, database) else None  # noqa: SLF001 - documented
+        yield model._base_manager.using(database).select_for_update().get(pk=device.pk) if _hold(device, database) else None
 
 
 def _hold(device: Device, database: str) -> bool:
@@ -129,8 +129,8 @@ def _hold(device: Device, database: str) -> bool:
     when a transaction reads before it writes. The UPDATE goes to the table that has the column, which may belong to a parent
     model.
     """
-    table: Any = type(device)._meta.get_field("confirmed").model  # noqa: SLF001 - Django documents it
-    rows = table._base_manager.using(database).filter(pk=getattr(device, table._meta.pk.attname))  # noqa: SLF001 - documented
+    table: Any = type(device)._meta.get_field("confirmed").model
+    rows = table._base_manager.using(database).filter(pk=getattr(device, table._meta.pk.attname))
     return bool(rows.filter(user_id=device.user_id, confirmed=device.confirmed).update(confirmed=device.confirmed))
 
 

@@ -317,7 +317,7 @@ def _by_label() -> dict[str, Statement]:
 
 
 def _has_usual_key(model: type[Device]) -> bool:
-    return isinstance(model._meta.pk, AutoField) and model._meta.pk.name == "id" and statements.is_plain(model)  # noqa: SLF001 - Django documents it
+    return isinstance(model._meta.pk, AutoField) and model._meta.pk.name == "id" and statements.is_plain(model)
 
 
 def _of_key(model: type[Device]) -> Statement:
@@ -327,7 +327,7 @@ def _of_key(model: type[Device]) -> Statement:
 def _key(model: type[Device], text: str) -> Any:
     """Return the primary key that is written like that, None if the model has no such keys."""
     try:
-        key = model._meta.pk.to_python(text) if len(text) <= LONGEST_PK and "\0" not in text else None  # noqa: SLF001 - Django documents it
+        key = model._meta.pk.to_python(text) if len(text) <= LONGEST_PK and "\0" not in text else None
     except ValidationError:
         return None
     return key if str(key) == text else None

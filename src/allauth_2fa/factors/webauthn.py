@@ -225,7 +225,7 @@ class WebAuthnFactor(Factor):
         if attested is None or len(attested.credential_id) > LONGEST_ID or created.sign_count > LARGEST_COUNTER:
             raise PasskeyNotAdded
         digest = model.get_credential_id_sha256(attested.credential_id)
-        if model._base_manager.filter(credential_id_sha256=digest).exists():  # noqa: SLF001 - Django documents it
+        if model._base_manager.filter(credential_id_sha256=digest).exists():
             raise PasskeyTaken
         try:
             device = helper.register_complete(user, question.state, data)
@@ -296,5 +296,5 @@ def _use_up(row: Any, question: Question) -> datetime:
     moment = max(timezone.now(), question.asked_at)
     model = type(row)
     database = router.db_for_write(model, instance=row)
-    model._base_manager.using(database).filter(pk=row.pk).update(last_used_at=moment)  # noqa: SLF001 - Django documents it
+    model._base_manager.using(database).filter(pk=row.pk).update(last_used_at=moment)
     return moment

@@ -213,11 +213,11 @@ def users() -> Part:
     """Return the number of users, of users with a primary factor, and of users with each factor."""
     held = {factor.id: _holders(factor).count() for factor in registry.factors()}
     first, *others = [_holders(factor) for factor in registry.primaries()]
-    return {"all": get_user_model()._base_manager.count(), "with a factor": first.union(*others).count(), **held}  # noqa: SLF001 - Django documents it
+    return {"all": get_user_model()._base_manager.count(), "with a factor": first.union(*others).count(), **held}
 
 
 def _holders(factor: Any) -> Any:
-    return factor.model._default_manager.filter(confirmed=True).order_by().values_list("user_id").distinct()  # noqa: SLF001 - Django documents it
+    return factor.model._default_manager.filter(confirmed=True).order_by().values_list("user_id").distinct()
 
 
 def findings() -> Part:

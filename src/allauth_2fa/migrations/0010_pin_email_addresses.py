@@ -21,8 +21,8 @@ def pin(apps: Any, schema_editor: Any) -> None:
     model = find(apps, alias)
     if model is None or not field:
         return
-    devices = model._base_manager.using(alias).order_by()  # noqa: SLF001 - Django documents it
-    users = model._meta.get_field("user").related_model._base_manager.using(alias)  # noqa: SLF001 - Django documents it
+    devices = model._base_manager.using(alias).order_by()
+    users = model._meta.get_field("user").related_model._base_manager.using(alias)
     address = Subquery(users.filter(pk=OuterRef("user_id")).values(field)[:1])
     known = devices.filter(BLANK).exclude(**{f"user__{field}": ""}).exclude(**{f"user__{field}": None})
     last = 0
@@ -37,7 +37,7 @@ def find(apps: Any, alias: str) -> Any:
         model = apps.get_model("otp_email", "EmailDevice")
     except LookupError:
         return None
-    has_field = any(field.name == "email" for field in model._meta.get_fields())  # noqa: SLF001 - Django documents it
+    has_field = any(field.name == "email" for field in model._meta.get_fields())
     return model if has_field and router.allow_migrate_model(alias, model) else None
 
 

@@ -17,7 +17,7 @@ def lock_user(user_id: Any) -> None:
     SQLite ignores ``select_for_update``, and fails when two transactions read and then write.
     """
     model = get_user_model()
-    model._base_manager.filter(pk=user_id).update(**{model.USERNAME_FIELD: models.F(model.USERNAME_FIELD)})  # noqa: SLF001 - so Django names it
+    model._base_manager.filter(pk=user_id).update(**{model.USERNAME_FIELD: models.F(model.USERNAME_FIELD)})
 
 
 class SessionsEnd(models.Model):

@@ -83,7 +83,7 @@ class _Standing:
         if not (isinstance(entry, str) and entry.startswith(policy.GROUP) and hasattr(user, "groups")):
             return policy.means(entry, user)
         if entry not in self.members:
-            members = type(user)._default_manager.filter(pk__in=self.keys, groups__name=entry.removeprefix(policy.GROUP))  # noqa: SLF001
+            members = type(user)._default_manager.filter(pk__in=self.keys, groups__name=entry.removeprefix(policy.GROUP))
             self.members[entry] = set(members.values_list("pk", flat=True))
         return user.pk in self.members[entry]
 

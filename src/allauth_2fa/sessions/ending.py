@@ -63,7 +63,7 @@ def is_over(session: MutableMapping[str, Any], user: AbstractBaseUser) -> bool:
 
     Only a session that names the user can be over: users who come by a token or a header have none.
     """
-    if session.get(SESSION_KEY) != user._meta.pk.value_to_string(user):  # noqa: SLF001 - what Django's login() writes
+    if session.get(SESSION_KEY) != user._meta.pk.value_to_string(user):
         return False
     before = SessionsEnd.objects.filter(user_id=user.pk).values_list("before", flat=True).first()
     since = SessionState(session, user).since
@@ -84,7 +84,7 @@ def _stamp(user: AbstractBaseUser) -> float | None:
 def invalidate(user_id: Any) -> datetime:
     """End every session of the user of that key, and return the moment. The caller holds the user's turn."""
     before = timezone.now()
-    users = get_user_model()._base_manager.filter(pk=user_id)  # noqa: SLF001 - Django documents it
+    users = get_user_model()._base_manager.filter(pk=user_id)
     if _keeps_last_login():
         latest = users.values_list("last_login", flat=True).first()
         before = max(before, latest + TICK) if latest else before
@@ -94,7 +94,7 @@ def invalidate(user_id: Any) -> datetime:
 
 
 def _keeps_last_login() -> bool:
-    return any(field.name == "last_login" for field in get_user_model()._meta.concrete_fields)  # noqa: SLF001 - Django documents it
+    return any(field.name == "last_login" for field in get_user_model()._meta.concrete_fields)
 
 
 def end_others(request: HttpRequest, user: AbstractBaseUser, how: str = "", *, before: datetime | None = None) -> int:

@@ -81,7 +81,7 @@ def find_target() -> Target:
         raise TransferError('allauth.mfa is not installed. Add "allauth.mfa" to INSTALLED_APPS, run migrate, and start again.')
     model: Any = apps.get_app_config("mfa").get_model("Authenticator")
     using = router.db_for_write(model)
-    if model._meta.db_table not in connections[using].introspection.table_names():  # noqa: SLF001 - Django documents it
+    if model._meta.db_table not in connections[using].introspection.table_names():
         raise TransferError("The table of allauth.mfa does not exist yet. Run migrate, and start again.")
     totp, codes = str(model.Type.TOTP), str(model.Type.RECOVERY_CODES)
     if totp not in mfa_settings.SUPPORTED_TYPES:
@@ -160,7 +160,7 @@ def _read(page: Sequence[Any], target: Target) -> Mapping[Any, Holding]:
 
     def rows(model: type[models.Model], owner: str = "user") -> models.QuerySet[Any]:
         of_page = {f"{owner}__gte": page[0], f"{owner}__lte": page[-1]}
-        return model._base_manager.using(target.using).filter(**of_page)  # noqa: SLF001 - Django documents it
+        return model._base_manager.using(target.using).filter(**of_page)
 
     for device in rows(TOTPDevice):
         holding = holdings[device.user_id]

@@ -29,7 +29,7 @@ class Row(NamedTuple):
 
 def pages(using: str, size: int) -> Iterator[Sequence[Any]]:
     """Yield the primary keys of all users in order, one page at a time."""
-    users = get_user_model()._base_manager.using(using).order_by("pk").values_list("pk", flat=True)  # noqa: SLF001 - Django documents it
+    users = get_user_model()._base_manager.using(using).order_by("pk").values_list("pk", flat=True)
     page = list(users[:size])
     while page:
         yield page
@@ -43,7 +43,7 @@ def insert(model: Any, rows: Iterator[Row], using: str) -> None:
     ``bulk_create`` does the same in three times the time, most of it for making model instances.
     """
     connection = connections[using]
-    quote, ops, meta = connection.ops.quote_name, connection.ops, model._meta  # noqa: SLF001 - Django documents it
+    quote, ops, meta = connection.ops.quote_name, connection.ops, model._meta
     fields = [meta.get_field(name) for name in Row._fields]
     columns = ", ".join(quote(field.column) for field in fields)
     head = f"INSERT INTO {quote(meta.db_table)} ({columns}) VALUES "  # noqa: S608 - the names come from the model

@@ -163,4 +163,4 @@ def _other_devices() -> dict[str, int]:
     """Return the number of devices of each model that is neither encrypted nor known to this package."""
     looked_at = {column.model for column in columns()} | {StaticDevice, RecoveryDevice}
     others = (model for model in device_classes() if not looked_at.intersection(model.__mro__))
-    return {model.model_label(): number for model in others if (number := model._base_manager.count())}  # noqa: SLF001 - documented
+    return {model.model_label(): number for model in others if (number := model._base_manager.count())}
