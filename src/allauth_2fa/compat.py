@@ -180,9 +180,9 @@ def pending_login(request: HttpRequest) -> Login | None:
 
 
 def put_off_earlier_stages(request: HttpRequest, login: Login) -> None:
-    """Let allauth find our stage when it looks for the pending one; those before it have their turn behind the answer.
+    """Mark the stages before ours as handled, so that allauth finds ours as the pending one. They run after the answer.
 
-    Without our stage, which takes them up again, nothing is put off. Whoever is asked for a first device owes no code.
+    Nothing is deferred at a stage that does not resume them (``takes_up_stages``): a user who sets up a first device needs no code.
     """
     controller = LoginStageController(request, login)
     stages, current = controller.get_stages(), login.state["stages"]["current"]
@@ -195,7 +195,7 @@ def put_off_earlier_stages(request: HttpRequest, login: Login) -> None:
 
 
 def take_up_stages(login: Login) -> None:
-    """Let the login go through the stages that were put off."""
+    """Mark the deferred stages as not handled, so that the login goes through them."""
     stages = login.state["stages"]
     states = [stage.get("data", {}) for stage in stages.values() if isinstance(stage, dict)]
     for key in [key for state in states for key in state.pop("put_off", [])]:
@@ -218,13 +218,18 @@ def stash(request: HttpRequest, login: Login) -> None:
     stagekit.stash_login(request, login)
 
 
-def resume(request: HttpRequest, login: Login, *, anew: bool = False) -> HttpResponse:
-    """Run the login through the stages that are left, ``anew`` through the adapter's hook first, and finish it behind the last one.
+def resume(request: HttpRequest, login: Login, *, from_start: bool = False) -> HttpResponse:
+    """Run the login through its remaining stages, and finish it after the last one.
 
-    allauth finds the request in a context variable, which its middleware sets; ours may stand outside of that.
+    allauth reads the request from a context variable that its middleware sets. Our middleware may run outside of that one.
+
+    Args:
+        request: the request.
+        login: the pending login.
+        from_start: whether to begin with the adapter's ``pre_login()`` hook.
     """
     with context.request_context(request):
-        return (_login_flow.perform_login if anew else _login_flow.resume_login)(request, login)
+        return (_login_flow.perform_login if from_start else _login_flow.resume_login)(request, login)
 
 
 def record(request: HttpRequest, user: AbstractBaseUser, method: str, **facts: Any) -> None:

@@ -1,4 +1,4 @@
-"""Which factors there are, in which order they are offered, and what a user holds of them.
+"""Lists the factors that are on, in the order in which they are offered, and finds the devices of a user.
 
 Each factor whose django-otp app is installed is on, but for those that a site has to ask for (e-mail);
 ``ALLAUTH_2FA_FACTORS`` orders and limits them. A device model that no factor claims gets the generic factor, so that every
@@ -53,13 +53,13 @@ BUILT_IN: tuple[tuple[str, str], ...] = (
 """The app that must be installed, and the factor that then is on. Their modules import models, so they wait for it."""
 
 NOT_GENERIC = frozenset({"django_otp_webauthn.webauthncredential"})
-"""Models whose devices cannot be answered for by a code in a field."""
+"""Models with devices that cannot be verified by a typed code."""
 
 NEVER = datetime.min.replace(tzinfo=UTC)
-"""When a device was used that has not been used."""
+"""The time of use of a device that has never been used, for sorting."""
 
 LONGEST_PK = 64
-"""Characters of the longest primary key that is looked at."""
+"""Length of the longest primary key that is looked up, in characters."""
 
 
 KEY = re.compile(r"[0-9]{1,18}", re.ASCII)
@@ -95,14 +95,14 @@ def _listed(chosen: Sequence[str]) -> tuple[Factor, ...]:
 
 @receiver(setting_changed)
 def _forget(*, setting: str, **_facts: Any) -> None:
-    """Look again when a test changes what the answer hangs on."""
+    """Clear the cached list when a test changes a setting that it depends on."""
     if setting in {"ALLAUTH_2FA_FACTORS", "INSTALLED_APPS"}:
         for kept in (factors, primaries, _held_by, _devices_of, _by_label):
             kept.cache_clear()
 
 
 def _available(own: Sequence[Factor]) -> list[Factor]:
-    """Return the project's own factors, the built-in ones, and a generic one for each model that nobody claims."""
+    """Return the project's own factors, the built-in ones, and a generic one for each model without a factor."""
     built_in = [import_string(path)() for app, path in BUILT_IN if apps.is_installed(app)]
     claiming: list[Factor] = [*own, totp, *built_in, recovery, static]
     claimed = {factor.model for factor in claiming}
@@ -111,18 +111,18 @@ def _available(own: Sequence[Factor]) -> list[Factor]:
 
 
 def _once(available: list[Factor]) -> list[Factor]:
-    """Leave out proxies of a model that is served, and its children: they have the same devices under another id."""
+    """Leave out models that are proxies or children of a model with a factor: they have the same devices under another id."""
     served = {factor.model for factor in available}
     return [factor for factor in available if not served.intersection(factor.model.__mro__[1:])]
 
 
 def _unasked(available: list[Factor]) -> list[Factor]:
-    """Leave out what a site has to ask for by name."""
+    """Leave out the factors that are on only if ``ALLAUTH_2FA_FACTORS`` names them."""
     return [factor for factor in available if not factor.opt_in]
 
 
 def _is_path(entry: str) -> bool:
-    """Tell a class of the project's own from an id: ids of generic factors have a dot too, and a small last part."""
+    """Return whether the entry is the path of a class and not an id. The last part of a generic factor's id is in lower case."""
     return entry.rpartition(".")[2][:1].isupper()
 
 
@@ -135,32 +135,32 @@ def _own(entry: str) -> Factor:
 
 @cache
 def primaries() -> tuple[Factor, ...]:
-    """Return the factors that a login can be made to wait for."""
+    """Return the primary factors: a login waits for users who have one of them."""
     return tuple(factor for factor in factors() if factor.primary)
 
 
 def _confirmed(factor: Factor, user_id: object) -> QuerySet[Device]:
-    """Return the user's confirmed devices without an order: a model may have one, and SQLite takes none into a UNION."""
+    """Return the user's confirmed devices without an order: a model may define one, and SQLite accepts none in a UNION."""
     return factor.model.objects.filter(user_id=user_id, confirmed=True).order_by()
 
 
 def confirmed(user_id: object, those: Sequence[Factor]) -> list[tuple[str, QuerySet[Device]]]:
-    """Return the user's confirmed devices of these factors, as queries without an order, each with its model's label."""
+    """Return one unordered query for the user's confirmed devices of each factor, with the label of its model."""
     return [(factor.model.model_label(), _confirmed(factor, user_id)) for factor in those]
 
 
 def has_primary(user: AbstractBaseUser) -> bool:
-    """Return whether the user holds a device that a login has to wait for (one query)."""
+    """Return whether the user has a device of a primary factor (one query)."""
     return bool(_held_by(primaries()).rows(user=owner(user.pk)))
 
 
 def count_primary(user_id: object) -> int:
-    """Return how many devices the user of that key holds that a login can wait for (one query)."""
+    """Return the number of the user's devices of primary factors (one query)."""
     return count(user_id, primaries())
 
 
 def count(user_id: object, wanted: Sequence[Factor]) -> int:
-    """Return how many devices of these factors the user of that key holds (one query)."""
+    """Return the number of the user's devices of these factors (one query)."""
     if not wanted:
         return 0
     # Primary keys of different models may be of different types, which PostgreSQL takes into no UNION.
@@ -169,24 +169,24 @@ def count(user_id: object, wanted: Sequence[Factor]) -> int:
 
 
 def held(user: AbstractBaseUser) -> tuple[Factor, ...]:
-    """Return the factors of which the user has a confirmed device, in the order in which they are offered (one query)."""
+    """Return the factors that the user has a confirmed device of, in the order in which they are offered (one query)."""
     return held_of(user, factors())
 
 
 def held_of(user: AbstractBaseUser, those: tuple[Factor, ...]) -> tuple[Factor, ...]:
-    """Return those of these factors of which the user has a confirmed device (one query)."""
+    """Return those of these factors that the user has a confirmed device of (one query)."""
     found = {at for (at,) in _held_by(those).rows(user=owner(user.pk))}
     return tuple(factor for at, factor in enumerate(those) if at in found)
 
 
 def owner(user_id: object) -> Given:
-    """Return the user of that key as a statement is given it."""
+    """Return the parameter of a statement for the user with this primary key."""
     return Given(Browser, "user", user_id)
 
 
 @cache
 def _held_by(those: tuple[Factor, ...]) -> Statement:
-    """Return the statement that says of which of these factors a user has a confirmed device, by their places."""
+    """Return the statement that yields the positions of those factors that a user has a confirmed device of."""
 
     def build(user: Any) -> QuerySet[Any]:
         first, *others = [_confirmed(factor, user).values_list(Value(at)) for at, factor in enumerate(those)]
@@ -196,12 +196,12 @@ def _held_by(those: tuple[Factor, ...]) -> Statement:
 
 
 def are_plain(those: Sequence[Factor]) -> bool:
-    """Return whether the devices of these factors are found in the same way each time."""
+    """Return whether the devices of these factors are found by the same query each time."""
     return all(statements.is_plain(factor.model) for factor in those)
 
 
 def kinds(user: AbstractBaseUser) -> list[str]:
-    """Return the ids of the factors that the user holds, none if a login would not wait for any of them (one query)."""
+    """Return the ids of the user's factors; none if the user has no primary factor (one query)."""
     mine = held(user)
     return [factor.id for factor in mine] if any(factor.primary for factor in mine) else []
 
@@ -223,14 +223,14 @@ def _finds_as_usual(factor: Factor) -> bool:
 
 
 def primary_devices(user: AbstractBaseUser, those: Sequence[Factor] | None = None, **facts: Fact) -> list[Any]:
-    """Return the user's devices that a login can wait for (one query, and one more for each factor that the user holds).
+    """Return the user's devices of primary factors (one query, and one more for each factor that the user has).
 
-    The one that the user prefers comes first (``device.is_preferred``), then the last used one.
+    The device that the user prefers comes first (``device.is_preferred``), then the most recently used ones.
 
     Args:
-        user: whose devices they are.
-        those: what :func:`to_look_at` gave for this user, if the caller has it already.
-        facts: what is read along with each device, by the name of the attribute.
+        user: the owner of the devices.
+        those: the result of :func:`to_look_at` for this user, if the caller has it already.
+        facts: what to read together with each device, by the name of the attribute.
     """
     wanted = to_look_at(user) if those is None else those
     devices = [device for factor in wanted for device in _devices(factor, user, facts)]
@@ -247,13 +247,13 @@ def _devices(factor: Factor, user: AbstractBaseUser, facts: dict[str, Fact]) -> 
 
 @cache
 def _devices_of(factor: Factor, facts: tuple[tuple[str, Callable[..., Any], tuple[str, ...]], ...]) -> Statement:
-    """Return the statement that finds a user's devices of this factor, and these facts."""
+    """Return the statement that finds a user's devices of this factor together with these facts."""
 
     def build(user: Any, **given: Any) -> QuerySet[Device]:
         given["user"] = user
         found = {name: expression(**{part: given[part] for part in parts}) for name, expression, parts in facts}
-        whose: Any = SimpleNamespace(pk=user)
-        return factor.devices(whose).annotate(**_preference(factor), **found)
+        of_user: Any = SimpleNamespace(pk=user)
+        return factor.devices(of_user).annotate(**_preference(factor), **found)
 
     return Statement(factor.model, build, is_lasting=statements.is_plain(factor.model))
 
@@ -263,22 +263,22 @@ def _preference(factor: Factor) -> dict[str, Any]:
 
 
 def may_send() -> bool:
-    """Return whether there is a kind of device that sends codes."""
+    """Return whether a primary factor can send codes."""
     return any(factor.sends_codes for factor in primaries())
 
 
 def by_id(factor_id: str) -> Factor | None:
-    """Return the factor of that id, None if there is none or it is off."""
+    """Return the factor with that id, None if there is none or it is off."""
     return next((factor for factor in factors() if factor.id == factor_id), None)
 
 
 def factor_of(device: Device) -> Factor | None:
-    """Return the factor whose device this is."""
+    """Return the factor of the device, None if it is off."""
     return next((factor for factor in factors() if isinstance(device, factor.model)), None)
 
 
 def factor_in_use(device: Device) -> Factor:
-    """Return the factor whose device this is.
+    """Return the factor of the device.
 
     Raises:
         NothingEnrolled: it is off.
@@ -290,9 +290,9 @@ def factor_in_use(device: Device) -> Factor:
 
 
 def load(persistent_id: str | None, user: AbstractBaseUser) -> Device | None:
-    """Return the user's confirmed device of that django-otp id, None if there is none such, whoever else has it.
+    """Return the user's confirmed device with that django-otp id; None if the user has no such device.
 
-    The id is looked for in the tables of the factors only, and its owner is part of the query.
+    Only the tables of the factors are searched, and the owner is part of the query.
     """
     label, _slash, pk = (persistent_id or "").rpartition("/")
     factor = next((factor for factor in factors() if factor.model.model_label() == label), None)
@@ -301,7 +301,7 @@ def load(persistent_id: str | None, user: AbstractBaseUser) -> Device | None:
 
 
 def bound(persistent_id: str) -> Device | None:
-    """Return the device of that django-otp id, whoever has it, as django-otp finds it."""
+    """Return the device with that django-otp id, of any user, as django-otp finds it."""
     label, _slash, key = persistent_id.rpartition("/")
     statement = _by_label().get(label)
     if statement is None or not KEY.fullmatch(key):
@@ -312,7 +312,7 @@ def bound(persistent_id: str) -> Device | None:
 
 @cache
 def _by_label() -> dict[str, Statement]:
-    """Return the statements that find a device by its key, of those factors whose models have such keys as django-otp's."""
+    """Return the statement that finds a device by its primary key, by model label, for models with a key like django-otp's."""
     return {factor.model.model_label(): _of_key(factor.model) for factor in factors() if _has_usual_key(factor.model)}
 
 
@@ -325,7 +325,7 @@ def _of_key(model: type[Device]) -> Statement:
 
 
 def _key(model: type[Device], text: str) -> Any:
-    """Return the primary key that is written like that, None if the model has no such keys."""
+    """Return the text as a primary key of the model, None if it is not one."""
     try:
         key = model._meta.pk.to_python(text) if len(text) <= LONGEST_PK and "\0" not in text else None
     except ValidationError:

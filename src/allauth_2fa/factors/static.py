@@ -71,9 +71,9 @@ class StaticFactor(Factor):
 
     @sensitive_variables("answer")
     def is_guess(self, answer: str) -> bool:
-        """Return whether the answer is made of digits: whoever tries it is guessing at an app too.
+        """Return whether the answer consists of digits, which could also be a guess at a code of another device.
 
-        Those of django-otp have letters and 40 bits. Their own throttling is enough, and no budget limits them.
+        The tokens of django-otp have letters and 40 bits. Their own throttling is enough, so no budget limits them.
         """
         return clean_answer(answer).isdigit()
 
@@ -102,7 +102,7 @@ class StaticFactor(Factor):
         """Count a wrong answer that another device has judged: once for all that come at once, as when they are judged here.
 
         Raises:
-            Throttled: another one was counted meanwhile, and this one would not have been tried any more.
+            Throttled: another wrong answer was counted in the meantime, so this one would not have been checked.
         """
         if not self._count_failure(device):
             raise Throttled

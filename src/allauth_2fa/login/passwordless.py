@@ -78,7 +78,7 @@ def _perform(request: HttpRequest, device: Any, redirect_url: str | None) -> Htt
     if user.is_active:
         # allauth turns the others away in a moment, and nobody has signed in.
         events.announce("challenge_passed", user, request=request, device=device, factor=manage.factor_id(device))
-    return compat.resume(request, login, anew=True)
+    return compat.resume(request, login, from_start=True)
 
 
 def holds(request: HttpRequest, user: AbstractBaseUser, state: PendingLogin) -> bool:
