@@ -116,8 +116,8 @@ ACCOUNT_EMAIL_NOTIFICATIONS = True
 # A pending sign-in ends after ten minutes.
 ACCOUNT_LOGIN_TIMEOUT = 600
 
-# 2FA: the package needs no setting of its own. The defaults are the recommendation, but for
-# the number of recovery codes, which is that of 0.x.
+# 2FA: the package needs no setting of its own. We recommend the defaults, except for the number
+# of recovery codes: the default of three is that of 0.x, and this site makes eight.
 ALLAUTH_2FA_BACKUP_TOKENS_NUMBER = 8
 # Off by default: people may tick a box below the code, and that browser asks for no code for 30 days.
 ALLAUTH_2FA_TRUST_DAYS = 30
