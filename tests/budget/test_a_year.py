@@ -84,14 +84,14 @@ def row(title, year):
 
 
 HEAD = (
-    "| a year | guesses judged | chance to hit | the owner's logins in the browser at home | in new browsers | locks opened |\n"
+    "| a year | guesses checked | chance to hit | the owner's logins in the browser at home | in new browsers | locks opened |\n"
     "|---|---|---|---|---|---|"
 )
 
 YEARS = {
-    "nobody guesses": {"guesses": False, "travels": True},
-    "somebody guesses all the time": {"guesses": True, "travels": False},
-    "somebody guesses all the time, and the owner opens each lock": {"guesses": True, "travels": True},
+    "no one guesses": {"guesses": False, "travels": True},
+    "an attacker guesses all the time": {"guesses": True, "travels": False},
+    "an attacker guesses all the time, and the owner opens each lock": {"guesses": True, "travels": True},
 }
 
 

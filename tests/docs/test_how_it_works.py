@@ -10,6 +10,7 @@ import pytest
 from django.apps import apps
 
 import allauth_2fa
+from allauth_2fa import state
 
 from .pages import ROOT, rows, text_of
 
@@ -37,3 +38,15 @@ def test_the_page_lists_every_table():
 @pytest.mark.parametrize("name", sorted(set(re.findall(r"`((?:[\w/]+/)?\w+\.py|\w+/)`", PAGE))))
 def test_every_file_that_the_page_sends_people_to_is_there(name):
     assert (PACKAGE / name).exists()
+
+
+def test_the_page_names_each_fact_that_a_session_or_a_pending_login_holds():
+    source = (PACKAGE / "state.py").read_text()
+    names = {name for pair in re.findall(r'_set\("(\w+)"|_put\((\w+)=', source) for name in pair if name}
+    assert {"since", "trust", "proved_by"} <= names
+    assert {name for name in names if f"`{name}`" not in PAGE} == set()
+
+
+def test_the_page_names_each_session_key():
+    keys = {value for name, value in vars(state).items() if name.endswith("SESSION_KEY")}
+    assert keys <= set(column("| key |"))
