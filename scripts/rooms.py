@@ -247,8 +247,8 @@ def session_keys(package: Path) -> set[str]:
 
 
 def _is_session(node: ast.AST) -> bool:
-    """Return whether it is a session, or what may be one: passkeys and codes keep their questions in a ``store``."""
-    return ast.unparse(node).split(".")[-1] in {"session", "store"}
+    """Return whether it is a session, or what may be one: passkeys and codes keep their questions in a ``store``, or a ``place`` before."""
+    return ast.unparse(node).split(".")[-1] in {"session", "store", "place"}
 
 
 def size(package: Path) -> dict[str, float]:
