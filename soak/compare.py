@@ -12,7 +12,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from allauth_2fa.budget.budget import unpack
 from allauth_2fa.models import Browser, RecoveryCode, RecoveryDevice, normalize_recovery_code
 from allauth_2fa.models.audit import AuditEntry
-from soak.done import TOLD, stored_last
+from soak.expected import TOLD, stored_last
 from soak.ledger import DIED
 from soak.people import Budget
 from soak.settings import MOST_A_DAY, MOST_UNKNOWN

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from soak.ledger import IN, LOCKED, REFUSED, THROTTLED, USED
 
 if TYPE_CHECKING:
-    from soak.done import Act
+    from soak.expected import Act
     from soak.ledger import Entry
     from soak.people import Budget, Person
 
