@@ -62,8 +62,8 @@ LONGEST_PK = 64
 """Length of the longest primary key that is looked up, in characters."""
 
 
-KEY = re.compile(r"[0-9]{1,18}", re.ASCII)
-"""Keys that every database takes for a number."""
+KEY = re.compile(r"[1-9][0-9]{0,17}")
+"""Keys that every database takes for one of a row, which 0 is not on MySQL."""
 
 
 @cache
