@@ -48,13 +48,13 @@ def enter(client, door, user):
 
 def test_a_view_that_calls_login_is_named_in_the_audit_log_and_in_a_log_line(client, alice, phone, caplog):
     caplog.set_level(logging.INFO, logger="allauth_2fa")
-    enter(client, "/doors/home-made/", alice)
+    enter(client, "/logins/home-made/", alice)
     assert names() == [("alice", "alice", "tests.urls.home_made_login")]
     assert "has logged a user in: tests.urls.home_made_login" in caplog.text
 
 
 def test_a_class_and_an_admin_site_are_named_too_and_a_user_without_a_factor_makes_no_difference(client, staff):
-    enter(client, "/doors/django/", staff)
+    enter(client, "/logins/django/", staff)
     client.logout()
     enter(client, "/admin/login/", staff)
     assert [view for _user, _actor, view in names()] == [
@@ -85,7 +85,7 @@ def test_a_login_of_allauths_and_one_without_a_view_are_not_named(client, alice,
 
 def test_the_doctor_counts_the_views_that_were_used(client, alice, bob):
     for user in (alice, bob):
-        enter(client, "/doors/home-made/", user)
+        enter(client, "/logins/home-made/", user)
         client.logout()
-    enter(client, "/doors/django/", bob)
+    enter(client, "/logins/django/", bob)
     assert doctor.report()["used_login_views"] == {"tests.urls.home_made_login": 2, "django.contrib.auth.views.LoginView": 1}
