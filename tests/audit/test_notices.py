@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import logging
 from datetime import UTC, datetime, timedelta
 
@@ -55,7 +56,7 @@ def test_the_mail_says_what_when_where_and_what_to_do(committed, mails, alice, p
         assert "March 1, 2026, 1 p.m. (CET)" in text
         assert "Firefox on Linux, from 203.0.113.7" in text
         assert "If this was you, you don't need to do anything." in text
-        assert "If this wasn't you, sign in, remove any device that is not yours" in text
+        assert "If this wasn't you, sign in, remove any device that is not yours" in html.unescape(text)
         assert "http://testserver/accounts/two-factor/factors/" in text
         assert "Account: alice" in text
 

@@ -167,7 +167,7 @@ def test_a_site_without_trust_says_nothing_of_it(client, alice, phone, settings)
 def test_nothing_is_trusted_yet(client, alice, phone):
     login_verified(client, alice, phone)
     for page in (OVERVIEW, BROWSERS):
-        assert "tick the box below the code to skip it for 30 days" in client.get(page).text
+        assert "tick the box below the code to trust that browser for 30 days" in client.get(page).text
 
 
 def two_browsers(alice, phone):
