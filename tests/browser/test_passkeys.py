@@ -122,7 +122,7 @@ def test_either_of_two_keys_answers(visitor, authenticator, with_a_passkey):
     Authenticator(visitor.devtools, ON_A_CABLE)
     add(visitor, "Blue key")
     visitor.is_at("Two-factor authentication")
-    visitor.sees("Blue key was added.")
+    visitor.sees("Blue key is set up.")
     visitor.log_out()
     come_to_the_challenge(visitor, with_a_passkey)
     visitor.sees("Use one of your passkeys:")

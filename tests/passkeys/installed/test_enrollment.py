@@ -103,7 +103,7 @@ def test_next_is_carried_on(logged_in, authenticator):
 def test_a_further_passkey_leads_to_the_overview_which_names_it(verified, authenticator):
     assert add(verified, authenticator)["Location"] == reverse(OVERVIEW)
     page = verified.get(reverse(OVERVIEW)).text
-    assert "Laptop was added." in page
+    assert "Laptop is set up." in page
     assert "<strong>Laptop</strong>" in page
 
 

@@ -69,7 +69,7 @@ def test_a_user_without_a_passkey_is_given_no_options(client, alice, phone):
 def test_beside_an_app_the_passkey_comes_first_and_the_code_still_works(client, alice, phone, passkey):
     give_password(client, alice)
     page = client.get(reverse(PROVE))
-    assert page.text.index("Use your passkey") < page.text.index("Take <strong>Work phone</strong>")
+    assert page.text.index("Use your passkey") < page.text.index("Enter the 6-digit code from <strong>Work phone</strong>")
     assert [device["name"] for device in page.context["devices"]] == ["Work phone"]
     assert [device["name"] for device in page.context["passkeys"]] == ["Laptop"]
     assert "device" not in page.context["form"].fields
