@@ -58,7 +58,7 @@ class SetupForAnotherMixin:
         if getattr(owner, "pk", None) == visitor.pk:
             return
         is_somebody = bool(getattr(owner, "pk", None) and owner.is_active)
-        if request_state(self.request).counted_as_open or not (is_somebody and staff.may(visitor, owner) and self.may_set_up_for(owner)):
+        if request_state(self.request).standing is Standing.OPEN or not (is_somebody and staff.may(visitor, owner) and self.may_set_up_for(owner)):
             raise PermissionDenied
         self.owner = owner
 
