@@ -27,7 +27,7 @@ from allauth_2fa.login import challenge, guard, pending
 from allauth_2fa.middleware import BaseRequire2FAMiddleware
 from allauth_2fa.models import DeviceOptions, RecoveryDevice, SessionsEnd
 from allauth_2fa.stages import EnrollmentStage, TwoFactorStage
-from allauth_2fa.state import STOPPED_SESSION_KEY, ChallengeStore, PendingLogin, SessionState, request_state
+from allauth_2fa.state import STOPPED_SESSION_KEY, PendingLogin, SessionState, request_state
 from allauth_2fa.testing import login_verified
 from allauth_2fa.views import TwoFactorSetup
 from tests.cast import code_of, give_password
