@@ -276,7 +276,7 @@ def test_staff_with_the_permission_open_locks_for_a_reason(helper, alice, phone,
     assert len(charging.locked(alice)) == 2
     with django_capture_on_commit_callbacks(execute=True):
         response = act(helper, LOCKS, rows, reason="on the phone")
-    assert "Codes of alice are judged again" in helper.get(response.url).text
+    assert "Codes of alice are unblocked" in helper.get(response.url).text
     assert unlocked() == [("alice", "staff", "admin", "on the phone")]
     (message,) = mail.outbox
     assert message.to == ["alice@example.com"]
@@ -297,7 +297,7 @@ def test_a_lock_that_is_gone_by_then_is_said_to_be(helper, alice):
     response = act(helper, LOCKS, [row], reason="on the phone")
     assert "These locks have already ended." in helper.get(response.url).text
     response = act(helper, "/admin/otp_totp/totpdevice/", [TOTPDevice.objects.create(user=alice)], reason="on the phone")
-    assert "alice has no blocked codes and no counted wrong codes." in helper.get(response.url).text
+    assert "Alice has no blocked codes and no counted wrong codes." in helper.get(response.url).text
     assert len(unlocked()) == 1
 
 

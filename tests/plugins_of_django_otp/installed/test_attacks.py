@@ -17,7 +17,7 @@ from otp_yubikey.models import RemoteYubikeyDevice, ValidationService, YubikeyDe
 from allauth_2fa.answers import verify
 from allauth_2fa.browsers import device_cookie
 from allauth_2fa.devices import sending
-from allauth_2fa.exceptions import DeviceRefused, NothingEnrolled, NotJudged, NotSent, Refused, Throttled
+from allauth_2fa.exceptions import DeviceRefused, NothingEnrolled, NotJudged, NotSent, Refused, SendsNoCodes, Throttled
 from allauth_2fa.factors import generic, registry
 from allauth_2fa.factors.sent import SentCodeFactor
 from allauth_2fa.models import Browser
@@ -277,7 +277,7 @@ def test_a_device_that_was_given_away_sends_nothing(alice, bob, pager):
 
 
 def test_a_device_that_sends_nothing_has_nothing_sent_while_it_is_added(alice, phone):
-    with pytest.raises(NothingEnrolled):
+    with pytest.raises(SendsNoCodes):
         sending.send_waiting(phone, ChallengeStore({}))
 
 
