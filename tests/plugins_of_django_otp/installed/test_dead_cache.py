@@ -12,7 +12,7 @@ from tests.pager.models import Beeper
 
 pytestmark = pytest.mark.django_db
 
-UNDELIVERED = "The code could not be sent."
+UNDELIVERED = "We could not send the code."
 
 
 @pytest.fixture
