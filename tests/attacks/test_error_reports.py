@@ -15,7 +15,7 @@ from django.views.debug import ExceptionReporter
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from allauth_2fa import exceptions
+from allauth_2fa import exceptions, statements
 from allauth_2fa.factors import registry
 from allauth_2fa.models import RecoveryCode, RecoveryDevice
 from allauth_2fa.models import recovery as recovery_models
@@ -60,7 +60,15 @@ def _breaks(monkeypatch):
             raise RuntimeError
         return create(self, *args, **kwargs)
 
+    write = statements._written
+
+    def broken_write(*args):
+        if BROKEN:
+            raise RuntimeError
+        return write(*args)
+
     monkeypatch.setattr(QuerySet, "update", broken)
+    monkeypatch.setattr(statements, "_written", broken_write)
     monkeypatch.setattr(QuerySet, "bulk_create", broken_create)
     yield
     BROKEN.clear()

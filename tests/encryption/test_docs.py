@@ -45,4 +45,4 @@ def test_the_actions_and_options_of_the_command_are_on_the_page_and_no_others():
 
 
 def test_the_exit_codes_are_on_the_page_and_no_others():
-    assert [int(row[0]) for row in rows(PAGE, "| code | means |")] == [0, 1, WORK_LEFT, LOST, INTERRUPTED]
+    assert [int(row[0]) for row in rows(PAGE, "| code | meaning |")] == [0, 1, WORK_LEFT, LOST, INTERRUPTED]

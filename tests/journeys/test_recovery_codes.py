@@ -141,7 +141,7 @@ def test_always_reveal_keeps_codes_readable_as_0x_did(verified, alice, settings,
 def test_a_static_token_of_django_otp_stays_a_valid_answer(client, alice, phone):
     device = StaticDevice.objects.create(user=alice, name="by hand")
     device.token_set.create(token=StaticToken.random_token())
-    device.token_set.create(token="123456")
+    device.token_set.create(token="made by hand")
     for token in device.token_set.all():
         give_password(client, alice)
         assert give_answer(client, token.token).status_code == 302

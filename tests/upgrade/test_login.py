@@ -139,12 +139,12 @@ def test_a_token_of_any_static_device_logs_in(client, alice):
     assert is_logged_in(client)
 
 
-def test_a_static_token_made_of_digits_logs_in(client, alice, phone, tokens):
+def test_a_static_token_made_of_digits_is_no_answer_beside_an_app(client, alice, phone, tokens):
     alice.staticdevice_set.get().token_set.create(token=wrong_code_of(phone))
     give_password(client, alice)
     give_answer(client, wrong_code_of(phone))
-    assert is_logged_in(client)
-    assert len(tokens) == alice.staticdevice_set.get().token_set.count()
+    assert not is_logged_in(client)
+    assert len(tokens) + 1 == alice.staticdevice_set.get().token_set.count()
 
 
 @pytest.mark.usefixtures("phone")

@@ -147,7 +147,7 @@ def test_the_override_of_the_removal_page_works_where_no_code_is_asked_for(brows
 
 def test_the_upgrade_guide_names_a_base_that_is_tried_here():
     guide = (ROOT / "docs" / "upgrade.md").read_text()
-    (base,) = re.findall(r"extend `account/base\.html`, extend `([^`]+)` instead", guide)
+    (base,) = re.findall(r"extend `account/base\.html`, change that to `([^`]+)`", guide)
     assert base in NEW_BASES
 
 

@@ -21,9 +21,7 @@ def test_every_outcome_stands_in_the_table_in_order():
 
 
 def test_every_remark_stands_in_the_table():
-    assert sorted(rows_below("ted with the key of the user and of the device, and counted:")) == sorted(
-        remark.value for remark in Remark
-    )
+    assert sorted(rows_below("ted with the key of the user and of the device, and counted:")) == sorted(remark.value for remark in Remark)
 
 
 def test_the_example_speaks_the_words_of_the_code():
