@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def table(asked: Namespace, run: Run, ledger: Ledger) -> str:
     """Return what was done, what came of it, and what the audit log holds."""
     outcomes = Counter((entry.act, entry.outcome) for entry in ledger.entries)
-    outcomes = Counter(entry.done for entry in ledger.entries if entry.outcome == DIED)
+    done_by_dead = Counter(entry.done for entry in ledger.entries if entry.outcome == DIED)
     logged = AuditEntry.objects.order_by("event").values_list("event").annotate(number=Count("pk"))
     parts = Counter((entry.act, " ".join(sorted(entry.events)) or "nothing") for entry in ledger.entries if entry.done == "partly")
     rows: list[tuple[str, object]] = [
@@ -33,7 +33,7 @@ def table(asked: Namespace, run: Run, ledger: Ledger) -> str:
         ("error pages", sum("error page" in line for line in ledger.complaints)),
         *sorted(ledger.seen.items()),
         *((f"{act}: {outcome}", number) for (act, outcome), number in sorted(outcomes.items())),
-        *((f"connection died, done: {done}", number) for done, number in sorted(outcomes.items())),
+        *((f"connection died, done: {done}", number) for done, number in sorted(done_by_dead.items())),
         *((f"done in part: {act}, the audit log has {events}", number) for (act, events), number in sorted(parts.items())),
         *((f"audit log: {event}", number) for event, number in logged),
     ]
