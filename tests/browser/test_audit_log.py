@@ -13,7 +13,7 @@ def test_somebody_reads_what_happened_and_the_mail_about_it(visitor, bea):
     visitor.sees("Security activity")
     visitor.look_around("overview, what happened")
     visitor.link("View all activity").click()
-    visitor.is_at("What happened")
+    visitor.is_at("Security activity")
     for text in (
         "Two-factor authentication failed after a correct password",
         "A recovery code was used",

@@ -28,7 +28,7 @@ def test_the_overview_of_somebody_without_a_device(visitor, alice):
     visitor.sees("Two-factor authentication is off.")
     visitor.look_around("overview, nothing there")
     visitor.page.get_by_role("link", name="Authenticator app").click()
-    visitor.is_at("Add: authenticator app")
+    visitor.is_at("Add an authenticator app")
     visitor.look_around("add, app")
 
 
@@ -37,7 +37,7 @@ def test_a_second_device_is_added_named_preferred_and_removed(visitor, bea):
     to_the_overview(visitor)
     visitor.look_around("overview, one device")
     visitor.page.get_by_role("link", name="Authenticator app").click()
-    visitor.is_at("Add: authenticator app")
+    visitor.is_at("Add an authenticator app")
     app = App.set_up_with(visitor.page.locator("#two-factor-secret").inner_text())
     visitor.field("Name of this device").fill("Tablet")
     visitor.field("Code").fill(app.wrong_code())

@@ -37,7 +37,7 @@ def add_mail(visitor: Visitor, demo: Demo, person) -> None:
     visitor.open("/accounts/two-factor/factors/")
     visitor.look_around("overview, e-mail can be added")
     visitor.page.get_by_role("link", name="E-mail").click()
-    visitor.is_at("Add: e-mail")
+    visitor.is_at("Get codes by e-mail")
     visitor.look_around("add, e-mail")
     expect(visitor.field("E-mail address")).to_have_value(f"{person.name}@example.com")
     visitor.button("Send a code").click()
