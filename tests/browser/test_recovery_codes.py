@@ -33,7 +33,7 @@ def test_the_download_is_a_file_with_the_site_the_day_and_the_codes(visitor, cod
         visitor.link("Download").click()
     assert download.value.suggested_filename == "recovery-codes.txt"
     title, blank, *rest = Path(download.value.path()).read_text().splitlines()
-    assert re.fullmatch(r"Recovery codes for Two-factor demo, made on \S.*\d{4}", title)
+    assert re.fullmatch(r"Recovery codes for Two-factor demo, created on \S.*\d{4}", title)
     assert (blank, rest) == ("", codes)
 
 
@@ -42,7 +42,7 @@ def test_on_paper_there_are_the_site_the_day_and_the_codes_dark_on_white_and_not
     page = visitor.page
     page.emulate_media(media="print", color_scheme=scheme)
     title, *rest = page.locator("body").inner_text().split("\n")
-    assert re.fullmatch(r"Recovery codes for Two-factor demo, made on \S.*\d{4}", title)
+    assert re.fullmatch(r"Recovery codes for Two-factor demo, created on \S.*\d{4}", title)
     assert [line for line in rest if line.strip()] == codes
     colours = "element => [getComputedStyle(element).color, getComputedStyle(element).backgroundColor]"
     assert page.locator(".two-factor-codes code").first.evaluate(colours) == ["rgb(0, 0, 0)", "rgb(255, 255, 255)"]

@@ -110,6 +110,16 @@ def test_no_index_is_the_beginning_of_a_unique_one(model):
     assert [columns for columns in others if any(columns == long[: len(columns)] for long in unique)] == []
 
 
+@pytest.mark.parametrize("model", [Browser, DeviceOptions, RecoveryCode, RecoveryDevice])
+def test_each_unique_constraint_is_in_the_database(model):
+    with connection.cursor() as cursor:
+        found = connection.introspection.get_constraints(cursor, model._meta.db_table)
+    unique = {facts["columns"] and tuple(facts["columns"]) for facts in found.values() if facts["unique"]}
+    wanted = {tuple(model._meta.get_field(field).column for field in constraint.fields) for constraint in model._meta.constraints}
+    assert wanted <= unique
+    assert wanted
+
+
 def test_the_moment_is_that_of_the_cookie():
     with time_machine.travel("2026-06-01T00:00:00Z", tick=False):
         assert device_cookie.unseen_since().isoformat() == "2025-06-01T00:00:00+00:00"

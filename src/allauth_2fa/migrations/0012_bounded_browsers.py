@@ -57,6 +57,9 @@ class Migration(migrations.Migration):
                 to="allauth_2fa.recoverydevice",
             ),
         ),
+        # MySQL and MariaDB have one index for the foreign key and the unique constraint. Where the field stops being indexed,
+        # Django drops that one, so the constraint is made again afterwards.
+        migrations.RemoveConstraint(model_name="recoverydevice", name="allauth_2fa_recovery_user"),
         migrations.AlterField(
             model_name="recoverydevice",
             name="user",
@@ -66,6 +69,10 @@ class Migration(migrations.Migration):
                 on_delete=django.db.models.deletion.CASCADE,
                 to=settings.AUTH_USER_MODEL,
             ),
+        ),
+        migrations.AddConstraint(
+            model_name="recoverydevice",
+            constraint=models.UniqueConstraint(fields=("user",), name="allauth_2fa_recovery_user"),
         ),
         migrations.AddIndex(
             model_name="browser",
