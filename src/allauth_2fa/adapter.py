@@ -23,7 +23,8 @@ from allauth_2fa.sessions import checked, reauthentication, verified
 
 from . import compat
 from .factors import registry
-from .state import ENROLLMENT_KEY, PendingLogin, ProvedBy, request_state
+from .state.pending import ENROLLMENT_KEY, PendingLogin, ProvedBy
+from .state.request import request_state
 from .utils import get_next_query_string
 
 if TYPE_CHECKING:

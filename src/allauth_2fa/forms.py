@@ -16,7 +16,7 @@ from allauth_2fa.factors.base import as_typed
 from . import app_settings
 from .exceptions import EnrollmentEnded, LoginEnded, NothingEnrolled, PasskeyNotMade, Refused
 from .factors import registry
-from .state import ChallengeStore
+from .state.store import ChallengeStore
 
 if TYPE_CHECKING:
     from datetime import datetime

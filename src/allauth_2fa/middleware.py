@@ -23,7 +23,9 @@ from allauth_2fa.sessions import stepup, verified
 from . import app_settings, compat, cookies, responses, routes
 from .cookies import MARK, PENDING_COOKIE
 from .responses import is_page
-from .state import Standing, clear_pending, is_marked_pending, is_stopped, request_state
+from .state.pending import clear_pending, is_marked_pending
+from .state.request import Standing, request_state
+from .state.session import is_stopped
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

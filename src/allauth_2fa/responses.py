@@ -15,7 +15,8 @@ from django.utils.translation import gettext as _
 from allauth_2fa.login import first_device, guard
 
 from . import app_settings, compat
-from .state import CHALLENGE_PAGE, ENROLLMENT_KEY, ENROLLMENT_PAGE, Standing, request_state
+from .state.pending import ENROLLMENT_KEY
+from .state.request import CHALLENGE_PAGE, ENROLLMENT_PAGE, Standing, request_state
 from .utils import with_target
 
 if TYPE_CHECKING:

@@ -18,7 +18,8 @@ from allauth_2fa.sessions import verified
 
 from . import compat
 from .adapter import end_login
-from .state import CHALLENGE_PAGE, ENROLLMENT_KEY, ENROLLMENT_PAGE, PendingLogin, ProvedBy, clear_pending, request_state
+from .state.pending import ENROLLMENT_KEY, PendingLogin, ProvedBy, clear_pending
+from .state.request import CHALLENGE_PAGE, ENROLLMENT_PAGE, request_state
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser

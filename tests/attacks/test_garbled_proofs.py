@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from allauth_2fa.state import PendingLogin, ProvedBy
+from allauth_2fa.state.pending import PendingLogin, ProvedBy
 from tests.attacks.test_other_login_views import NOBODY, who
 from tests.cast import code_of, give_answer, give_password, is_logged_in
 

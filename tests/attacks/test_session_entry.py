@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from allauth_2fa.state import SessionState
+from allauth_2fa.state.session import SessionState
 from tests.attacks.test_other_login_views import NOBODY, who
 from tests.cast import PASSWORD, code_of, give_answer, give_password, is_logged_in, log_in, noted, plant
 

@@ -19,7 +19,7 @@ from allauth_2fa.devices import enrollment, manage
 from allauth_2fa.factors import registry
 from allauth_2fa.models import Browser
 from allauth_2fa.models.audit import AuditEntry
-from allauth_2fa.state import request_state
+from allauth_2fa.state.request import request_state
 from allauth_2fa.testing import login_verified
 from tests.attacks.test_other_login_views import NOBODY, who
 from tests.browsers import cast

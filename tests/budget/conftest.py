@@ -17,7 +17,7 @@ from allauth_2fa.budget import charging, stored
 from allauth_2fa.budget.budget import Budget
 from allauth_2fa.exceptions import Refused
 from allauth_2fa.models import Browser
-from allauth_2fa.state import request_state
+from allauth_2fa.state.request import request_state
 from tests.cast import code_of, give_answer, give_password, is_logged_in, wrong_code_of
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import pytest
 
 from allauth_2fa import exceptions
 from allauth_2fa.middleware import PENDING_COOKIE, BaseRequire2FAMiddleware
-from allauth_2fa.state import PENDING_SESSION_KEY
+from allauth_2fa.state.pending import PENDING_SESSION_KEY
 from tests.docs.pages import DOCS, ROOT, rows, text_of
 
 SOURCE = ROOT / "src" / "allauth_2fa"

@@ -27,7 +27,9 @@ from allauth_2fa.login import challenge, guard, pending
 from allauth_2fa.middleware import BaseRequire2FAMiddleware
 from allauth_2fa.models import DeviceOptions, RecoveryDevice, SessionsEnd
 from allauth_2fa.stages import EnrollmentStage, TwoFactorStage
-from allauth_2fa.state import STOPPED_SESSION_KEY, PendingLogin, SessionState, request_state
+from allauth_2fa.state.pending import PendingLogin
+from allauth_2fa.state.request import request_state
+from allauth_2fa.state.session import STOPPED_SESSION_KEY, SessionState
 from allauth_2fa.testing import login_verified
 from allauth_2fa.views import TwoFactorSetup
 from tests.cast import code_of, give_password

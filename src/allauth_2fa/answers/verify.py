@@ -18,7 +18,8 @@ from allauth_2fa.factors import registry
 from allauth_2fa.factors.asked import asked
 from allauth_2fa.factors.base import clean_answer
 from allauth_2fa.factors.static import spellings
-from allauth_2fa.state import ChallengeStore, request_state
+from allauth_2fa.state.request import request_state
+from allauth_2fa.state.store import ChallengeStore
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser

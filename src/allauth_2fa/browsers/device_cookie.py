@@ -23,7 +23,7 @@ from django.utils.translation import gettext as _
 
 from allauth_2fa.audit import log
 from allauth_2fa.models import Browser
-from allauth_2fa.state import request_state
+from allauth_2fa.state.request import request_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

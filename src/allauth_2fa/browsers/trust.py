@@ -26,7 +26,9 @@ from allauth_2fa import app_settings, statements
 from allauth_2fa.audit import events
 from allauth_2fa.factors import registry
 from allauth_2fa.models import Browser
-from allauth_2fa.state import SessionState, clear_pending, request_state
+from allauth_2fa.state.pending import clear_pending
+from allauth_2fa.state.request import request_state
+from allauth_2fa.state.session import SessionState
 from allauth_2fa.statements import Given, Statement
 
 from . import device_cookie
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
     from django_otp.models import Device
 
     from allauth_2fa.factors.base import Factor
-    from allauth_2fa.state import PendingLogin
+    from allauth_2fa.state.pending import PendingLogin
 
 SALT = "allauth_2fa_trusted"
 """Keeps the fingerprints of this module apart from others that are made with the site's secret key."""

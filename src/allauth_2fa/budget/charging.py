@@ -22,7 +22,7 @@ from allauth_2fa.browsers import device_cookie
 from allauth_2fa.exceptions import Locked, Refused
 from allauth_2fa.factors import registry
 from allauth_2fa.models import Browser
-from allauth_2fa.state import request_state
+from allauth_2fa.state.request import request_state
 
 from . import limits, stored, throttling
 from .budget import Budget

@@ -19,7 +19,9 @@ from allauth_2fa.factors import registry
 from allauth_2fa.factors.base import clean_answer
 from allauth_2fa.models import DeviceOptions, lock_user
 from allauth_2fa.sessions import checked, ending, reauthentication, verified
-from allauth_2fa.state import ChallengeStore, SessionState, request_state, session_state
+from allauth_2fa.state.request import request_state
+from allauth_2fa.state.session import SessionState, session_state
+from allauth_2fa.state.store import ChallengeStore
 
 from . import deletion, manage, sending
 

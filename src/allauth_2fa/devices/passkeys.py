@@ -21,7 +21,7 @@ from allauth_2fa.factors import registry
 from allauth_2fa.factors.base import LONGEST_ANSWER
 from allauth_2fa.models import DeviceOptions, lock_user
 from allauth_2fa.sessions import ending
-from allauth_2fa.state import SessionState, session_state
+from allauth_2fa.state.session import SessionState, session_state
 
 from . import enrollment, manage
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from allauth_2fa.factors.ceremony import Question
     from allauth_2fa.factors.webauthn import WebAuthnFactor
-    from allauth_2fa.state import ChallengeStore
+    from allauth_2fa.state.store import ChallengeStore
 
 PROVING, ADDING = "passkey", "passkey_new"
 """The purposes of a question: to prove something, and to add a new passkey."""

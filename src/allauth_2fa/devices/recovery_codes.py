@@ -13,7 +13,7 @@ from allauth_2fa import app_settings
 from allauth_2fa.audit import events
 from allauth_2fa.factors import recovery, registry
 from allauth_2fa.models import RecoveryCode
-from allauth_2fa.state import SessionState
+from allauth_2fa.state.session import SessionState
 from allauth_2fa.statements import Fact, Given
 
 from . import deletion

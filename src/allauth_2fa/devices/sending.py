@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from django.contrib.auth.base_user import AbstractBaseUser
 
-    from allauth_2fa.state import ChallengeStore
+    from allauth_2fa.state.store import ChallengeStore
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,8 @@ from allauth_2fa import compat
 from allauth_2fa.audit import events
 from allauth_2fa.factors import registry
 from allauth_2fa.sessions import verified
-from allauth_2fa.state import PendingLogin, ProvedBy, clear_pending, request_state
+from allauth_2fa.state.pending import PendingLogin, ProvedBy, clear_pending
+from allauth_2fa.state.request import request_state
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser

@@ -15,16 +15,9 @@ from allauth_2fa.exceptions import LoginEnded
 from allauth_2fa.factors import registry
 from allauth_2fa.requirement import policy
 from allauth_2fa.sessions import ending
-from allauth_2fa.state import (
-    CHALLENGE_PAGE,
-    ENROLLMENT_KEY,
-    ENROLLMENT_PAGE,
-    PendingLogin,
-    ProvedBy,
-    SessionState,
-    clear_pending,
-    request_state,
-)
+from allauth_2fa.state.pending import ENROLLMENT_KEY, PendingLogin, ProvedBy, clear_pending
+from allauth_2fa.state.request import CHALLENGE_PAGE, ENROLLMENT_PAGE, request_state
+from allauth_2fa.state.session import SessionState
 
 from . import challenge, pending
 

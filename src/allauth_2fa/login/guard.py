@@ -24,20 +24,9 @@ from allauth_2fa.browsers import trust
 from allauth_2fa.factors import registry
 from allauth_2fa.requirement import in_session
 from allauth_2fa.sessions import checked, ending, verified
-from allauth_2fa.state import (
-    ENROLLMENT_KEY,
-    ENROLLMENT_PAGE,
-    OUR_STAGES,
-    PendingLogin,
-    SessionState,
-    Standing,
-    is_marked_pending,
-    is_stopped,
-    mark_stopped,
-    request_state,
-    take_settled,
-    take_stopped,
-)
+from allauth_2fa.state.pending import ENROLLMENT_KEY, OUR_STAGES, PendingLogin, is_marked_pending
+from allauth_2fa.state.request import ENROLLMENT_PAGE, Standing, request_state, take_settled
+from allauth_2fa.state.session import SessionState, is_stopped, mark_stopped, take_stopped
 
 from . import challenge, other_views, pending
 

@@ -11,7 +11,9 @@ from allauth_2fa.audit import events
 from allauth_2fa.devices import manage, passkeys
 from allauth_2fa.exceptions import PasskeyNotVerified, PasskeyUnknown
 from allauth_2fa.sessions import verified
-from allauth_2fa.state import PendingLogin, request_state, visitor_state
+from allauth_2fa.state.pending import PendingLogin
+from allauth_2fa.state.request import request_state
+from allauth_2fa.state.session import visitor_state
 
 from . import challenge, pending
 

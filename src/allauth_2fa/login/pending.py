@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from allauth_2fa import compat
 from allauth_2fa.exceptions import LoginEnded
-from allauth_2fa.state import OUR_STAGES, PendingLogin, clear_pending, is_stopped, mark_pending
+from allauth_2fa.state.pending import OUR_STAGES, PendingLogin, clear_pending, mark_pending
+from allauth_2fa.state.session import is_stopped
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser

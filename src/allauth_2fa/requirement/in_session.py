@@ -6,7 +6,8 @@ import time
 from typing import TYPE_CHECKING
 
 from allauth_2fa import app_settings
-from allauth_2fa.state import Met, SessionState, request_state
+from allauth_2fa.state.request import request_state
+from allauth_2fa.state.session import Met, SessionState
 
 from . import policy
 

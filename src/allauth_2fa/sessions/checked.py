@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from allauth_2fa import app_settings, compat
-from allauth_2fa.state import SessionState
+from allauth_2fa.state.session import SessionState
 
 from . import ending
 

@@ -19,7 +19,7 @@ from django.utils import timezone
 from allauth_2fa import compat
 from allauth_2fa.audit import events
 from allauth_2fa.models import SessionsEnd, lock_user
-from allauth_2fa.state import SessionState
+from allauth_2fa.state.session import SessionState
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping

@@ -12,7 +12,7 @@ from allauth_2fa.devices import enrollment, manage, sending
 from allauth_2fa.exceptions import Refused
 from allauth_2fa.factors import registry
 from allauth_2fa.forms import AddDeviceForm, DeviceFactsForm
-from allauth_2fa.state import session_state
+from allauth_2fa.state.session import session_state
 
 from .challenge import described, resend, sent_notice
 from .enrollment import AddingAnother, AddingPage
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from django_otp.models import Device
 
     from allauth_2fa.factors.base import Factor
-    from allauth_2fa.state import ChallengeStore
+    from allauth_2fa.state.store import ChallengeStore
 
 PAGE = "two-factor-add"
 

@@ -16,7 +16,7 @@ from allauth_2fa.browsers import trust
 from allauth_2fa.exceptions import LoginEnded
 from allauth_2fa.forms import TOTPAuthenticateForm
 from allauth_2fa.login import challenge, pending
-from allauth_2fa.state import PendingLogin
+from allauth_2fa.state.pending import PendingLogin
 
 from . import announcements
 from .challenge import AskingPage

@@ -15,14 +15,14 @@ from allauth_2fa.answers import verify
 from allauth_2fa.budget import stored
 from allauth_2fa.devices import manage, passkeys, sending
 from allauth_2fa.exceptions import NotAllowed, Refused, clock_time, wait_until
-from allauth_2fa.state import SessionState
+from allauth_2fa.state.session import SessionState
 
 from .base import FormPage
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
-    from allauth_2fa.state import ChallengeStore
+    from allauth_2fa.state.store import ChallengeStore
 
 
 class AskingPage(FormPage):

@@ -14,7 +14,7 @@ from allauth_2fa.adapter import end_login
 from allauth_2fa.exceptions import LoginEnded
 from allauth_2fa.login import first_device
 from allauth_2fa.requirement import policy
-from allauth_2fa.state import ENROLLMENT_KEY
+from allauth_2fa.state.pending import ENROLLMENT_KEY
 from allauth_2fa.utils import with_target
 
 from .base import Page, ProofRequiredMixin

@@ -16,7 +16,7 @@ from allauth_2fa.exceptions import EnrollmentEnded, Refused
 from allauth_2fa.factors import registry
 from allauth_2fa.forms import TOTPDeviceForm
 from allauth_2fa.sessions import ending
-from allauth_2fa.state import ENROLLMENT_PAGE, Standing, request_state
+from allauth_2fa.state.request import ENROLLMENT_PAGE, Standing, request_state
 
 from .base import name_or_path, with_next
 from .devices import offered

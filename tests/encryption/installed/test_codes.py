@@ -18,7 +18,7 @@ from allauth_2fa.encryption import cipher, columns, values
 from allauth_2fa.exceptions import DeviceRefused, NotJudged
 from allauth_2fa.factors import registry
 from allauth_2fa.models import SentCode
-from allauth_2fa.state import ChallengeStore
+from allauth_2fa.state.store import ChallengeStore
 from tests.cast import give_answer, give_password, is_logged_in
 from tests.encryption.keys import NEW, OLD, STRANGE, held, put
 from tests.encryption.test_command import run

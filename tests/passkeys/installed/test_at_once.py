@@ -14,7 +14,7 @@ from django_otp_webauthn.models import WebAuthnCredential
 
 from allauth_2fa.devices import passkeys
 from allauth_2fa.exceptions import PasskeyCopied, PasskeyExpired, PasskeyNotAdded, PasskeyTaken
-from allauth_2fa.state import ChallengeStore
+from allauth_2fa.state.store import ChallengeStore
 from tests.concurrency.conftest import as_default
 from tests.concurrency.test_threads import ACCEPTED, at_once, kinds
 from tests.passkeys.authenticator import Authenticator

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from allauth_2fa.devices import passkeys
 from allauth_2fa.exceptions import PasskeyNotAdded, Refused
 from allauth_2fa.factors import registry
-from allauth_2fa.state import ChallengeStore
+from allauth_2fa.state.store import ChallengeStore
 from tests.cast import give_password, is_logged_in, is_pending
 from tests.passkeys.authenticator import bytes_of, text_of
 

@@ -21,7 +21,7 @@ from allauth_2fa.exceptions import DeviceRefused, NothingEnrolled, NotJudged, No
 from allauth_2fa.factors import generic, registry
 from allauth_2fa.factors.sent import SentCodeFactor
 from allauth_2fa.models import Browser
-from allauth_2fa.state import ChallengeStore
+from allauth_2fa.state.store import ChallengeStore
 from allauth_2fa.testing import login_verified
 from tests.cast import PASSWORD, code_of, give_answer, give_password, is_logged_in, is_pending, wrong_code_of
 from tests.pager.models import Beeper, LoudPager, Pager

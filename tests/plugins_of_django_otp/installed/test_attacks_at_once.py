@@ -27,7 +27,8 @@ from allauth_2fa.devices import enrollment, sending
 from allauth_2fa.exceptions import CounterOff, DeviceRefused, EnrollmentEnded, NothingEnrolled, NotSent, Throttled, TooSoon
 from allauth_2fa.factors import registry
 from allauth_2fa.models import Browser, SentCode
-from allauth_2fa.state import ChallengeStore, SessionState
+from allauth_2fa.state.session import SessionState
+from allauth_2fa.state.store import ChallengeStore
 from tests.concurrency.conftest import FAILURES, as_default, fail_before
 from tests.concurrency.test_threads import ACCEPTED, at_once, judging, kinds
 from tests.pager.models import Beeper, LoudPager, Pager

@@ -16,7 +16,7 @@ from allauth_2fa.exceptions import CounterOff, Refused
 from allauth_2fa.factors import registry
 from allauth_2fa.factors.generic import GenericFactor, complete_alone
 from allauth_2fa.models import Browser
-from allauth_2fa.state import ChallengeStore
+from allauth_2fa.state.store import ChallengeStore
 from tests.cast import give_answer, give_password, is_logged_in, wrong_code_of
 from tests.pager.models import Pager
 

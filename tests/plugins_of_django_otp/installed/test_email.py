@@ -19,7 +19,7 @@ from allauth_2fa.devices import enrollment, sending
 from allauth_2fa.exceptions import AddressRefused, DeviceRefused, NotDelivered, NotSent, TooSoon
 from allauth_2fa.factors import registry
 from allauth_2fa.factors.email import LEAST_WAIT, VALIDITY, masked
-from allauth_2fa.state import ChallengeStore
+from allauth_2fa.state.store import ChallengeStore
 from allauth_2fa.testing import login_verified
 from tests.cast import PASSWORD, code_of, give_answer, give_password, is_logged_in, is_pending, shows
 from tests.concurrency.conftest import FAILURES, fail_before

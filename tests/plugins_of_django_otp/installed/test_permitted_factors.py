@@ -13,7 +13,7 @@ from allauth_2fa.answers import verify
 from allauth_2fa.devices import enrollment, manage, sending
 from allauth_2fa.exceptions import NotAllowed, NothingEnrolled
 from allauth_2fa.factors import registry
-from allauth_2fa.state import ChallengeStore
+from allauth_2fa.state.store import ChallengeStore
 from allauth_2fa.testing import login_verified
 from tests.cast import code_of, give_answer, give_password, is_logged_in, is_pending
 from tests.plugins_of_django_otp.installed.conftest import code_in

@@ -19,7 +19,7 @@ from allauth_2fa.devices import sending
 from allauth_2fa.exceptions import AddressRefused, NoAddress
 from allauth_2fa.factors import registry
 from allauth_2fa.models import RecoveryCode
-from allauth_2fa.state import ChallengeStore
+from allauth_2fa.state.store import ChallengeStore
 from tests.cast import give_answer, give_password, is_logged_in, is_pending
 from tests.plugins_of_django_otp.installed.conftest import code_in
 

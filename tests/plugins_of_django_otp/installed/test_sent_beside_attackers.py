@@ -16,7 +16,7 @@ from allauth_2fa.devices import sending
 from allauth_2fa.exceptions import NotDelivered, NotSent, TooSoon
 from allauth_2fa.factors import asked, registry
 from allauth_2fa.models import Browser, SentCode
-from allauth_2fa.state import ChallengeStore
+from allauth_2fa.state.store import ChallengeStore
 from tests.cast import give_answer, give_password, is_logged_in
 from tests.pager.models import Beeper, Pager
 from tests.plugins_of_django_otp.installed.conftest import age_sent_codes

@@ -15,7 +15,7 @@ from allauth_2fa.devices import enrollment, sending
 from allauth_2fa.exceptions import AlreadyAdded, NotDelivered, NotSent, NumberRefused, TooSoon
 from allauth_2fa.factors import registry
 from allauth_2fa.factors.sms import VALIDITY, WAIT, masked, read_number
-from allauth_2fa.state import ChallengeStore
+from allauth_2fa.state.store import ChallengeStore
 from allauth_2fa.testing import login_verified
 from tests.cast import give_answer, give_password, is_logged_in, is_pending
 from tests.docs.pages import blocks, text_of
