@@ -133,7 +133,7 @@ def may_send_again(key: str, action: str = "allauth_2fa_send") -> bool | None:
     try:
         return ratelimit.consume(limited, app="allauth_2fa", action=action, config=config, key=key, limit_get=True) is not None
     except Exception as error:  # noqa: BLE001 - a cache that is down may raise any exception
-        logger.error("Codes that are sent cannot be counted, so that none is: %s", type(error).__name__)  # noqa: TRY400
+        logger.error("Codes that are sent cannot be counted, so that none is: %s", type(error).__name__)
         return None
 
 

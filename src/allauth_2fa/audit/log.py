@@ -167,10 +167,10 @@ def browser(user_agent: str) -> str:
 
     The name consists of known words only, never of text that the visitor has chosen.
     """
-    known_as = [name for name in (_named(PROGRAMS, user_agent), _named(SYSTEMS, user_agent)) if name]
-    if len(known_as) == 2:  # noqa: PLR2004 - a program and a system
-        return _("%(browser)s on %(system)s") % {"browser": known_as[0], "system": known_as[1]}
-    return "".join(known_as)
+    program, system = _named(PROGRAMS, user_agent), _named(SYSTEMS, user_agent)
+    if program and system:
+        return _("%(browser)s on %(system)s") % {"browser": program, "system": system}
+    return program or system
 
 
 def _named(table: Iterable[tuple[str, str]], user_agent: str) -> str:

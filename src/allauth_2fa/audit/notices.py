@@ -132,7 +132,7 @@ def send(row: AuditEntry, label: str, user: AbstractBaseUser, request: HttpReque
                 get_adapter().send_mail(_prefix(row.event), address, context)
     except Exception as error:  # noqa: BLE001 - mail servers, back ends and projects' templates may raise any exception
         # Log the type only: the message may contain an address or parts of the mail.
-        logger.error("The mail on %s to user %s could not be sent: %s", row.event, user.pk, type(error).__name__)  # noqa: TRY400
+        logger.error("The mail on %s to user %s could not be sent: %s", row.event, user.pk, type(error).__name__)
 
 
 def address_of(user: AbstractBaseUser) -> str:

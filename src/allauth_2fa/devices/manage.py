@@ -94,7 +94,7 @@ def remove(device: Device) -> bool:
     with transaction.atomic():
         lock_user(device.user_id)
         is_needed = not policy.may_remove(device)
-        is_last = registry.count_primary(device.user_id) < 2  # noqa: PLR2004 - the last one
+        is_last = registry.count_primary(device.user_id) <= 1
         if not (is_needed or is_last):
             _delete(device, None)
     if is_needed:

@@ -238,7 +238,7 @@ def _tried(step: str, row: Device) -> Refused | None:
         return refusal
     except Exception as error:  # noqa: BLE001 - django-otp permits any, and asks callers to catch it
         # Its kind alone is logged: its text may hold the code.
-        logger.error("A device of the kind %s could not send its code: %s", row.model_label(), type(error).__name__)  # noqa: TRY400
+        logger.error("A device of the kind %s could not send its code: %s", row.model_label(), type(error).__name__)
         return NotDelivered()
     return None
 

@@ -247,4 +247,6 @@ def digest(code: str, key: Key, column_name: str, owner: str) -> str:
 @sensitive_variables("code")
 def is_digest_of(text: str, code: str, column_name: str, owner: str) -> bool:
     """Return whether the text is the digest of this code under any of the site's keys, in constant time."""
-    return any([constant_time_compare(text, digest(code, key, column_name, owner)) for key in site_keys()])  # noqa: C419 - always compare with every key
+    # A list, so that the comparison with one key does not depend on the others.
+    matches = [constant_time_compare(text, digest(code, key, column_name, owner)) for key in site_keys()]
+    return any(matches)

@@ -114,7 +114,7 @@ class AtRest(models.CharField):
         """Convert the text some time after the row was loaded; the instance may have been given to another user since."""
         value = self.in_memory(text, instance.user_id)
         if isinstance(value, Unreadable):
-            rows = self.model._base_manager.using(instance._state.db).filter(pk=instance.pk)  # noqa: SLF001 - Django documents it
+            rows = self.model._base_manager.using(instance._state.db).filter(pk=instance.pk)
             value = next((self.in_memory(text, owner) for owner in rows.values_list("user_id", flat=True)), value)
         self._put(instance, value)
 

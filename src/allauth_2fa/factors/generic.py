@@ -99,7 +99,7 @@ def _judge(device: Device, answer: str) -> Exception | None:
         raise
     except Exception as error:  # noqa: BLE001 - a model that asks a server over the network may raise any exception
         # Log the type only: the message may contain the answer, for instance as a part of a URL.
-        logger.error("A device of the kind %s could not judge: %s", device.model_label(), type(error).__name__)  # noqa: TRY400
+        logger.error("A device of the kind %s could not judge: %s", device.model_label(), type(error).__name__)
         return NotJudged()
 
 

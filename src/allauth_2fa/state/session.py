@@ -125,11 +125,11 @@ class SessionState(ChallengeStore):
     @property
     def met(self) -> Met | None:
         """That what the site requires is not due, None if that is not known."""
-        kept = self._facts().get("met")
-        if not isinstance(kept, list) or len(kept) != 2:  # noqa: PLR2004 - until when, and when it is due
-            return None
-        until, due_at = number(kept[0]), moment(kept[1])
-        return None if until is None or (due_at is None and kept[1] is not None) else Met(until, due_at)
+        match self._facts().get("met"):
+            case [kept_until, kept_due] if (until := number(kept_until)) is not None:
+                due_at = moment(kept_due)
+                return None if due_at is None and kept_due is not None else Met(until, due_at)
+        return None
 
     @met.setter
     def met(self, value: Met | None) -> None:

@@ -102,7 +102,7 @@ def too_many(request: HttpRequest) -> HttpResponse | None:
     try:
         response: HttpResponse | None = counted(request)
     except Exception as error:  # noqa: BLE001 - a cache that is down raises whatever its client does
-        logger.error("Logins by passkey cannot be counted: %s", type(error).__name__)  # noqa: TRY400
+        logger.error("Logins by passkey cannot be counted: %s", type(error).__name__)
         return None
     return response
 

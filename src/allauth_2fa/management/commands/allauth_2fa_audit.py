@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
-from django.utils.dateparse import parse_date, parse_datetime
+from django.utils.dateparse import parse_datetime
 
 from allauth_2fa.audit import log
 from allauth_2fa.audit.events import EVENTS
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
+    from datetime import datetime
 
 FORMATS = {"jsonl": log.as_jsonl, "csv": log.as_csv}
 
@@ -30,8 +31,7 @@ def moment(text: str) -> datetime:
     try:
         if ago := re.fullmatch(r"(\d{1,6})([hdw])", text, re.ASCII):
             return timezone.now() - timedelta(**{UNITS[ago[2]]: int(ago[1])})
-        day = parse_date(text)
-        found = datetime(day.year, day.month, day.day) if day else parse_datetime(text)  # noqa: DTZ001 - made aware below
+        found = parse_datetime(text)  # A date alone is the midnight with which it begins.
     except (ValueError, OverflowError):
         found = None
     if found is None:

@@ -47,9 +47,9 @@ class Command(BaseCommand):
             self.stderr.write(f"{share:.1f} % of {options['of']} have a second factor, fewer than {options['fail_below']:g} %.")
             sys.exit(1)
 
-    def _list_locks(self, format: str) -> None:  # noqa: A002 - the option's name
+    def _list_locks(self, output: str) -> None:
         found = [_lock(row, budget) for row, budget in locks.all_locks()]
-        if format == "json":
+        if output == "json":
             self.stdout.write(json.dumps(found, indent=2))
             return
         self.stdout.write(f"Locks: {len(found)}.")
