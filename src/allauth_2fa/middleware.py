@@ -16,7 +16,7 @@ from django.utils.functional import SimpleLazyObject, empty
 from django.utils.translation import get_language, get_language_from_path, gettext_lazy, override
 
 from allauth_2fa.browsers import device_cookie
-from allauth_2fa.login import first_device, guard, pending
+from allauth_2fa.login import first_device, guard, pending, session_user, verdict
 from allauth_2fa.requirement import policy
 from allauth_2fa.sessions import stepup, verified
 
@@ -78,8 +78,8 @@ class AllauthTwoFactorMiddleware:
         def look() -> Any:
             # allauth's headless API puts another session instead of this one, and forgets only the outermost user.
             if getattr(request, "session", None) is not session:
-                return _noted(request, admit(request, guard.user_of_session(request), is_open))
-            guard.find_device(user)
+                return _noted(request, admit(request, session_user.user_of_session(request), is_open))
+            session_user.find_device(user)
             return _noted(request, admit(request, user, is_open))
 
         shown = SimpleLazyObject(look)
@@ -90,7 +90,7 @@ class AllauthTwoFactorMiddleware:
         async def admitted() -> Any:
             if not seen:
                 found = await auser()
-                shows = guard.passes_at_once(request, found)
+                shows = verdict.passes_at_once(request, found)
                 seen.append(_noted(request, found if shows else await sync_to_async(admit)(request, found, is_open)))
             return seen[0]
 
@@ -176,7 +176,7 @@ def _is_own_page(request: HttpRequest) -> bool:
 
 
 def _closed(request: HttpRequest) -> HttpResponseBase | None:
-    return responses.impersonated(request) if guard.is_impersonated(request) else None
+    return responses.impersonated(request) if verdict.is_impersonated(request) else None
 
 
 def _has_work(request: HttpRequest) -> bool:

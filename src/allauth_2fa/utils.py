@@ -12,6 +12,7 @@ from django.contrib.sessions.backends.signed_cookies import SessionStore
 from django.core.exceptions import ImproperlyConfigured
 
 from allauth_2fa.login import guard
+from allauth_2fa.login.verdict import SessionAlone
 
 from .factors import registry
 
@@ -91,7 +92,7 @@ def session_may_show(session: SessionBase, user: AbstractBaseUser | AnonymousUse
     # get_user() may flush the session or give it a new key. Here it works on a copy that is never saved.
     copy = SessionStore()
     copy.update(dict(session.__class__(session.session_key).items()))
-    found: Any = get_user(guard.SessionAlone(copy))
+    found: Any = get_user(SessionAlone(copy))
     return found.is_authenticated and found.pk == user.pk and guard.may_show(copy, found)
 
 

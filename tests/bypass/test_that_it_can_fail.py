@@ -6,7 +6,7 @@ import pytest
 from allauth.account.adapter import DefaultAccountAdapter
 
 from allauth_2fa.adapter import OTPAdapter
-from allauth_2fa.login import guard
+from allauth_2fa.login import verdict
 from allauth_2fa.requirement import in_session
 
 from .entrances import ENTRANCES
@@ -22,7 +22,7 @@ OWING = [state for state in STATES if state.name in {"confirmed", "required, but
 
 
 def without_the_guard(monkeypatch):
-    monkeypatch.setattr(guard, "must_challenge", lambda _request, _user: False)
+    monkeypatch.setattr(verdict, "must_challenge", lambda _request, _user: False)
     monkeypatch.setattr(in_session, "lacks", lambda _request, _user: False)
 
 

@@ -7,156 +7,34 @@ allauth's: its authentication keys go, a pending login takes their place, and th
 from __future__ import annotations
 
 from copy import copy
-from enum import Enum
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from allauth.account.adapter import get_adapter
-from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, get_user
-from django.contrib.auth.models import AnonymousUser
-from django.http import HttpRequest
-from django.utils.functional import SimpleLazyObject, empty
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django_otp import DEVICE_ID_SESSION_KEY
-from django_otp.middleware import OTPMiddleware
 
 from allauth_2fa import compat
-from allauth_2fa.browsers import trust
-from allauth_2fa.factors import registry
-from allauth_2fa.requirement import in_session
-from allauth_2fa.sessions import checked, ending, verified
+from allauth_2fa.sessions import ending, verified
 from allauth_2fa.state.pending import ENROLLMENT_KEY, OUR_STAGES, PendingLogin, is_marked_pending
 from allauth_2fa.state.request import ENROLLMENT_PAGE, Standing, request_state, take_settled
 from allauth_2fa.state.session import SessionState, is_stopped, mark_stopped, take_stopped
 
 from . import challenge, other_views, pending
+from .session_user import nobody, with_device
+from .verdict import SessionAlone, Verdict, judge, judge_login
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from django.contrib.auth.base_user import AbstractBaseUser
+    from django.contrib.auth.models import AnonymousUser
     from django.contrib.sessions.backends.base import SessionBase
-    from django.http import HttpResponse
-    from django_otp.models import Device
+    from django.http import HttpRequest, HttpResponse
 
 LOGIN_KEYS = frozenset({SESSION_KEY, BACKEND_SESSION_KEY, HASH_SESSION_KEY, DEVICE_ID_SESSION_KEY, *compat.RECORD_KEYS})
 """What a login itself writes into a session."""
 
 AUTHENTICATION_KEYS = (SESSION_KEY, BACKEND_SESSION_KEY, HASH_SESSION_KEY, DEVICE_ID_SESSION_KEY)
 """What makes a session that of a user."""
-
-
-class Verdict(Enum):
-    """What the guard finds of a session and the user whom it names."""
-
-    SHOWN = "may show its user"
-    ENDED = "was ended"
-    UNPROVED = "needs the second factor"
-    LACKING = "lacks what the site requires"
-
-
-class SessionAlone(HttpRequest):
-    """Stands for the request where a session is read without one: by a token, say, or by a websocket.
-
-    No such session is exempt. The adapter's hook decides by the request, and would find an empty one here: what it takes
-    for a sign of a trusted network may be no more than a header that is missing.
-    """
-
-    def __init__(self, session: SessionBase) -> None:
-        super().__init__()
-        self.session = session
-
-
-def nobody() -> AnonymousUser:
-    """Return the anonymous user, with what django-otp's middleware gives every user."""
-    user = AnonymousUser()
-    OTPMiddleware._init_user_fields(user)  # noqa: SLF001 - there is no public way to ask for it
-    return user
-
-
-def user_of_session(request: HttpRequest) -> Any:
-    """Read the user, and the device that the session is bound to, from the session as it is now."""
-    return _with_device(request, get_user(request))
-
-
-class _Verifier(OTPMiddleware):
-    """django-otp's middleware, but that the statement which finds the device is built once."""
-
-    def _device_from_persistent_id(self, persistent_id: str) -> Device | None:
-        return registry.bound(self._normalize_persistent_id(persistent_id))
-
-
-_VERIFIER = _Verifier(nobody)
-
-
-def _with_device(request: HttpRequest, user: Any) -> Any:
-    return _VERIFIER._verify_user_sync(request, user)  # noqa: SLF001 - what its own lazy user calls
-
-
-def find_device(user: Any) -> None:
-    """Find the device that the session is bound to, for the user whom django-otp's middleware has put into the request.
-
-    That middleware would find the same one when it is first asked. A user that something else has put there is left alone.
-    """
-    asks = vars(user).get("_setupfunc") if type(user) is SimpleLazyObject and vars(user)["_wrapped"] is empty else None
-    if isinstance(asks, partial) and asks.func == OTPMiddleware._verify_user_sync.__get__(_middleware_of(asks)):  # noqa: SLF001 - see above
-        user._wrapped = _with_device(*asks.args)  # noqa: SLF001 - so Django sets up its own lazy objects
-
-
-def _middleware_of(asks: partial[Any]) -> Any:
-    found = getattr(asks.func, "__self__", None)
-    return found if type(found) is OTPMiddleware else None
-
-
-def must_challenge(request: HttpRequest, user: AbstractBaseUser) -> bool:
-    """Return whether this session has to prove a second factor before anybody may see its user.
-
-    A session that owes nothing is believed for ``ALLAUTH_2FA_GUARD_RECHECK`` seconds; after that it costs one query.
-    """
-    if verified.is_bound(user) or checked.was_checked(request, user) or _is_exempt(request, user):
-        return False
-    if not trust.holds(request, user) and (verified.needs_challenge(user) or _owes_mfa(request, user)):
-        return True
-    checked.remember(request, user)
-    return False
-
-
-def _is_exempt(request: HttpRequest, user: AbstractBaseUser) -> bool:
-    if isinstance(request, SessionAlone):
-        return False
-    hook = getattr(get_adapter(), "is_two_factor_exempt", None)
-    return bool(hook and hook(request, user))
-
-
-def is_impersonated(request: HttpRequest) -> bool:
-    """Return whether somebody else uses the user's account in this request, as the project's adapter says."""
-    hook = getattr(get_adapter(), "is_impersonated", None)
-    return bool(hook and hook(request))
-
-
-def _owes_mfa(request: HttpRequest, user: AbstractBaseUser) -> bool:
-    return not SessionState(request.session, user).is_proved_by_mfa and compat.mfa_enabled_for(user)
-
-
-def passes_at_once(request: HttpRequest, user: Any) -> bool:
-    """Return whether the session may show the user, as far as that is known without a query."""
-    if not user.is_authenticated:
-        return True
-    return _owes_nothing_for_sure(request, user) and in_session.is_known_to_be_met(request, user)
-
-
-def _owes_nothing_for_sure(request: HttpRequest, user: AbstractBaseUser) -> bool:
-    return (verified.is_bound(user) and ending.is_noted(request.session, user)) or checked.was_checked(request, user)
-
-
-def judge(request: HttpRequest, user: Any) -> Verdict:
-    """Return what the guard finds of the session and its user. Nobody is logged out by it: :func:`admit` sees to what follows."""
-    if passes_at_once(request, user) or _is_exempt(request, user):
-        return Verdict.SHOWN
-    if not _owes_nothing_for_sure(request, user) and _was_ended(request, user):
-        return Verdict.ENDED
-    if must_challenge(request, user):
-        return Verdict.UNPROVED
-    return Verdict.LACKING if in_session.lacks(request, user) else Verdict.SHOWN
 
 
 def may_show(session: SessionBase, user: AbstractBaseUser) -> bool:
@@ -167,14 +45,14 @@ def may_show(session: SessionBase, user: AbstractBaseUser) -> bool:
         user: as Django has just read them from the session. They are left as they are.
     """
     request = SessionAlone(session)
-    return judge(request, _with_device(request, copy(user))) is Verdict.SHOWN
+    return judge(request, with_device(request, copy(user))) is Verdict.SHOWN
 
 
 def admit(request: HttpRequest, user: Any, is_open: Callable[[], bool]) -> Any:
     """Return the user if this session may show them, else the anonymous user.
 
-    A session that is over is emptied, and one that owes a proof is turned around. One whose user lacks what the site
-    requires goes on, and shows its user on those pages alone that stay open.
+    A session that has ended is emptied, and one that needs a second factor is turned into a pending login. One whose user lacks what
+    the site requires continues, and shows its user only on the pages that stay open.
 
     Args:
         request: whose session it is.
@@ -194,11 +72,6 @@ def admit(request: HttpRequest, user: Any, is_open: Callable[[], bool]) -> Any:
     stays_open = is_open()
     request_state(request).standing = Standing.OPEN if stays_open else Standing.KEPT_OUT
     return user if stays_open else nobody()
-
-
-def _was_ended(request: HttpRequest, user: AbstractBaseUser) -> bool:
-    # Who asked for the user before the session was emptied, within this request, may still hold them.
-    return request_state(request).ended is request.session or ending.is_over(request.session, user)
 
 
 def _end(request: HttpRequest) -> None:
@@ -233,7 +106,7 @@ def suspend(request: HttpRequest, user: AbstractBaseUser, key: str = compat.STAG
         stages[compat.STAGE_KEY] = {"data": asked}  # type: ignore[assignment]
         request_state(request).page = ENROLLMENT_PAGE
     elif compat.mfa_installed() and not verified.needs_challenge(user):
-        # The proof that is owed is allauth.mfa's: its page asks for it, and no device of ours will answer.
+        # The proof that is missing is allauth.mfa's: its page asks for it, and no device of ours will answer.
         state.leave_to_mfa()
         request_state(request).page = compat.MFA_PAGE
     compat.put_off_earlier_stages(request, login)
@@ -254,9 +127,11 @@ def on_user_logged_in(request: HttpRequest | None, user: AbstractBaseUser) -> No
     other_views.record(request, user, shown)
     if verified.is_bound(user):
         request.session[DEVICE_ID_SESSION_KEY] = user.otp_device.persistent_id  # type: ignore[attr-defined]
-    elif must_challenge(request, user):
+        return
+    verdict = judge_login(request, user)
+    if verdict is Verdict.UNPROVED:
         _stop(request, user, shown, compat.STAGE_KEY)
-    elif not _is_exempt(request, user) and in_session.lacks(request, user):
+    elif verdict is Verdict.LACKING:
         _stop(request, user, shown, ENROLLMENT_KEY)
 
 
