@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from allauth_2fa.browsers import device_cookie, trust
+from allauth_2fa.browsers import device_cookie, trust, trust_rows
 from allauth_2fa.devices import enrollment, manage
 from allauth_2fa.factors import registry
 from allauth_2fa.models import Browser
@@ -422,19 +422,19 @@ def every_row(_user):
 def test_a_revoke_that_comes_before_the_update_wins(trusted, alice, rf, django_capture_on_commit_callbacks):
     request = rf.get("/")
     request.COOKIES[device_cookie.COOKIE] = cookie_of(trusted)
-    row = trust._look(alice, every_row)[0][0]
+    row = trust_rows.look(alice, every_row)[0][0]
     trust.revoke(alice, "owner")
     assert not trust._renew(request, alice, row)
     assert request_state(request).browser_cookie is None
 
 
 def test_of_two_logins_with_one_value_one_is_let_pass(trusted, alice, rf):
-    row = trust._look(alice, every_row)[0][0]
+    row = trust_rows.look(alice, every_row)[0][0]
     assert [trust._renew(rf.get("/"), alice, row) for _ in range(2)] == [True, False]
 
 
 def test_a_copy_is_told_once(trusted, alice, rf):
-    row = trust._look(alice, every_row)[0][0]
+    row = trust_rows.look(alice, every_row)[0][0]
     for _ in range(2):
         trust._tell_copied(rf.get("/"), alice, row)
     assert AuditEntry.objects.filter(event="browser_copied").count() == 1

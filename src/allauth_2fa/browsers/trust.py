@@ -7,20 +7,13 @@ whoever makes it. With each login that is let pass the value is replaced: whoeve
 
 from __future__ import annotations
 
-import hmac
 import secrets
-from dataclasses import dataclass
 from datetime import timedelta
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from allauth.account.adapter import get_adapter
-from django.conf import settings
 from django.db import transaction
-from django.db.models import CharField, Q, Value
-from django.db.models.functions import Cast
 from django.utils import timezone
-from django.utils.crypto import salted_hmac
 
 from allauth_2fa import app_settings, statements
 from allauth_2fa.audit import events
@@ -29,23 +22,18 @@ from allauth_2fa.models import Browser
 from allauth_2fa.state.pending import clear_pending
 from allauth_2fa.state.request import request_state
 from allauth_2fa.state.session import SessionState
-from allauth_2fa.statements import Given, Statement
+from allauth_2fa.statements import Given
 
-from . import device_cookie
+from . import device_cookie, trust_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable
 
     from django.contrib.auth.base_user import AbstractBaseUser
-    from django.db.models import QuerySet
     from django.http import HttpRequest
     from django_otp.models import Device
 
-    from allauth_2fa.factors.base import Factor
     from allauth_2fa.state.pending import PendingLogin
-
-SALT = "allauth_2fa_trusted"
-"""Keeps the fingerprints of this module apart from others that are made with the site's secret key."""
 
 NAME_BYTES = 12
 """Random bytes that name one trust: 96 bits. A session that was let pass by an ended one does not live again with the next."""
@@ -84,10 +72,10 @@ def grant(request: HttpRequest, user: AbstractBaseUser) -> None:
     A row that was revoked or renewed meanwhile, in another request, is left alone.
     """
     browser = device_cookie.remember(request, user)
-    _rows, held = _look(user, _no_row)
+    _rows, held = trust_rows.look(user, trust_rows.no_row)
     name = secrets.token_urlsafe(NAME_BYTES)
     until = timezone.now() + timedelta(days=app_settings.TRUST_DAYS)
-    trust = f"{name}.{next(_fingerprints(user, name, held))}"
+    trust = f"{name}.{next(trust_rows.fingerprints(user, name, held))}"
     with transaction.atomic():
         mine = Browser.objects.filter(pk=browser.pk, user_id=user.pk, digest=browser.digest)
         if mine.update(**DISTRUSTED | {"trusted_until": until, "trust": trust}):
@@ -95,19 +83,6 @@ def grant(request: HttpRequest, user: AbstractBaseUser) -> None:
 
 
 # Letting pass
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """What is looked at of a browser's row."""
-
-    pk: int
-    trust: str
-    digest: str
-
-    @property
-    def name(self) -> str:
-        return self.trust.partition(".")[0]
 
 
 def pass_login(request: HttpRequest, user: AbstractBaseUser, state: PendingLogin) -> bool:
@@ -124,9 +99,9 @@ def pass_login(request: HttpRequest, user: AbstractBaseUser, state: PendingLogin
     if not digests or not may_trust(user):
         return False
     now = timezone.now()
-    rows, held = _look(
+    rows, held = trust_rows.look(
         user,
-        _by_cookie,
+        trust_rows.by_cookie,
         digests=Given(Browser, "digest", digests, slots=device_cookie.MOST_VALUES),
         now=Given(Browser, "trusted_until", now),
         copied=Given(Browser, "last_seen_at", now - GRACE),
@@ -134,7 +109,7 @@ def pass_login(request: HttpRequest, user: AbstractBaseUser, state: PendingLogin
     for row in rows:
         if row.digest not in digests:
             _tell_copied(request, user, row)
-    mine = next((row for row in rows if row.digest in digests and _is_sound(user, row.trust, held)), None)
+    mine = next((row for row in rows if row.digest in digests and trust_rows.is_sound(user, row.trust, held)), None)
     if mine is None or not _renew(request, user, mine):
         return False
     request_state(request).let_in = mark = [str(user.pk), mine.pk, mine.name]
@@ -143,7 +118,7 @@ def pass_login(request: HttpRequest, user: AbstractBaseUser, state: PendingLogin
     return True
 
 
-def _renew(request: HttpRequest, user: AbstractBaseUser, row: _Row) -> bool:
+def _renew(request: HttpRequest, user: AbstractBaseUser, row: trust_rows.TrustRow) -> bool:
     """Give the browser its next value, if the row is still as it was looked at. It is one conditional UPDATE: the verdict."""
     entry = device_cookie.NewCookie.made(request)
     with transaction.atomic():
@@ -158,10 +133,10 @@ def _renew(request: HttpRequest, user: AbstractBaseUser, row: _Row) -> bool:
     return is_first
 
 
-def _tell_copied(request: HttpRequest, user: AbstractBaseUser, row: _Row) -> None:
+def _tell_copied(request: HttpRequest, user: AbstractBaseUser, row: trust_rows.TrustRow) -> None:
     """Trust neither of two browsers that come with values of one row: one of them is a thief's, and nobody knows which."""
     with transaction.atomic():
-        if _alive(user).filter(pk=row.pk, digest=row.digest).update(**DISTRUSTED):
+        if trust_rows.alive(user).filter(pk=row.pk, digest=row.digest).update(**DISTRUSTED):
             called = Browser.objects.filter(pk=row.pk).values_list("name", flat=True).first()
             events.announce("browser_copied", user, request=request, browser=called or "")
 
@@ -186,69 +161,10 @@ def _still_holds(user: AbstractBaseUser, mark: Any) -> bool:
     if not is_mark or mark[0] != str(user.pk) or not may_trust(user):
         return False
     _user_id, key, name = mark
-    rows, held = _look(user, _by_key, key=Given(Browser, "id", key), now=Given(Browser, "trusted_until", timezone.now()))
-    return any(row.name == name and _is_sound(user, row.trust, held) for row in rows)
-
-
-# What it hangs on
-
-
-def _alive(user: AbstractBaseUser) -> QuerySet[Browser]:
-    return Browser.objects.filter(user_id=user.pk, trusted_until__gt=timezone.now())
-
-
-def _by_cookie(user: Any, *, digests: Any, now: Any, copied: Any) -> QuerySet[Browser]:
-    """Return the row of this browser, and the one that a browser has which comes with a copy."""
-    has_copy = Q(superseded__in=digests, last_seen_at__lte=copied)
-    return Browser.objects.filter(Q(digest__in=digests) | has_copy, user_id=user, trusted_until__gt=now)
-
-
-def _by_key(user: Any, *, key: Any, now: Any) -> QuerySet[Browser]:
-    return Browser.objects.filter(pk=key, user_id=user, trusted_until__gt=now)
-
-
-def _no_row(user: Any) -> QuerySet[Browser]:
-    return Browser.objects.none()
-
-
-@cache
-def _statement(those: tuple[Factor, ...], rows: Callable[..., QuerySet[Browser]]) -> Statement:
-    """Return the statement that reads these rows and the user's devices of these factors."""
-
-    def text(of: Any) -> Cast:
-        return Cast(of, CharField(max_length=96))
-
-    def build(user: Any, **given: Any) -> QuerySet[Any]:
-        # Each part has the same columns: which model it is (empty for browsers), the key, and what is looked at of a browser.
-        browsers = rows(user, **given).order_by().values_list(text(Value("")), text("pk"), text("trust"), text("digest"))
-        parts = [
-            devices.values_list(text(Value(label)), text("pk"), text(Value("")), text(Value("")))
-            for label, devices in registry.confirmed(user, those)
-        ]
-        return browsers.union(*parts)
-
-    return Statement(Browser, build, is_lasting=registry.are_plain(those))
-
-
-def _look(user: AbstractBaseUser, rows: Callable[..., QuerySet[Browser]], **given: Given) -> tuple[list[_Row], str]:
-    """Return these rows, and the names of the user's devices on one line each, in order (one query for both)."""
-    found = _statement(registry.primaries(), rows).rows(user=registry.owner(user.pk), **given)
-    held = sorted(f"{label}/{key}" for label, key, _trust, _digest in found if label)
-    return [_Row(int(key), trust, digest) for label, key, trust, digest in found if not label], "\n".join(held)
-
-
-def _fingerprints(user: AbstractBaseUser, name: str, held: str) -> Iterator[str]:
-    """Yield what stands for the password and the devices, by the secret key of the site and those that it had before."""
-    hashes = (user.get_session_auth_hash(), *user.get_session_auth_fallback_hash())
-    for secret, password in zip((settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS), hashes, strict=False):
-        bound = "\n".join((name, str(user.pk), password, held))
-        yield salted_hmac(SALT, bound, secret=secret, algorithm="sha256").hexdigest()
-
-
-def _is_sound(user: AbstractBaseUser, trust: str, held: str) -> bool:
-    """Return whether the password and the devices are those that the trust was given with."""
-    name, _dot, known = trust.partition(".")
-    return any(hmac.compare_digest(known, fingerprint) for fingerprint in _fingerprints(user, name, held))
+    rows, held = trust_rows.look(
+        user, trust_rows.by_key, key=Given(Browser, "id", key), now=Given(Browser, "trusted_until", timezone.now())
+    )
+    return any(row.name == name and trust_rows.is_sound(user, row.trust, held) for row in rows)
 
 
 # Listing and ending it
@@ -256,16 +172,16 @@ def _is_sound(user: AbstractBaseUser, trust: str, held: str) -> bool:
 
 def trusted(user: AbstractBaseUser) -> list[Browser]:
     """Return the browsers that are trusted now, the last used one first (two queries). What has run out or is void is none."""
-    rows = list(_alive(user).order_by("-last_seen_at")) if may_trust(user) else []
-    held = _look(user, _no_row)[1] if rows else ""
-    return [row for row in rows if _is_sound(user, row.trust, held)]
+    rows = list(trust_rows.alive(user).order_by("-last_seen_at")) if may_trust(user) else []
+    held = trust_rows.look(user, trust_rows.no_row)[1] if rows else ""
+    return [row for row in rows if trust_rows.is_sound(user, row.trust, held)]
 
 
 def is_trusted(user: AbstractBaseUser, browser: Browser) -> bool:
     """Return whether this row of the user's is trusted now (one query, none for a row that cannot be)."""
     if browser.trusted_until is None or browser.trusted_until <= timezone.now() or not may_trust(user):
         return False
-    return _is_sound(user, browser.trust, _look(user, _no_row)[1])
+    return trust_rows.is_sound(user, browser.trust, trust_rows.look(user, trust_rows.no_row)[1])
 
 
 def is_this(request: HttpRequest, browser: Browser) -> bool:
