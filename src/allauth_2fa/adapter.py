@@ -22,7 +22,7 @@ from allauth_2fa.requirement import in_session, policy
 from allauth_2fa.sessions import checked, reauthentication, verified
 
 from . import compat
-from .factors import registry
+from .factors import lookup
 from .state.pending import ENROLLMENT_KEY, PendingLogin, ProvedBy
 from .state.request import request_state
 from .utils import get_next_query_string
@@ -58,7 +58,7 @@ class TwoFactorAdapterMixin:
 
         This costs one query, and none in a session that one of the user's devices has verified.
         """
-        return verified.is_verified_by_factor(user) or registry.has_primary(user)
+        return verified.is_verified_by_factor(user) or lookup.has_primary(user)
 
     def get_2fa_authenticate_url(self, request: HttpRequest) -> str:
         """Return the page that asks for the second factor, with the query string of the login and its ``next``."""
@@ -108,7 +108,7 @@ class TwoFactorAdapterMixin:
         methods: list[dict[str, Any]] = reauthentication.without_our_factors(super().get_reauthentication_methods, user)  # type: ignore[misc]
         if not user.is_authenticated:
             return methods
-        primary = [factor for factor in registry.held(user) if factor.primary]
+        primary = [factor for factor in lookup.held(user) if factor.primary]
         if not primary:
             return reauthentication.without_password(methods) if compat.mfa_enabled_for(user) else methods
         devices = get_text_list([*dict.fromkeys(str(factor.label) for factor in primary)], _("or"))

@@ -20,7 +20,7 @@ from allauth_2fa.devices import enrollment, manage, staff
 from allauth_2fa.requirement import policy, report
 from allauth_2fa.sessions import ending
 
-from .factors import registry
+from .factors import lookup, registry
 from .models import Browser
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def issue_code(user: AbstractBaseUser, actor: Any, reason: str, hours: float = C
         LookupError: the user has no second factor, and needs no code to sign in, or may not answer by one.
     """
     staff.ensure_may(actor, user)
-    if not registry.has_primary(user) or not manage.is_allowed(user, registry.recovery):
+    if not lookup.has_primary(user) or not manage.is_allowed(user, registry.recovery):
         raise LookupError(user.get_username())
     until = timezone.now() + timedelta(hours=hours)
     with transaction.atomic():

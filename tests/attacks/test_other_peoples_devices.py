@@ -7,7 +7,7 @@ from django.urls import reverse
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from allauth_2fa.factors import registry
+from allauth_2fa.factors import lookup, registry
 from allauth_2fa.models import RecoveryDevice
 from tests.cast import code_of, give_answer, give_password, is_logged_in, log_in
 
@@ -107,7 +107,7 @@ def test_recovery_codes_of_another_user_are_not_taken(client, alice, phone, bob)
 
 
 def test_the_registry_loads_no_device_that_is_not_the_users_own(alice, bob, phone, mallorys):
-    assert registry.load(phone.persistent_id, alice) == phone
-    assert registry.load(mallorys.persistent_id, alice) is None
+    assert lookup.load(phone.persistent_id, alice) == phone
+    assert lookup.load(mallorys.persistent_id, alice) is None
     TOTPDevice.objects.update(confirmed=False)
-    assert registry.load(phone.persistent_id, alice) is None
+    assert lookup.load(phone.persistent_id, alice) is None

@@ -13,7 +13,7 @@ from django.urls import path, reverse
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from allauth_2fa import urls as our_urls
-from allauth_2fa.factors import registry
+from allauth_2fa.factors import lookup, registry
 from allauth_2fa.login import first_device
 from allauth_2fa.models.exemptions import Exemption, FirstMet
 from allauth_2fa.testing import login_verified
@@ -216,12 +216,12 @@ def test_of_two_who_set_up_at_once_the_second_one_is_refused_under_the_lock(clie
     give_password(client, alice)
     client.get(ADD)
     device = waiting()
-    in_time = registry.has_primary
+    in_time = lookup.has_primary
     # The owner's device is there when the code is judged, and was not when the page looked.
-    monkeypatch.setattr(registry, "has_primary", lambda _user: False)
+    monkeypatch.setattr(lookup, "has_primary", lambda _user: False)
     TOTPDevice.objects.create(user=alice, name="Alice's own", confirmed=True)
     response = client.post(ADD, {"otp_token": code_of(device)})
-    monkeypatch.setattr(registry, "has_primary", in_time)
+    monkeypatch.setattr(lookup, "has_primary", in_time)
     assert response.status_code == 200
     assert "otp_token" in response.context["form"].errors
     assert not is_logged_in(client)

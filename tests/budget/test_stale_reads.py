@@ -11,7 +11,7 @@ from allauth_2fa.answers import verify
 from allauth_2fa.browsers import device_cookie
 from allauth_2fa.budget import charging, stored
 from allauth_2fa.exceptions import LoginEnded, Refused, Throttled
-from allauth_2fa.factors import registry
+from allauth_2fa.factors import lookup
 from allauth_2fa.models import Browser
 from tests.budget.conftest import budget_of_new_browsers, empty
 from tests.cast import code_of, wrong_code_of
@@ -41,7 +41,7 @@ def test_a_budget_is_read_along_with_the_devices(alice, phone, request_of_alice)
 
     assert connection.features.supports_json_field  # SQLite is asked once a process
     with CaptureQueriesContext(connection) as queries:
-        devices = registry.primary_devices(alice, **stored.annotation(alice, request_of_alice))
+        devices = lookup.primary_devices(alice, **stored.annotation(alice, request_of_alice))
         budget = stored.budget_of(alice, request_of_alice, devices)
     assert len(queries) == 1
     assert budget == stored.budget_of(alice, request_of_alice)

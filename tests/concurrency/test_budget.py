@@ -16,7 +16,7 @@ from allauth_2fa.browsers import device_cookie
 from allauth_2fa.budget import charging, stored
 from allauth_2fa.budget.budget import Budget
 from allauth_2fa.exceptions import AlreadyUsed, Locked, Refused, Throttled
-from allauth_2fa.factors import registry
+from allauth_2fa.factors import lookup
 from allauth_2fa.models import Browser
 from tests.cast import code_of, wrong_code_of
 
@@ -51,7 +51,7 @@ def counted(user, **row):
 
 def guessing(user, device, answer, request=None):
     """Return a call that answers as a request does that has just read the user's devices."""
-    devices = registry.primary_devices(user, **stored.annotation(user, request))
+    devices = lookup.primary_devices(user, **stored.annotation(user, request))
     budget = stored.budget_of(user, request, devices)
     copy = next(read for read in devices if read == device)
     return partial(charging.judge_answer, user, request, charging.Answer(budget, copy, answer, [copy]))

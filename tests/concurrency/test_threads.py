@@ -16,7 +16,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from allauth_2fa.devices import enrollment, manage
 from allauth_2fa.exceptions import AlreadyUsed, NoRoom, NothingEnrolled, RecoveryCodeRefused, RecoveryCodeUsed, Refused, Throttled
-from allauth_2fa.factors import registry
+from allauth_2fa.factors import lookup, registry
 from allauth_2fa.models import DeviceOptions, RecoveryDevice
 from tests.cast import code_of, wrong_code_of
 
@@ -193,7 +193,7 @@ def test_a_removal_and_a_renewal_do_not_wait_for_each_other(alice, phone, _round
         *(lambda: registry.static.renew(alice, 3) for _ in range(3)),
     )
     assert [outcome for outcome in outcomes if isinstance(outcome, Exception)] == []
-    assert not registry.has_primary(alice)
+    assert not lookup.has_primary(alice)
 
 
 @pytest.mark.parametrize("_round", range(3))
@@ -202,7 +202,7 @@ def test_the_last_room_for_a_device_is_given_away_once(alice, phone, settings, _
     waiting = [TOTPDevice.objects.create(user=alice, confirmed=False) for _ in range(THREADS)]
     outcomes = kinds(at_once(*(lambda device=device: enrollment.complete(device, code_of(device)) for device in waiting)))
     assert outcomes == {ACCEPTED: 1, NoRoom: THREADS - 1}
-    assert registry.count_primary(alice.pk) == 2
+    assert lookup.count_primary(alice.pk) == 2
 
 
 @pytest.mark.parametrize("_round", range(3))
@@ -211,7 +211,7 @@ def test_two_devices_that_are_removed_at_once_leave_one(alice, phone, _round):
     outcomes = at_once(*(lambda device=device: manage.remove(device) for device in (phone, tablet) * 3))
     assert outcomes.count(True) >= 1
     assert [outcome for outcome in outcomes if isinstance(outcome, Exception)] == []
-    assert registry.count_primary(alice.pk) == 1
+    assert lookup.count_primary(alice.pk) == 1
 
 
 def test_one_device_is_preferred_however_many_are_at_once(alice, phone):

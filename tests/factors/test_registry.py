@@ -7,7 +7,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from allauth_2fa.factors import registry
+from allauth_2fa.factors import lookup, registry
 from allauth_2fa.factors.totp import TotpFactor
 from allauth_2fa.models import RecoveryDevice
 
@@ -39,22 +39,22 @@ def devices_of(user):
 
 def test_a_users_own_devices_are_found_by_their_ids(alice):
     for device in devices_of(alice):
-        assert registry.load(device.persistent_id, alice) == device
+        assert lookup.load(device.persistent_id, alice) == device
 
 
 def test_nobody_finds_anothers(alice, bob):
     devices_of(alice)
     theirs = devices_of(bob)
-    assert [registry.load(device.persistent_id, alice) for device in theirs] == [None, None, None]
+    assert [lookup.load(device.persistent_id, alice) for device in theirs] == [None, None, None]
 
 
 def test_unconfirmed_and_deleted_devices_are_not_found(alice):
     for device in devices_of(alice):
         type(device).objects.update(confirmed=False)
-        assert registry.load(device.persistent_id, alice) is None
+        assert lookup.load(device.persistent_id, alice) is None
         persistent_id = device.persistent_id
         device.delete()
-        assert registry.load(persistent_id, alice) is None
+        assert lookup.load(persistent_id, alice) is None
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_unconfirmed_and_deleted_devices_are_not_found(alice):
     ],
 )
 def test_ids_that_name_no_device_are_no_error(alice, phone, persistent_id):
-    assert registry.load(persistent_id and persistent_id.replace("{pk}", str(phone.pk)), alice) is None
+    assert lookup.load(persistent_id and persistent_id.replace("{pk}", str(phone.pk)), alice) is None
 
 
 # What a user holds
@@ -94,22 +94,22 @@ def test_ids_that_name_no_device_are_no_error(alice, phone, persistent_id):
 
 def test_recovery_codes_alone_are_no_factor(alice):
     app, _codes, _tokens = devices_of(alice)
-    assert registry.has_primary(alice)
+    assert lookup.has_primary(alice)
     app.delete()
-    assert not registry.has_primary(alice)
+    assert not lookup.has_primary(alice)
 
 
 def test_a_waiting_device_is_no_factor_yet(alice, phone):
-    assert registry.has_primary(alice)
+    assert lookup.has_primary(alice)
     TOTPDevice.objects.update(confirmed=False)
-    assert not registry.has_primary(alice)
-    assert registry.primary_devices(alice) == []
+    assert not lookup.has_primary(alice)
+    assert lookup.primary_devices(alice) == []
 
 
 def test_the_devices_that_a_login_waits_for(alice, bob, phone):
     devices_of(bob)
     StaticDevice.objects.create(user=alice, name="backup")
-    assert registry.primary_devices(alice) == [phone]
+    assert lookup.primary_devices(alice) == [phone]
 
 
 # Which factors there are
@@ -122,7 +122,7 @@ def test_each_device_belongs_to_one_factor(alice):
 def test_a_device_of_a_factor_that_is_off_belongs_to_none(settings, alice):
     settings.ALLAUTH_2FA_FACTORS = ["totp"]
     assert [registry.factor_of(device) for device in devices_of(alice)] == [registry.totp, None, None]
-    assert [registry.load(device.persistent_id, alice) for device in StaticDevice.objects.all()] == [None]
+    assert [lookup.load(device.persistent_id, alice) for device in StaticDevice.objects.all()] == [None]
 
 
 def test_factors_are_offered_by_rank():

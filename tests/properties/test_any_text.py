@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from allauth_2fa.answers import verify as flow
 from allauth_2fa.exceptions import LoginEnded, Refused
-from allauth_2fa.factors import registry
+from allauth_2fa.factors import lookup, registry
 from allauth_2fa.factors.base import clean_answer
 from allauth_2fa.models import is_recovery_code
 from tests.cast import code_of, give_password, is_logged_in, is_pending
@@ -72,7 +72,7 @@ def test_reading_an_answer_never_fails_and_leaves_no_blanks(text):
 @settings(max_examples=40, **SHARED)
 @given(persistent_id=st.one_of(st.none(), texts, st.from_regex(r"otp_totp\.totpdevice/[0-9a-f-]{0,25}", fullmatch=True)))
 def test_no_text_names_a_device_that_is_not_ones_own(bob, phone, persistent_id):
-    assert registry.load(persistent_id, bob) is None
+    assert lookup.load(persistent_id, bob) is None
 
 
 @settings(max_examples=40, **SHARED)

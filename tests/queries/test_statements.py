@@ -11,7 +11,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from allauth_2fa import statements
 from allauth_2fa.answers import verify
 from allauth_2fa.budget import stored
-from allauth_2fa.factors import registry
+from allauth_2fa.factors import lookup, registry
 from allauth_2fa.factors.totp import TotpFactor
 from allauth_2fa.models import Browser, DeviceOptions
 from allauth_2fa.statements import Fact, Given, Statement
@@ -42,9 +42,9 @@ def test_one_statement_finds_the_devices_of_each_user(alice, bob, phone, built):
     bobs = TOTPDevice.objects.create(user=bob, name="Bob's", confirmed=True)
     Browser.all_rows.create(user=bob, in_a_row=3)
     for _ in range(2):
-        assert registry.primary_devices(alice) == [phone]
-        assert [device.is_preferred for device in registry.primary_devices(alice)] == [True]
-        (found,) = registry.primary_devices(bob, **stored.annotation(bob, None))
+        assert lookup.primary_devices(alice) == [phone]
+        assert [device.is_preferred for device in lookup.primary_devices(alice)] == [True]
+        (found,) = lookup.primary_devices(bob, **stored.annotation(bob, None))
         assert (found, found.is_preferred, found.name, found.key) == (bobs, False, "Bob's", bobs.key)
         assert stored.budget_of(bob, None, [found]).in_a_row == 3
         assert not found._state.adding
@@ -75,7 +75,7 @@ def test_a_list_fills_all_places(alice, phone):
 def test_a_factor_that_finds_devices_in_its_own_way_is_asked_each_time(alice, bob, phone, settings, built):
     settings.ALLAUTH_2FA_FACTORS = [f"{__name__}.Borrowed", "recovery_codes"]
     for _ in range(2):
-        (found,) = registry.primary_devices(bob, is_there=Fact(lambda: Value(value=True, output_field=BooleanField())))
+        (found,) = lookup.primary_devices(bob, is_there=Fact(lambda: Value(value=True, output_field=BooleanField())))
         assert (found, found.is_there) == (phone, True)
     assert not built
 
@@ -86,7 +86,7 @@ def test_rows_of_a_manager_that_finds_others_each_time_are_looked_up_each_time(a
     assert not statements.is_plain(Browser)
     assert statements.is_plain(TOTPDevice)
     statement = Statement(Browser, lambda user: Browser.objects.filter(user_id=user), is_lasting=False)
-    assert statement.rows(user=registry.owner(alice.pk)) == [known]
+    assert statement.rows(user=lookup.owner(alice.pk)) == [known]
     assert not built
 
 
@@ -100,11 +100,11 @@ def test_an_update_says_how_many_rows_were_like_that(alice, bob):
 
 
 def test_a_changed_setting_has_all_built_again(alice, phone, settings, built):
-    assert registry.has_primary(alice)
+    assert lookup.has_primary(alice)
     assert built
     settings.ALLAUTH_2FA_FACTORS = ["totp"]
     assert not built
-    assert registry.has_primary(alice)
+    assert lookup.has_primary(alice)
 
 
 # The device of a session

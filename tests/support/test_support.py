@@ -20,7 +20,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from allauth_2fa import support
 from allauth_2fa.adapter import OTPAdapter
-from allauth_2fa.factors import registry
+from allauth_2fa.factors import lookup, registry
 from allauth_2fa.models import Browser, RecoveryCode, RecoveryDevice
 from allauth_2fa.models.audit import AuditEntry
 from allauth_2fa.models.exemptions import Exemption
@@ -56,7 +56,7 @@ def test_a_reset_takes_every_factor_and_ends_the_sessions(client, alice, phone):
     RecoveryDevice.renew(alice.pk, 3)
     Browser.objects.create(user=alice, digest="x" * 64, name="Firefox on Linux")
     run("allauth_2fa_reset", "alice", reason="lost phone", interactive=False)
-    assert not registry.has_primary(alice)
+    assert not lookup.has_primary(alice)
     assert not RecoveryDevice.objects.exists()
     assert not Browser.objects.exists()
     assert client.get("/").text == "user: AnonymousUser"
@@ -74,7 +74,7 @@ def test_a_reset_names_who_did_it(alice, phone, staff):
 def test_a_reset_asks_first(alice, phone, monkeypatch, typed, is_done):
     monkeypatch.setattr("builtins.input", lambda _question: typed)
     run("allauth_2fa_reset", "alice", reason="lost phone")
-    assert registry.has_primary(alice) is not is_done
+    assert lookup.has_primary(alice) is not is_done
 
 
 @pytest.mark.parametrize("command", ["allauth_2fa_reset", "allauth_2fa_issue_code"])
@@ -85,7 +85,7 @@ def test_a_user_that_is_not_there_and_an_empty_reason_are_refused(alice, phone, 
         run(command, "alice", "--by", "carol", reason="lost phone")
     with pytest.raises(CommandError, match="must not be empty"):
         run(command, "alice", reason=" ")
-    assert registry.has_primary(alice)
+    assert lookup.has_primary(alice)
 
 
 def test_nobody_but_a_superuser_touches_a_superuser(staff, phone):
@@ -96,7 +96,7 @@ def test_nobody_but_a_superuser_touches_a_superuser(staff, phone):
     with pytest.raises(CommandError, match="Only a superuser"):
         run("allauth_2fa_issue_code", "boss", "--by", "staff", reason="a whim")
     support.reset(boss, boss, "my own")
-    assert not registry.has_primary(boss)
+    assert not lookup.has_primary(boss)
 
 
 # Issued codes
@@ -218,7 +218,7 @@ def test_in_the_admin_nobody_but_a_superuser_touches_a_superuser(helper):
     for action in ("reset_owners", "issue_codes"):
         response = act(helper, action, device, reason="a whim")
         assert "Only a superuser can do this to boss." in helper.get(response.url).text
-    assert registry.has_primary(boss)
+    assert lookup.has_primary(boss)
     assert not RecoveryCode.objects.exists()
 
 
@@ -234,7 +234,7 @@ def test_a_user_who_lacks_the_permission_is_offered_nothing(helper, staff, alice
     staff.user_permissions.remove(*Permission.objects.filter(codename__startswith="support_"))
     assert action not in helper.get(CHANGELIST).text
     act(helper, action, phone, reason="a whim")
-    assert registry.has_primary(alice)
+    assert lookup.has_primary(alice)
     assert not RecoveryCode.objects.exists()
 
 
@@ -246,7 +246,7 @@ def test_support_reauthenticates(helper, alice, phone, staff, action):
     session.save()
     response = act(helper, action, phone, reason="lost phone")
     assert response.url.startswith(reverse("two-factor-reauthenticate"))
-    assert registry.has_primary(alice)
+    assert lookup.has_primary(alice)
     own = TOTPDevice.objects.get(user=staff)
     helper.post(response.url, {"otp_token": code_of(own)})
     assert {row[0] for row in rows()} & {"reset_by_support", "code_issued_by_support"}

@@ -14,7 +14,7 @@ from django.views.decorators.cache import never_cache
 
 from allauth_2fa import app_settings
 from allauth_2fa.devices import manage
-from allauth_2fa.factors import registry
+from allauth_2fa.factors import lookup
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -75,7 +75,7 @@ def _can_verify(request: HttpRequest) -> bool:
 
     Return False without django-otp's middleware: a session could never become verified, and the redirects would loop.
     """
-    return hasattr(request.user, "is_verified") and registry.has_primary(request.user)  # type: ignore[arg-type]
+    return hasattr(request.user, "is_verified") and lookup.has_primary(request.user)  # type: ignore[arg-type]
 
 
 def _leading_back(url: str, request: HttpRequest, index: str) -> str:

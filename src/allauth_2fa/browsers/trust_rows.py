@@ -13,7 +13,7 @@ from django.db.models.functions import Cast
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from allauth_2fa.factors import registry
+from allauth_2fa.factors import lookup, registry
 from allauth_2fa.models import Browser
 from allauth_2fa.statements import Given, Statement
 
@@ -77,16 +77,16 @@ def _statement(those: tuple[Factor, ...], rows: Callable[..., QuerySet[Browser]]
         browsers = rows(user, **given).order_by().values_list(text(Value("")), text("pk"), text("trust"), text("digest"))
         parts = [
             devices.values_list(text(Value(label)), text("pk"), text(Value("")), text(Value("")))
-            for label, devices in registry.confirmed(user, those)
+            for label, devices in lookup.confirmed(user, those)
         ]
         return browsers.union(*parts)
 
-    return Statement(Browser, build, is_lasting=registry.are_plain(those))
+    return Statement(Browser, build, is_lasting=lookup.are_plain(those))
 
 
 def look(user: AbstractBaseUser, rows: Callable[..., QuerySet[Browser]], **given: Given) -> tuple[list[TrustRow], str]:
     """Return these rows, and the ids of the user's devices, sorted, one in each line (one query for both)."""
-    found = _statement(registry.primaries(), rows).rows(user=registry.owner(user.pk), **given)
+    found = _statement(registry.primaries(), rows).rows(user=lookup.owner(user.pk), **given)
     held = sorted(f"{label}/{key}" for label, key, _trust, _digest in found if label)
     return [TrustRow(int(key), trust, digest) for label, key, trust, digest in found if not label], "\n".join(held)
 

@@ -17,7 +17,7 @@ from django.db.models.signals import post_delete
 
 from allauth_2fa.audit import events
 from allauth_2fa.browsers import trust
-from allauth_2fa.factors import registry
+from allauth_2fa.factors import lookup, registry
 from allauth_2fa.models import lock_user
 from allauth_2fa.requirement import policy
 from allauth_2fa.sessions import reauthentication
@@ -61,7 +61,7 @@ def _hangs(factor: Factor, device: Device, address: str | None) -> bool:
 def may_lose(user: AbstractBaseUser, address: str) -> bool:
     """Return whether the user has another second factor, and what the site requires, without the devices on that address."""
     lost = at(user, address)
-    return not lost or (registry.count_primary(user.pk) > len(lost) and all(policy.may_remove(device) for _factor, device in lost))
+    return not lost or (lookup.count_primary(user.pk) > len(lost) and all(policy.may_remove(device) for _factor, device in lost))
 
 
 # An address that replaces all others (ACCOUNT_CHANGE_EMAIL)
@@ -104,7 +104,7 @@ def _settle(user_id: Any, address: str) -> None:
     with transaction.atomic():
         lock_user(user.pk)
         for factor, device in at(user, address):
-            if registry.count_primary(user.pk) > 1 and policy.may_remove(device):
+            if lookup.count_primary(user.pk) > 1 and policy.may_remove(device):
                 # What follows a removal follows this one (:mod:`.removals`).
                 device.delete()
             else:

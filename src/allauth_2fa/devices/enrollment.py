@@ -15,7 +15,7 @@ from allauth_2fa.audit import events
 from allauth_2fa.browsers import trust
 from allauth_2fa.budget import charging, stored
 from allauth_2fa.exceptions import EnrollmentEnded, NotAllowed, NothingEnrolled, Refused
-from allauth_2fa.factors import registry
+from allauth_2fa.factors import lookup, registry
 from allauth_2fa.factors.base import clean_answer
 from allauth_2fa.models import DeviceOptions, lock_user
 from allauth_2fa.sessions import checked, ending, reauthentication, verified
@@ -248,7 +248,7 @@ def verify_session(request: HttpRequest, user: AbstractBaseUser, device: Device)
         Whether this is the user's first factor. Recovery codes are promised then: the page that shows them makes them.
     """
     before = getattr(device, ENDED_SESSIONS, None)
-    is_first = before is not None or registry.count_primary(user.pk) == 1
+    is_first = before is not None or lookup.count_primary(user.pk) == 1
     forget_shown(request, user)
     if is_first:
         SessionState(request.session, user).codes_pending = True

@@ -11,7 +11,7 @@ from allauth_2fa import app_settings
 from allauth_2fa.audit import events
 from allauth_2fa.browsers import trust
 from allauth_2fa.exceptions import NoRoom, NotAllowed, NothingEnrolled, StillRequired
-from allauth_2fa.factors import registry
+from allauth_2fa.factors import lookup, registry
 from allauth_2fa.models import DeviceOptions, lock_user
 from allauth_2fa.requirement import policy
 from allauth_2fa.sessions import ending
@@ -34,7 +34,7 @@ def find(user: AbstractBaseUser, device_id: str) -> Device:
     Raises:
         NothingEnrolled: the user has no such device, whoever else has it, or it stands in for a factor and is none.
     """
-    device = registry.load(device_id, user)
+    device = lookup.load(device_id, user)
     factor = registry.factor_of(device) if device else None
     if device is None or factor is None or not factor.primary:
         raise NothingEnrolled
@@ -94,7 +94,7 @@ def remove(device: Device) -> bool:
     with transaction.atomic():
         lock_user(device.user_id)
         is_needed = not policy.may_remove(device)
-        is_last = registry.count_primary(device.user_id) <= 1
+        is_last = lookup.count_primary(device.user_id) <= 1
         if not (is_needed or is_last):
             _delete(device, None)
     if is_needed:
@@ -109,9 +109,9 @@ def withdraw(device: Device, actor: AbstractBaseUser) -> None:
     """
     with transaction.atomic():
         lock_user(device.user_id)
-        had_factor = registry.count_primary(device.user_id) > 0
+        had_factor = lookup.count_primary(device.user_id) > 0
         _delete(device, actor)
-        if had_factor and not registry.count_primary(device.user_id):
+        if had_factor and not lookup.count_primary(device.user_id):
             events.announce("two_factor_off", device.user, actor=actor)
             ending.end_all(device.user, "support", actor=actor)
 
@@ -146,7 +146,7 @@ def ensure_room(user_id: object) -> int:
     Raises:
         NoRoom: there are ``ALLAUTH_2FA_MAX_DEVICES`` already.
     """
-    held = registry.count_primary(user_id)
+    held = lookup.count_primary(user_id)
     if held >= app_settings.MAX_DEVICES:
         raise NoRoom
     return held
@@ -179,9 +179,9 @@ def offered(user: AbstractBaseUser, those: Sequence[Factor] | None = None, **fac
     """Return the devices that the user may answer by, the preferred one and then the last used one first.
 
     Where none of them is permitted they are all returned, and each of them says so when it is tried. The arguments are those
-    of :func:`registry.primary_devices`.
+    of :func:`lookup.primary_devices`.
     """
-    held = registry.primary_devices(user, those, **facts)
+    held = lookup.primary_devices(user, those, **facts)
     kinds = {factor for factor in registry.primaries() if is_allowed(user, factor)}
     return [device for device in held if registry.factor_of(device) in kinds] or held
 
@@ -200,7 +200,7 @@ def called(device: Any) -> str:
 
 
 def described(device: Any) -> dict[str, Any]:
-    """Return what pages say of a device. Whether it is preferred is known of those that ``registry.primary_devices`` gave."""
+    """Return what pages say of a device. Whether it is preferred is known of those that ``lookup.primary_devices`` gave."""
     factor = registry.factor_of(device)
     return {
         "id": device.persistent_id,

@@ -11,7 +11,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from allauth_2fa import app_settings
 from allauth_2fa.audit import events
-from allauth_2fa.factors import recovery, registry
+from allauth_2fa.factors import lookup, recovery, registry
 from allauth_2fa.models import RecoveryCode
 from allauth_2fa.state.session import SessionState
 from allauth_2fa.statements import Fact, Given
@@ -83,7 +83,7 @@ def left(user: AbstractBaseUser) -> int:
 def left_fact(user: AbstractBaseUser) -> Fact:
     """Return what reads the same number along with the devices."""
     now = Given(RecoveryCode, "expires_at", timezone.now())
-    return Fact(_left, {"user": registry.owner(user.pk), "now": now})
+    return Fact(_left, {"user": lookup.owner(user.pk), "now": now})
 
 
 def _left(user: Any, now: Any) -> CombinedExpression:

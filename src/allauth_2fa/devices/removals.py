@@ -16,7 +16,7 @@ from django.db.models.signals import post_delete, pre_delete
 from django_otp.models import Device
 
 from allauth_2fa.audit import events
-from allauth_2fa.factors import registry
+from allauth_2fa.factors import lookup, registry
 from allauth_2fa.models import lock_user
 from allauth_2fa.sessions import ending
 
@@ -113,7 +113,7 @@ def _settle(device: Any, origin: Any) -> None:
 def _is_off(device: Any) -> bool:
     """Return whether the user holds nothing any more that a login waits for, and the device was such a thing."""
     factor = registry.factor_of(device)
-    return factor is not None and factor.primary and not registry.count_primary(device.user_id)
+    return factor is not None and factor.primary and not lookup.count_primary(device.user_id)
 
 
 def _turn_off(user: AbstractBaseUser, actor: Any, request: HttpRequest | None) -> None:

@@ -20,7 +20,7 @@ from django_otp.models import Device
 from allauth_2fa import compat
 from allauth_2fa.budget import stored
 from allauth_2fa.exceptions import NotDelivered, NothingEnrolled, NotSent, Refused, SendsNoCodes, TooSoon
-from allauth_2fa.factors import registry
+from allauth_2fa.factors import lookup, registry
 from allauth_2fa.factors.asked import ASKED, asked
 from allauth_2fa.factors.generic import alone
 from allauth_2fa.models.sent_codes import SentCode
@@ -62,7 +62,7 @@ def send_first(user: AbstractBaseUser, store: ChallengeStore) -> None:
     """
     if not registry.may_send():
         return
-    those = registry.to_look_at(user)
+    those = lookup.to_look_at(user)
     if not any(factor.sends_codes for factor in those):
         return
     first, *_others = [*manage.offered(user, those), None]
@@ -86,7 +86,7 @@ def send(user: AbstractBaseUser, device_id: str, store: ChallengeStore) -> Devic
         TooSoon: it sent a code a short while ago.
         NotDelivered: the code did not get on its way.
     """
-    device = registry.load(device_id, user)
+    device = lookup.load(device_id, user)
     if device is None:
         raise NothingEnrolled
     if not sends(device):

@@ -9,7 +9,7 @@ from django.contrib.auth import BACKEND_SESSION_KEY
 
 from allauth_2fa import compat
 from allauth_2fa.audit import events
-from allauth_2fa.factors import registry
+from allauth_2fa.factors import lookup, registry
 from allauth_2fa.sessions import verified
 from allauth_2fa.state.pending import PendingLogin, ProvedBy, clear_pending
 from allauth_2fa.state.request import request_state
@@ -66,7 +66,7 @@ def proving_device(request: HttpRequest, state: PendingLogin, user: AbstractBase
     device = request_state(request).device
     if device is not None and device.persistent_id == state.device_id and device.user_id == user.pk and device.confirmed:
         return device
-    return registry.load(state.device_id, user)
+    return lookup.load(state.device_id, user)
 
 
 def restore_backend(user: AbstractBaseUser, state: PendingLogin) -> None:

@@ -12,7 +12,7 @@ from allauth_2fa import app_settings, compat
 from allauth_2fa.budget import charging
 from allauth_2fa.devices import enrollment, manage
 from allauth_2fa.exceptions import LoginEnded
-from allauth_2fa.factors import registry
+from allauth_2fa.factors import lookup
 from allauth_2fa.requirement import policy
 from allauth_2fa.sessions import ending
 from allauth_2fa.state.pending import ENROLLMENT_KEY, PendingLogin, ProvedBy, clear_pending
@@ -92,7 +92,7 @@ def is_wanted(stage: compat.LoginStage, user: AbstractBaseUser) -> bool:
         user.otp_device = proving  # type: ignore[attr-defined]
     requirement = policy.requirement_of(user)
     request_state(stage.request).requirement = requirement
-    return requirement.is_due and registry.count_primary(user.pk) < (app_settings.MAX_DEVICES if has_proved(stage) else 1)
+    return requirement.is_due and lookup.count_primary(user.pk) < (app_settings.MAX_DEVICES if has_proved(stage) else 1)
 
 
 def choices(requirement: policy.Requirement, user: AbstractBaseUser | None = None) -> Sequence[Factor]:
@@ -111,7 +111,7 @@ def ensure_open(stage: compat.LoginStage) -> AbstractBaseUser:
     if not _still_proves(stage, user):
         raise LoginEnded
     request_state(stage.request).has_proved = has_proved(stage)
-    if not has_proved(stage) and (registry.has_primary(user) or compat.mfa_enabled_for(user)):
+    if not has_proved(stage) and (lookup.has_primary(user) or compat.mfa_enabled_for(user)):
         raise LoginEnded
     return user
 

@@ -10,7 +10,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.utils.functional import SimpleLazyObject, empty
 from django_otp.middleware import OTPMiddleware
 
-from allauth_2fa.factors import registry
+from allauth_2fa.factors import lookup
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -33,7 +33,7 @@ class _Verifier(OTPMiddleware):
     """django-otp's middleware, but that the statement which finds the device is built once."""
 
     def _device_from_persistent_id(self, persistent_id: str) -> Device | None:
-        return registry.bound(self._normalize_persistent_id(persistent_id))
+        return lookup.bound(self._normalize_persistent_id(persistent_id))
 
 
 _VERIFIER = _Verifier(nobody)

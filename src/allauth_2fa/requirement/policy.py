@@ -17,7 +17,7 @@ from django.utils.module_loading import import_string
 
 from allauth_2fa import app_settings, compat
 from allauth_2fa.audit import events
-from allauth_2fa.factors import registry
+from allauth_2fa.factors import lookup, registry
 from allauth_2fa.models.exemptions import Exemption, FirstMet
 from allauth_2fa.sessions import verified
 
@@ -197,7 +197,7 @@ def is_satisfied(user: AbstractBaseUser, factors: Sequence[Factor]) -> bool:
     Where every factor will do, whatever the project's adapter takes for one and an authenticator of ``allauth.mfa`` will
     do as well.
     """
-    if _proved(user) in factors or registry.count(user.pk, factors):
+    if _proved(user) in factors or lookup.count(user.pk, factors):
         return True
     return set(factors) == set(registry.primaries()) and (verified.needs_challenge(user) or compat.mfa_enabled_for(user))
 
@@ -280,5 +280,5 @@ def may_remove(device: Device) -> bool:
     if not is_on() or not is_held(device.user):
         return True
     wanted = factors_for(device.user)
-    left = registry.count(device.user_id, wanted) - (registry.factor_of(device) in wanted)
-    return left > 0 or (registry.factor_of(device) not in wanted and registry.count_primary(device.user_id) > 1)
+    left = lookup.count(device.user_id, wanted) - (registry.factor_of(device) in wanted)
+    return left > 0 or (registry.factor_of(device) not in wanted and lookup.count_primary(device.user_id) > 1)

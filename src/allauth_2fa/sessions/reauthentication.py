@@ -7,7 +7,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from allauth_2fa import app_settings, compat
-from allauth_2fa.factors import registry
+from allauth_2fa.factors import lookup
 
 from . import verified
 
@@ -104,7 +104,7 @@ def is_recent(theirs: Callable[[HttpRequest], bool], request: HttpRequest) -> bo
     if not without_our_factors(theirs, request):
         return False
     user: Any = request.user
-    if not (verified.is_verified_by_factor(user) or registry.has_primary(user) or compat.mfa_enabled_for(user)):
+    if not (verified.is_verified_by_factor(user) or lookup.has_primary(user) or compat.mfa_enabled_for(user)):
         return True
     entries = _of_late(request, user, compat.reauthentication_timeout())
     return any(entry.get("method") == "mfa" and bool(entry.get("reauthenticated")) for entry in entries)
@@ -120,7 +120,7 @@ def flows_of(theirs: Callable[[Any], Described], user: AbstractBaseUser | Anonym
     flows = theirs(user)
     if _ours_aside.get() or not user.is_authenticated:
         return flows
-    kinds = registry.kinds(user)
+    kinds = lookup.kinds(user)
     if not kinds:
         return without_password(flows) if compat.mfa_enabled_for(user) else flows
     known = [kind for flow in flows if flow["id"] == compat.REAUTHENTICATION_PAGE for kind in flow["types"]]

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from allauth_2fa import compat
-from allauth_2fa.factors import registry
+from allauth_2fa.factors import lookup
 
 from . import verified
 
@@ -107,5 +107,5 @@ def lacks(request: HttpRequest, max_age: float | None = None, factors: Collectio
 
 def _may_prove(user: Any, factors: Collection[str] | None) -> bool:
     if factors is None:
-        return verified.is_verified_by_factor(user) or registry.has_primary(user)
-    return any(factor.id in factors for factor in registry.held(user))
+        return verified.is_verified_by_factor(user) or lookup.has_primary(user)
+    return any(factor.id in factors for factor in lookup.held(user))

@@ -8,7 +8,7 @@ from allauth.account.adapter import get_adapter
 
 from allauth_2fa import compat
 from allauth_2fa.audit import events
-from allauth_2fa.factors import registry
+from allauth_2fa.factors import lookup, registry
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
@@ -30,7 +30,7 @@ def is_verified_by_factor(user: Any) -> bool:
 
 def needs_challenge(user: AbstractBaseUser) -> bool:
     """Return whether the project's adapter wants a second factor of this user (one query)."""
-    wants = getattr(get_adapter(), "has_2fa_enabled", registry.has_primary)
+    wants = getattr(get_adapter(), "has_2fa_enabled", lookup.has_primary)
     return bool(wants(user))
 
 

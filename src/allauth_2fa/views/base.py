@@ -18,7 +18,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic import FormView
 
 from allauth_2fa import app_settings, compat
-from allauth_2fa.factors import registry
+from allauth_2fa.factors import lookup, registry
 from allauth_2fa.mixins import ValidTOTPDeviceRequiredMixin
 from allauth_2fa.sessions import reauthentication
 from allauth_2fa.utils import user_has_valid_totp_device, with_target
@@ -85,7 +85,7 @@ class FactorRequiredMixin(ValidTOTPDeviceRequiredMixin):
 
     def has_valid_device(self, user: Any) -> bool:
         """Return whether the user has a second factor (one query, none if it has just verified the session)."""
-        return user_has_valid_totp_device(user) or (len(registry.primaries()) > 1 and registry.has_primary(user))
+        return user_has_valid_totp_device(user) or (len(registry.primaries()) > 1 and lookup.has_primary(user))
 
 
 class ProofRequiredMixin(AccessMixin):

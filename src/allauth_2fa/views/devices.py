@@ -15,7 +15,7 @@ from allauth_2fa import app_settings
 from allauth_2fa.audit import log
 from allauth_2fa.devices import manage, passkeys, recovery_codes
 from allauth_2fa.exceptions import NothingEnrolled, StillRequired
-from allauth_2fa.factors import registry
+from allauth_2fa.factors import lookup, registry
 from allauth_2fa.forms import RenameForm
 from allauth_2fa.requirement import policy
 
@@ -45,7 +45,7 @@ class TwoFactorOverview(LoginRequiredMixin, Page, TemplateView):
         That is one query a factor, and two; trusted browsers cost two more, where there may be any.
         """
         user: AbstractBaseUser = self.request.user  # type: ignore[assignment]
-        held = [_listed(device) for device in registry.primary_devices(user)]
+        held = [_listed(device) for device in lookup.primary_devices(user)]
         left = recovery_codes.left(user) if held else 0
         return {
             **super().get_context_data(**kwargs),

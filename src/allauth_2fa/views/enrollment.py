@@ -18,7 +18,7 @@ from django.utils.safestring import mark_safe
 from allauth_2fa import utils
 from allauth_2fa.devices import enrollment, manage, passkeys
 from allauth_2fa.exceptions import NoRoom, NothingEnrolled, StillRequired
-from allauth_2fa.factors import registry
+from allauth_2fa.factors import lookup
 from allauth_2fa.forms import DeviceNameForm
 
 from .base import FormPage, with_next
@@ -119,7 +119,7 @@ class AddingAnother(EnteringMixin):
         except NoRoom as refusal:
             messages.error(request, refusal.message)
             return HttpResponseRedirect(reverse("two-factor-overview"))
-        ask = self.ask_for_proof(request, has_factor=self.stage is None and registry.has_primary(user))
+        ask = self.ask_for_proof(request, has_factor=self.stage is None and lookup.has_primary(user))
         return ask or super().dispatch(request, *args, **kwargs)  # type: ignore[misc]
 
     def get_replaced(self) -> Device | None:

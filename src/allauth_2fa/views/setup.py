@@ -13,7 +13,7 @@ from django.urls import reverse
 from allauth_2fa import app_settings, compat, utils
 from allauth_2fa.devices import enrollment, manage, staff
 from allauth_2fa.exceptions import EnrollmentEnded, Refused
-from allauth_2fa.factors import registry
+from allauth_2fa.factors import lookup, registry
 from allauth_2fa.forms import TOTPDeviceForm
 from allauth_2fa.sessions import ending
 from allauth_2fa.state.request import ENROLLMENT_PAGE, Standing, request_state
@@ -113,7 +113,7 @@ class TwoFactorSetup(SetupForAnotherMixin, AddingPage):
         if self.stage is not None and not (is_allowed and self.is_wanted(registry.totp)):
             return HttpResponseRedirect(reverse(ENROLLMENT_PAGE))
         # For somebody else the first factor alone is set up: a further one would be a way past those that the owner has.
-        if utils.user_has_valid_totp_device(user) or (self.owner is not None and registry.has_primary(user)):
+        if utils.user_has_valid_totp_device(user) or (self.owner is not None and lookup.has_primary(user)):
             return HttpResponseRedirect(self.get_success_url())
         if not is_allowed:
             # The overview names what the user can add instead.
@@ -123,7 +123,7 @@ class TwoFactorSetup(SetupForAnotherMixin, AddingPage):
     def has_to_answer(self) -> bool:
         """Return whether the visitor has a factor, which they prove before adding this device: one of another kind, if it is their own."""
         is_possible = self.owner is not None or len(registry.primaries()) > 1
-        return self.stage is None and is_possible and registry.has_primary(cast("AbstractBaseUser", self.request.user))
+        return self.stage is None and is_possible and lookup.has_primary(cast("AbstractBaseUser", self.request.user))
 
     def get_form_user(self) -> AbstractBaseUser:
         """Return whose device is set up."""

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
-from allauth_2fa.factors import registry
+from allauth_2fa.factors import lookup
 from allauth_2fa.testing import login_verified
 from tests.cast import PASSWORD, give_answer, give_password, is_logged_in, is_pending
 from tests.matrix.entrances import ENTRANCES
@@ -159,8 +159,8 @@ def test_in_the_middle_of_a_session_the_same_holds(client, kind, store):
     theirs = bob.right(elsewhere)
     assert give(bob, theirs).status_code == 200
     assert give(alice, alice.wrong(client, address)).status_code == 200
-    assert (answers(), registry.has_primary(alice.user)) == (before, True)
+    assert (answers(), lookup.has_primary(alice.user)) == (before, True)
     forgive(alice)
     assert give(alice, alice.right(client, address)).status_code == 302
     assert (answers() > before) is (store == "two-factor-reauthenticate")
-    assert registry.has_primary(alice.user) is (store == "two-factor-reauthenticate")
+    assert lookup.has_primary(alice.user) is (store == "two-factor-reauthenticate")

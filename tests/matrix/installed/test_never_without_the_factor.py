@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from allauth_2fa.factors import registry
+from allauth_2fa.factors import lookup
 from tests.cast import PASSWORD, code_of
 from tests.matrix.entrances import ENTRANCES
 from tests.matrix.every_kind import EVERY_KIND
@@ -118,9 +118,9 @@ class Site(RuleBasedStateMachine):
     def change_a_device(self, browser, name, number, what):
         device = self.kind_of(name, number).device
         address = reverse(f"two-factor-{what}", args=[device.persistent_id])
-        before = registry.count_primary(device.user_id)
+        before = lookup.count_primary(device.user_id)
         response = self.follow(browser, lambda client: client.post(address, {"name": "x"}))
-        if registry.count_primary(device.user_id) != before:
+        if lookup.count_primary(device.user_id) != before:
             assert response.status_code == 302
             assert name in self.proved[self.key_of(browser)] or not self.user_in(browser)
 

@@ -18,7 +18,7 @@ from allauth_2fa.answers import verify
 from allauth_2fa.browsers import device_cookie
 from allauth_2fa.devices import sending
 from allauth_2fa.exceptions import DeviceRefused, NothingEnrolled, NotJudged, NotSent, Refused, SendsNoCodes, Throttled
-from allauth_2fa.factors import generic, registry
+from allauth_2fa.factors import generic, lookup, registry
 from allauth_2fa.factors.sent import SentCodeFactor
 from allauth_2fa.models import Browser
 from allauth_2fa.state.store import ChallengeStore
@@ -465,10 +465,10 @@ def test_a_child_that_stands_for_its_parent_is_judged_and_sent_to(client, alice,
 @pytest.mark.parametrize("factors", [["pager.pager"], ["totp", "pager.pager"], []])
 def test_a_user_who_holds_a_device_is_asked_for_it_however_many_kinds_there_are(alice, bob, pager, factors, settings):
     settings.ALLAUTH_2FA_FACTORS = factors
-    assert registry.has_primary(alice)
-    assert not registry.has_primary(bob)
+    assert lookup.has_primary(alice)
+    assert not lookup.has_primary(bob)
     Pager.objects.update(confirmed=False)
-    assert not registry.has_primary(alice)
+    assert not lookup.has_primary(alice)
 
 
 @pytest.mark.parametrize("is_right", [True, False])
