@@ -123,7 +123,7 @@ def next_at(device: Device) -> datetime | None:
     """Return when the device may send another code in this browser, None if that is now, or not known."""
     if not sends(device):
         return None
-    refusal = _is_too_soon(copy.copy(device), _here(device))
+    refusal = _is_too_soon(copy.copy(device), _here(device), SentCode.last_day(device))
     return refusal.until if refusal else None
 
 
@@ -157,7 +157,9 @@ def _send(device: Device) -> tuple[Any, Refused | None]:
     with alone(device) as row:
         if row is None:
             return device, NothingEnrolled()
-        if refusal := _may_not_send(row, here):
+        sent = SentCode.last_day(row)
+        SentCode.note_use_elsewhere(row, sent)
+        if refusal := _may_not_send(row, here, sent):
             return row, refusal
         refusal = _tried("make_code", row)
         setattr(row, ASKED, None if refusal else SentCode.note(row, here))
@@ -168,8 +170,8 @@ def _send(device: Device) -> tuple[Any, Refused | None]:
     return row, refusal or _tried("deliver", row)
 
 
-def _may_not_send(row: Device, here: int | None) -> Refused | None:
-    if refusal := _is_too_soon(row, here):
+def _may_not_send(row: Device, here: int | None, sent: Sequence[SentCode]) -> Refused | None:
+    if refusal := _is_too_soon(row, here, sent):
         return refusal
     return None if _has_cooldown(row) else _too_many(row.persistent_id if here is None else f"{row.persistent_id}@{here}")
 
@@ -188,10 +190,14 @@ def _here(device: Device) -> int | None:
     return budget.pk if budget.is_known else None
 
 
-def _is_too_soon(row: Device, here: int | None) -> TooSoon | None:
-    """Return why the device may send no code for this browser now, None if it may (one query). It changes the row in memory."""
-    since = SentCode.objects.filter(device=row.persistent_id, user_id=row.user_id, created_at__gt=timezone.now() - DAY)
-    sent = list(since.order_by("created_at", "pk"))
+def _is_too_soon(row: Device, here: int | None, sent: Sequence[SentCode]) -> TooSoon | None:
+    """Return why the device may send no code for this browser now, None if it may. It changes the row in memory.
+
+    Args:
+        row: the device.
+        here: the key of this browser, None for a new one.
+        sent: the device's codes of the last day.
+    """
     if row.confirmed:
         _show_as_here(row, [code for code in sent if code.browser == here])
     try:

@@ -54,13 +54,16 @@ def verifies(sent: SentCode, row: Any, answer: str) -> bool:
         answer: the answer to check.
     """
     before = {"token": at_rest(row.token), "valid_until": row.valid_until}
-    row.token, row.valid_until = standing_for(sent, answer) if sent.hold() else None, sent.expires_at
-    if row.verify_token(answer):
+    is_last = sent.is_last_of(row)
+    is_usable = sent.hold() and sent.is_unused_elsewhere(row)
+    row.token, row.valid_until = standing_for(sent, answer) if is_usable else None, sent.expires_at
+    is_accepted: bool = row.verify_token(answer)
+    if is_accepted:
         sent.use()
-        return True
-    # The last code of the device may belong to another login; verify_token() has written this login's code over it.
-    type(row)._base_manager.filter(pk=row.pk).update(**before)
-    return False
+    if not (is_accepted and is_last):
+        # The last code of the device stays valid: verify_token() has written this login's code over it.
+        type(row)._base_manager.filter(pk=row.pk).update(**before)
+    return is_accepted
 
 
 @sensitive_variables("answer", "token")

@@ -65,17 +65,19 @@ class SentCodeFactor(Factor):
 
     @sensitive_variables("answer", "row")
     def accepts(self, device: Device, answer: str) -> bool:
-        """Return whether the answer is the code that was sent to this login and has not expired."""
+        """Return whether the answer is the code that was sent to this login, has not expired and was not used elsewhere."""
         row: Any = device
         sent = asked(device)
-        return (row.valid_until if sent is None else sent.expires_at) > timezone.now() and _is_code(row, answer)
+        if not _is_code(row, answer):
+            return False
+        return row.valid_until > timezone.now() if sent is None else sent.holds and sent.is_unused_elsewhere(row)
 
     @sensitive_variables("answer")
     def judge(self, device: Device, answer: str) -> None:
         """Accept the code that was sent to this login, once, before it expires. See :meth:`Factor.judge`.
 
         Raises:
-            NotSent: the code has expired.
+            NotSent: the code has expired, or was used elsewhere.
         """
         self._judge_by(judge_alone, device, answer)
 

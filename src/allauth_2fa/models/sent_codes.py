@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
 from django.db import models
@@ -13,6 +13,9 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 from django_otp.models import SideChannelDevice
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 KEPT = timedelta(days=1)
 """How long a row is kept. The rows of the last day are counted, to limit the number of codes."""
@@ -80,6 +83,25 @@ class SentCode(models.Model):
         return salted_hmac("allauth_2fa.sent_code", f"{self.name} {self.device} {code}", algorithm="sha256").hexdigest()
 
     @classmethod
+    def last_day(cls, device: Any) -> list[SentCode]:
+        """Return what the device has sent in the last day, the oldest code first (one query)."""
+        rows = cls.objects.filter(device=device.persistent_id, user_id=device.user_id, created_at__gt=timezone.now() - KEPT)
+        return list(rows.order_by("created_at", "pk"))
+
+    @classmethod
+    def note_use_elsewhere(cls, device: Any, sent: Sequence[SentCode]) -> None:
+        """Mark the device's last code as used if somebody has used it elsewhere. Later, the device cannot say so any more.
+
+        Args:
+            device: the device. The caller has locked its row, and is going to replace the code.
+            sent: what :meth:`last_day` has returned for it.
+        """
+        last = [code for code in sent if code.expires_at == sent[-1].expires_at]
+        unused = [code.pk for code in last if code.used_at is None and not code.is_last_of(device)]
+        if unused:
+            cls.objects.filter(pk__in=unused).update(used_at=timezone.now())
+
+    @classmethod
     def prune(cls) -> None:
         """Delete some of the rows that are older than :data:`KEPT`."""
         old = cls.objects.filter(created_at__lt=timezone.now() - KEPT).order_by("created_at").values_list("pk", flat=True)
@@ -101,6 +123,18 @@ class SentCode(models.Model):
     def hold(self) -> bool:
         """Lock the row with an UPDATE that changes nothing, and return whether the code may still be used."""
         return bool(type(self).objects.filter(pk=self.pk, used_at=None).update(used_at=None)) and self.holds
+
+    def is_unused_elsewhere(self, device: Any) -> bool:
+        """Return whether only a login of ours can have used the code, and no call of the device's ``verify_token`` elsewhere.
+
+        That call takes the code from the device. A later code of the device takes its place too; since then the code can be used
+        by its own login alone (:meth:`note_use_elsewhere`).
+        """
+        return self.is_last_of(device) or type(self).objects.filter(device=self.device, expires_at__gt=self.expires_at).exists()
+
+    def is_last_of(self, device: Any) -> bool:
+        """Return whether the device still holds the code: no later one has replaced it, and nobody has used it."""
+        return bool(device.token) and device.valid_until == self.expires_at
 
     def use(self) -> None:
         """Mark the code as used, so that no login can use it again."""
