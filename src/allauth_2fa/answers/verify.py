@@ -181,11 +181,24 @@ def _accepts(device: Any, cleaned: str) -> bool:
     return factor.accepts(device, factor.filled(device, cleaned))
 
 
-@sensitive_variables("cleaned")
+@sensitive_variables("cleaned", "exactly")
 def _fitting(devices: list[Any], cleaned: str) -> list[Any]:
-    """Return the devices whose codes look like the answer, else those whose codes do once leading zeros are put before it."""
+    """Return the devices whose codes look like the answer, also once leading zeros are put before it.
+
+    If the answer has exactly the length of some device's codes, it has lost no zeros.
+    """
     exactly = [device for device in devices if _factor(device).recognizes(device, cleaned)]
-    return exactly or [device for device in devices if _factor(device).recognizes(device, _factor(device).filled(device, cleaned))]
+    if not all(_takes_any_length(device, cleaned) for device in exactly):
+        return exactly
+    return [
+        device for device in devices if device in exactly or _factor(device).recognizes(device, _factor(device).filled(device, cleaned))
+    ]
+
+
+@sensitive_variables("cleaned")
+def _takes_any_length(device: Any, cleaned: str) -> bool:
+    """Return whether codes of the device may have another length than this answer: models choose that of codes that are sent."""
+    return any(_factor(device).recognizes(device, other) for other in (cleaned[:-1], f"{cleaned}0"))
 
 
 @sensitive_variables("text")
