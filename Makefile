@@ -7,6 +7,8 @@
 #   make matrix   the tests against the built wheel in each cell of the version matrix
 #   make neighbours   allauth's own tests and django-otp's, with this package installed
 #   make docs     the documentation, warnings are errors; Graphviz's dot draws its diagrams
+#   make pictures  the picture of the README, drawn by Graphviz's dot
+#   make rivals   the sources of the packages beside which the README compares this one, for the tests
 #   make bench    the benchmark beside the rivals
 #   make soak     20,000 logins through workers that are killed, on the PostgreSQL that TEST_POSTGRES names
 #   make wheel    the distributions, in dist/
@@ -67,12 +69,26 @@ help:
 	@.venv/neighbours/bin/python $(LOCKED) requirements/neighbours.txt
 	@touch $@
 
+# Unpacked, not installed for use: two of them have names that would hide this package or another.
+RIVALS := bench/.envs/rivals
+
+$(RIVALS)/.ready: requirements/rivals.txt .venv/.ready
+	@rm -rf $(RIVALS)
+	@.venv/bin/python -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes --dest $(RIVALS)/wheels -r $<
+	@.venv/bin/python -m zipfile -e $(RIVALS)/wheels/django_allauth_2fa-*.whl $(RIVALS)/old
+	@.venv/bin/python -m zipfile -e $(RIVALS)/wheels/django_mfa-*.whl $(RIVALS)/django_mfa
+	@.venv/bin/python -m zipfile -e $(RIVALS)/wheels/django_two_factor_auth-*.whl $(RIVALS)/two_factor
+	@touch $@
+
 # --- running it --------------------------------------------------------------------------------
 
 .PHONY: demo
 demo: .venv/.ready
 	@.venv/bin/python demo/manage.py prepare_demo
 	@exec .venv/bin/python demo/manage.py runserver localhost:8000
+
+.PHONY: rivals
+rivals: $(RIVALS)/.ready
 
 .PHONY: bench
 bench: .venv/.ready
@@ -143,7 +159,10 @@ format: .venv/tools/.ready
 
 # --- what is given away ------------------------------------------------------------------------
 
-.PHONY: docs wheel
+.PHONY: docs pictures wheel
+pictures:
+	dot -Tsvg docs/pictures/ways-in.dot -o docs/_static/ways-in.svg
+
 docs: .venv/tools/.ready
 	$(TOOLS)/sphinx-build --nitpicky --fail-on-warning --keep-going --quiet docs docs/_build/html
 

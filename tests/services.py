@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+RIVALS = Path(__file__).parents[1] / "bench" / ".envs" / "rivals"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -40,6 +42,7 @@ SERVICES = {
     "mysql": Service("MariaDB or MySQL", named("TEST_MYSQL"), "set TEST_MYSQL, as in mysql://user@127.0.0.1:3306"),
     "redis": Service("Redis", named("TEST_REDIS"), "set TEST_REDIS, as in redis://127.0.0.1:6379/0"),
     "redis-server": Service("the program redis-server", lambda: shutil.which("redis-server"), "install Redis"),
+    "rivals": Service("the sources of other packages", lambda: str(RIVALS) if (RIVALS / ".ready").exists() else None, "run make rivals"),
     "browser": Service("the browser", find_browser, "install Chromium, or set TEST_BROWSER to its path"),
 }
 
