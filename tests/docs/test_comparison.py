@@ -104,3 +104,18 @@ def test_the_bench_measures_the_same_versions():
     contenders = (ROOT / "bench" / "contenders.py").read_text()
     for name in ("django-allauth-2fa", "django-two-factor-auth"):
         assert f"{name}=={PINNED[name]}" in contenders
+
+
+# The prefix that a package gives its settings, where its source names them without it.
+PREFIXES = {"allauth.mfa": ("mfa", "allauth/mfa/**/*.py", "MFA_"), "django-mfa": ("django_mfa", "django_mfa/conf.py", "")}
+PREFIXES["django-two-factor-auth"] = ("two_factor", "two_factor/**/*.py", "")
+NAMES = rows(text_of("docs/settings.md"), "| there | of | here |")
+
+
+@pytest.mark.parametrize("package", [pytest.param(name, marks=columns(PREFIXES[name][0])[0].marks) for name in PREFIXES])
+def test_the_settings_of_other_packages_are_named_as_they_are(package):
+    column, glob, prefix = PREFIXES[package]
+    names = {name.removeprefix(prefix) for row in NAMES if row[1] == package for name in re.findall(r"[A-Z][A-Z_0-9]+", row[0])}
+    source = "".join(sources(column, glob))
+    assert names
+    assert {name for name in names if not re.search(rf"\b{name}\b", source)} == set()
