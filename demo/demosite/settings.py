@@ -116,9 +116,7 @@ ACCOUNT_EMAIL_NOTIFICATIONS = True
 # A pending sign-in ends after ten minutes.
 ACCOUNT_LOGIN_TIMEOUT = 600
 
-# 2FA: the package needs no setting of its own. We recommend the defaults, except for the number
-# of recovery codes: the default of three is that of 0.x, and this site makes eight.
-ALLAUTH_2FA_BACKUP_TOKENS_NUMBER = 8
+# 2FA: the package needs no setting of its own; we recommend the defaults.
 # Off by default: people may tick a box below the code, and that browser asks for no code for 30 days.
 ALLAUTH_2FA_TRUST_DAYS = 30
 # One of the accounts has to have a second factor.

@@ -79,7 +79,7 @@ SETTINGS: Mapping[str, Setting] = {
         Setting("SETUP_SUCCESS_URL", str, lambda: "two-factor-backup-tokens", "Where to go after the setup."),
         Setting("REMOVE_SUCCESS_URL", str, lambda: "two-factor-setup", "Where to go after the removal."),
         Setting("REQUIRE_OTP_ON_DEVICE_REMOVAL", bool, lambda: True, "Whether the removal page asks for a code."),
-        Setting("BACKUP_TOKENS_NUMBER", int, lambda: 3, "Number of recovery codes in a set.", minimum=1),
+        Setting("BACKUP_TOKENS_NUMBER", int, lambda: 10, "Number of recovery codes in a set.", minimum=1),
         Setting(
             "ALWAYS_REVEAL_BACKUP_TOKENS",
             bool,

@@ -88,7 +88,7 @@ def test_the_setup_and_the_recovery_codes(visitor, alice):
     visitor.is_at("Recovery codes")
     visitor.look_around("recovery codes, new")
     visitor.open("/accounts/two-factor/backup-tokens/")
-    visitor.sees("You have 8 unused recovery codes.")
+    visitor.sees("You have 10 unused recovery codes.")
     visitor.look_around("recovery codes, again")
 
 
@@ -99,6 +99,7 @@ def test_the_removal(visitor, people):
     visitor.open("/accounts/two-factor/backup-tokens/")
     visitor.sees("You have no recovery codes.")
     visitor.look_around("recovery codes, none")
+    visitor.open("/accounts/two-factor/factors/")
     visitor.link("Turn off two-factor authentication").click()
     visitor.is_at("Turn off two-factor authentication")
     visitor.look_around("removal")

@@ -31,7 +31,7 @@ def test_copying_them_puts_one_code_a_line_on_the_clipboard_and_says_so(visitor,
 def test_the_download_is_a_file_with_the_site_the_day_and_the_codes(visitor, codes):
     with visitor.page.expect_download() as download:
         visitor.link("Download").click()
-    assert download.value.suggested_filename == "recovery-codes.txt"
+    assert download.value.suggested_filename == "two-factor-demo-recovery-codes.txt"
     title, blank, *rest = Path(download.value.path()).read_text().splitlines()
     assert re.fullmatch(r"Recovery codes for Two-factor demo, created on \S.*\d{4}", title)
     assert (blank, rest) == ("", codes)
@@ -65,6 +65,41 @@ def test_nobody_goes_on_before_they_say_that_the_codes_are_saved(visitor, codes,
     visitor.is_logged_in(bea)
 
 
+def leave(visitor):
+    """Follow a link away from the page, answer "stay" if the browser asks, and return what it has asked."""
+    asked = []
+
+    def stay(dialog):
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    visitor.page.once("dialog", stay)
+    visitor.page.evaluate("setTimeout(() => location.assign('/'))")
+    if not asked:
+        visitor.page.wait_for_timeout(500)
+    return asked
+
+
+def test_the_browser_asks_before_codes_are_left_that_are_not_saved(visitor, codes, bea):
+    # Browsers ask only those who have used the page.
+    visitor.page.get_by_role("heading", level=1).click()
+    assert leave(visitor) == ["beforeunload"]
+    visitor.is_at("Recovery codes")
+    visitor.field("I have saved these codes").check()
+    assert leave(visitor) == []
+    visitor.is_logged_in(bea)
+
+
+@pytest.mark.parametrize(("width", "columns"), [(1280, 2), (320, 1)])
+def test_the_codes_stand_in_two_columns_where_there_is_room_and_each_on_one_line(visitor, codes, width, columns):
+    visitor.page.set_viewport_size({"width": width, "height": 900})
+    boxes = [code.bounding_box() for code in visitor.page.locator(".two-factor-codes code").all()]
+    assert len({box["x"] for box in boxes}) == columns
+    # Read down one column, then the next.
+    assert [box["y"] for box in boxes[:5]] == sorted(box["y"] for box in boxes[:5])
+    assert len({round(box["height"]) for box in boxes}) == 1
+
+
 def test_a_user_who_looks_at_new_codes_is_offered_nothing_that_would_void_them(visitor, codes):
     expect(visitor.button("Create new recovery codes")).to_have_count(0)
     expect(visitor.link("Turn off two-factor authentication")).to_have_count(0)
@@ -72,7 +107,7 @@ def test_a_user_who_looks_at_new_codes_is_offered_nothing_that_would_void_them(v
 
 def test_they_are_not_on_the_page_when_it_is_loaded_again(visitor, codes):
     visitor.open("/accounts/two-factor/backup-tokens/")
-    visitor.sees("You have 8 unused recovery codes. We showed them when you created them and can't show them again.")
+    visitor.sees("You have 10 unused recovery codes. We showed them when you created them and can't show them again.")
     assert not set(codes) & set(visitor.page.content().split())
 
 
@@ -87,4 +122,4 @@ def test_a_code_is_taken_as_it_was_copied_and_as_people_type_it_and_once(visitor
     visitor.sees("That recovery code was already used.")
     visitor.answer(codes[1].replace("-", " "))
     visitor.is_logged_in(bea)
-    visitor.sees("You have 6 left.")
+    visitor.sees("You have 8 left.")

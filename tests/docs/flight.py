@@ -31,7 +31,7 @@ class Flight(TestCase):
         loft, code = sky.pop()
         assert loft == "Westminster"
         response = self.client.post(page, {"otp_token": code, "name": "Grey one"}, follow=True)
-        assert len(response.context["backup_tokens"]) == 3
+        assert len(response.context["backup_tokens"]) == 10
         # The first pigeon has had its rest.
         Pigeon.objects.update(last_generated_timestamp=None)
         self.client.logout()

@@ -50,10 +50,10 @@ def test_a_new_factor_is_set_up_and_recovery_codes_are_shown_once(client, alice)
     assert response.status_code == 302, response.context["form"].errors
     page = client.get(response["Location"])
     codes = [item.token for item in page.context["backup_tokens"]]
-    assert len(codes) == 3
+    assert len(codes) == 10
     page = client.get(reverse("two-factor-backup-tokens"))
     assert codes[0] not in page.text
-    assert page.context["codes_left"] == 3
+    assert page.context["codes_left"] == 10
     client.logout()
     give_password(client, alice)
     response = give_answer(client, codes[0].upper())

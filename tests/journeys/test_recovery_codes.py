@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.contrib.messages import get_messages
+from django.contrib.sites.models import Site
 from django.test import Client
 from django.urls import reverse
 from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
@@ -40,11 +41,11 @@ def test_codes_are_made_and_shown_at_the_first_enrollment_and_not_again(client, 
     client.get(reverse("two-factor-setup"))
     code = code_of(TOTPDevice.objects.get(user=alice))
     first = client.post(reverse("two-factor-setup"), {"otp_token": code}, follow=True)
-    assert len(shown_by(first)) == 3
+    assert len(shown_by(first)) == 10
     assert first.context["shown_once"]
     second = client.get(CODES)
     assert shown_by(second) == []
-    assert second.context["codes_left"] == 3
+    assert second.context["codes_left"] == 10
     assert not any(code in second.text for code in shown_by(first))
 
 
@@ -53,7 +54,7 @@ def test_a_head_request_does_not_use_up_the_one_look(client, alice):
     client.get(reverse("two-factor-setup"))
     client.post(reverse("two-factor-setup"), {"otp_token": code_of(TOTPDevice.objects.get(user=alice))})
     client.head(CODES)
-    assert len(shown_by(client.get(CODES))) == 3
+    assert len(shown_by(client.get(CODES))) == 10
 
 
 def test_codes_are_hashed_at_rest(verified):
@@ -176,3 +177,26 @@ def test_codes_are_neither_seen_nor_made_without_a_fresh_authentication(verified
 def test_the_number_of_codes_is_the_settings(verified, settings):
     settings.ALLAUTH_2FA_BACKUP_TOKENS_NUMBER = 7
     assert len(shown_by(verified.post(CODES))) == 7
+
+
+@pytest.mark.parametrize(
+    ("site", "name"),
+    [
+        ("Two-factor demo", "two-factor-demo-recovery-codes.txt"),
+        ("shop.example.com", "shop-example-com-recovery-codes.txt"),
+        ("B\u00fccher & Caf\u00e9", "b\u00fccher-caf\u00e9-recovery-codes.txt"),
+        ("\u672c\u5c4b", "\u672c\u5c4b-recovery-codes.txt"),
+        ('"><script>../../', "script-recovery-codes.txt"),
+        ("\U0001f512", "recovery-codes.txt"),
+    ],
+)
+def test_the_downloaded_file_is_named_after_the_site(verified, site, name):
+    Site.objects.filter(pk=1).update(name=site)
+    Site.objects.clear_cache()
+    assert f'download="{name}"' in verified.post(CODES).text
+
+
+@pytest.fixture(autouse=True)
+def _forget_the_site():
+    yield
+    Site.objects.clear_cache()

@@ -83,7 +83,7 @@ def test_a_required_user_without_a_factor_is_led_to_the_setup_and_no_session_exi
     assert client.session["otp_device_id"] == device.persistent_id
     assert not is_pending(client)
     page = client.get(response["Location"])
-    assert len(page.context["backup_tokens"]) == RecoveryCode.objects.count() == 3
+    assert len(page.context["backup_tokens"]) == RecoveryCode.objects.count() == 10
     assert page.context["next_url"] == "/private/"
     assert "alice" in client.get("/private/").text
 

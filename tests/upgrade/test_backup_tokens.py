@@ -44,10 +44,10 @@ def test_there_are_none_before_they_are_made(alices):
     assert not shown(page)
 
 
-def test_three_are_made_and_shown(alices):
+def test_ten_are_made_and_shown(alices):
     page = alices.post(TOKENS)
     assert page.status_code == 200
-    assert len(set(shown(page))) == 3
+    assert len(set(shown(page))) == 10
     assert all(token in page.text for token in shown(page))
 
 

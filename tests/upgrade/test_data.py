@@ -140,7 +140,7 @@ def test_a_backup_device_without_tokens_can_be_filled(client, alice, phone):
     alice.staticdevice_set.create(name="backup")
     log_in(client, alice, phone)
     made = client.post(reverse("two-factor-backup-tokens")).context["backup_tokens"]
-    assert RecoveryCode.objects.filter(device__user=alice).count() == len(made) == 3
+    assert RecoveryCode.objects.filter(device__user=alice).count() == len(made) == 10
 
 
 def test_devices_of_0x_are_told_from_those_of_somebody_else(client, alice, bob, phone):

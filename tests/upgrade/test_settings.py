@@ -22,12 +22,12 @@ DEFAULTS = {
     "SETUP_SUCCESS_URL": "two-factor-backup-tokens",
     "FORMS": {},
     "REQUIRE_OTP_ON_DEVICE_REMOVAL": True,
-    "BACKUP_TOKENS_NUMBER": 3,
+    "BACKUP_TOKENS_NUMBER": 10,
 }
 
 
 @pytest.mark.parametrize(("name", "default"), DEFAULTS.items())
-def test_each_setting_has_the_default_of_0x_but_for_revealing(name, default):
+def test_each_setting_has_the_default_of_0x_but_for_revealing_and_the_number_of_codes(name, default):
     assert getattr(app_settings, name) == default
 
 

@@ -8,6 +8,7 @@ from allauth.account.adapter import get_adapter
 from allauth.account.utils import get_next_redirect_url
 from django.contrib.sites.shortcuts import get_current_site
 from django.utils import timezone
+from django.utils.text import slugify
 from django.views.generic import TemplateView
 
 from allauth_2fa import app_settings
@@ -50,10 +51,12 @@ class TwoFactorBackupTokens(ProofRequiredMixin, FactorRequiredMixin, Page, Templ
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Return the codes that may be shown, and how many are left."""
+        site_name = get_current_site(self.request).name
         return {
             **super().get_context_data(**kwargs),
             **self._codes(),
-            "site_name": get_current_site(self.request).name,
+            "site_name": site_name,
+            "file_name": file_name(site_name),
             "made_at": timezone.now(),
             "next_url": get_next_redirect_url(self.request) or get_adapter().get_login_redirect_url(self.request),
         }
@@ -69,3 +72,8 @@ class TwoFactorBackupTokens(ProofRequiredMixin, FactorRequiredMixin, Page, Templ
         items = readable or [recovery_codes.ShownCode(HIDDEN)] * left
         shown = {"backup_tokens": items, "codes_left": left, "few_codes": recovery_codes.are_few(left)}
         return {**shown, "reveal_tokens": always and bool(readable), "shown_once": False}
+
+
+def file_name(site_name: str) -> str:
+    """Return the name of the file in which the codes are saved: the site's name comes first, so that it is found again."""
+    return "-".join(filter(None, [slugify(site_name.replace(".", "-"), allow_unicode=True), "recovery-codes.txt"]))

@@ -24,10 +24,17 @@ function offerPrint(box) {
     box.addEventListener("click", () => window.print());
 }
 
-/** A form that only leads on: go to the address as it is, where a GET form would drop its query. */
-function keepQuery(box) {
+/** Let the browser ask before codes are left that are shown once and are not yet saved, and go on where they are. */
+function guardCodes(box) {
     const form = box.querySelector("form");
+    const saved = form.querySelector("input[type='checkbox']");
+    window.addEventListener("beforeunload", (event) => {
+        if (!saved.checked) {
+            event.preventDefault();
+        }
+    });
     form.addEventListener("submit", (event) => {
+        // A GET form would drop the query of its address.
         event.preventDefault();
         window.location.assign(form.getAttribute("action"));
     });
@@ -118,7 +125,7 @@ function countDown(place) {
 
 const offers = {
     "another-way": switchKeyboard,
-    continue: keepQuery,
+    continue: guardCodes,
     copy: offerCopy,
     countdown: countDown,
     once: (box) => sendOnce(box.querySelector("form")),
