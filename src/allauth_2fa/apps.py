@@ -36,7 +36,6 @@ class AllauthTwoFactorConfig(AppConfig):
         from . import checks, compat  # noqa: F401, PLC0415
         from .devices import addresses, removals  # noqa: PLC0415
         from .encryption import columns  # noqa: PLC0415
-        from .factors import lookup  # noqa: PLC0415
         from .login import guard  # noqa: PLC0415
         from .sessions import reauthentication  # noqa: PLC0415
 
@@ -45,9 +44,12 @@ class AllauthTwoFactorConfig(AppConfig):
         addresses.connect()
         user_logged_in.connect(self.on_login, dispatch_uid="allauth_2fa.guard")
         compat.on_mfa_authenticator_added(self.on_mfa_added)
-        compat.answer_headless(lookup.kinds)
         compat.join_reauthentication(reauthentication.is_recent, reauthentication.flows_of, reauthentication.keep, reauthentication.resume)
         compat.guard_session_readers(guard.may_show)
+        if compat.headless_installed():
+            from .headless import description  # noqa: PLC0415 - it demands that the headless API is installed
+
+            description.join()
 
     @staticmethod
     def on_login(request: Any, user: Any, **_facts: Any) -> None:

@@ -1,6 +1,7 @@
 """The only module that uses allauth's internals: login stages, stashed logins, authentication records.
 
-allauth renames these in minor releases (65.10, 65.20, 65.21). All other modules go through this one, and
+allauth renames these in minor releases (65.10, 65.20, 65.21). All other modules go through this one, or through
+``headless.compat`` for those of the headless API, and
 ``tests/contracts/test_allauth.py`` lists each internal name that is used.
 """
 
@@ -61,6 +62,7 @@ __all__ = [
     "entrance_context",
     "guard_session_readers",
     "guards_session_readers",
+    "headless_installed",
     "is_headless_request",
     "is_headless_url",
     "join_reauthentication",
@@ -135,6 +137,11 @@ def may_send_again(key: str, action: str = "allauth_2fa_send") -> bool | None:
     except Exception as error:  # noqa: BLE001 - a cache that is down may raise any exception
         logger.error("Codes that are sent cannot be counted, so that none is: %s", type(error).__name__)
         return None
+
+
+def headless_installed() -> bool:
+    """Return whether allauth's headless API is installed."""
+    return allauth_settings.HEADLESS_ENABLED
 
 
 def mfa_installed() -> bool:
@@ -377,21 +384,3 @@ def end_listed_sessions(user: AbstractBaseUser, request: HttpRequest | None = No
     if request is not None:
         model.objects.create_from_request(request)
     return sum(session.session_key != old_key for session in listed)
-
-
-def answer_headless(kinds_of: Callable[[AbstractBaseUser], list[str]]) -> None:
-    """Let allauth's headless API describe the pending second factor when ``allauth.mfa`` is absent.
-
-    allauth's own description imports the models of ``allauth.mfa``, which fails if it is not installed.
-
-    Args:
-        kinds_of: returns the ids of the factors that a user has.
-    """
-    if not allauth_settings.HEADLESS_ENABLED or mfa_installed():
-        return
-    from allauth.headless.base.response import BaseAuthenticationResponse  # noqa: PLC0415 - importing it demands that it is installed
-
-    def enrich(_response: object, stage: LoginStage, flow: dict[str, Any]) -> None:
-        flow["types"] = kinds_of(stage.login.user) if stage.login.user else []
-
-    BaseAuthenticationResponse._enrich_mfa_flow = enrich  # noqa: SLF001 - there is no hook

@@ -67,8 +67,6 @@ COMPAT = {
     "allauth.headless.app_settings.JWT_ACCESS_TOKEN_EXPIRES_IN": "value",
     "allauth.headless.app_settings.JWT_STATEFUL_VALIDATION_ENABLED": "value",
     "allauth.headless.app_settings.TOKEN_STRATEGY": "value",
-    "allauth.headless.base.response.BaseAuthenticationResponse": "class",
-    "allauth.headless.base.response.BaseAuthenticationResponse._enrich_mfa_flow": "self stage flow",
     "allauth.headless.internal.authkit.get_user": "request",
     "allauth.headless.tokens.strategies.jwt.JWTTokenStrategy": "class",
     "allauth.mfa.signals.authenticator_added": "value",
@@ -76,6 +74,34 @@ COMPAT = {
     "allauth.usersessions.adapter.get_adapter": "",
     # Ours stands there by then, over the function that sessionkit calls.
     "allauth.usersessions.models.get_session_user": "request",
+}
+
+# The same for headless/compat.py, which a site without the headless API never imports.
+HEADLESS_COMPAT = {
+    "allauth.core.exceptions.ImmediateHttpResponse": "class",
+    "allauth.headless.app_settings.CLIENTS": "value",
+    "allauth.headless.app_settings.SERVE_SPECIFICATION": "value",
+    "allauth.headless.base.response.APIResponse": "class",
+    "allauth.headless.base.response.AuthenticationResponse": "class",
+    "allauth.headless.base.response.ConfigResponse": "class",
+    "allauth.headless.base.response.UnauthorizedResponse": "class",
+    "allauth.headless.base.views.APIView": "class",
+    "allauth.headless.base.views.AuthenticatedAPIView": "class",
+    "allauth.headless.base.views.AuthenticationStageAPIView": "class",
+    "allauth.headless.constants.Client": "class",
+    "allauth.headless.constants.Client.APP": "value",
+    "allauth.headless.constants.Client.BROWSER": "value",
+    "allauth.headless.internal.restkit.response.ErrorResponse": "class",
+    "allauth.headless.urls.build_urlpatterns": "client",
+}
+
+# The same for headless/description.py, which is imported when such a site starts.
+DESCRIPTION = {
+    "allauth.headless.base.response.BaseAuthenticationResponse": "class",
+    "allauth.headless.base.response.BaseAuthenticationResponse._enrich_mfa_flow": "self stage flow",
+    "allauth.headless.base.response.BaseAuthenticationResponse._get_flows": "self request user",
+    "allauth.headless.constants.Flow": "class",
+    "allauth.headless.constants.Flow.MFA_LOGIN_WEBAUTHN": "value",
 }
 
 # What stands in the package as a string, because importing it demands that allauth.mfa is installed.
@@ -107,6 +133,13 @@ RELIED_ON = {
     "allauth.account.stages.LoginStageController.get_stages": "self",
     "allauth.account.stages.LoginStageController.handle": "self",
     "allauth.account.stages.LoginStageController.set_handled": "self stage_key",
+    "allauth.headless.base.response.APIResponse.__init__": "self request errors data meta status",
+    "allauth.headless.base.response.ConfigResponse.__init__": "self request",
+    "allauth.headless.base.views.APIView.as_api_view": "initkwargs",
+    "allauth.headless.base.views.AuthenticationStageAPIView.handle": "self request args kwargs",
+    "allauth.headless.internal.restkit.views.RESTView._parse_json": "self request",
+    "allauth.headless.internal.restkit.views.RESTView.handle": "self request args kwargs",
+    "allauth.headless.mfa.views.AuthenticateView": "class",
     "allauth.usersessions.adapter.DefaultUserSessionsAdapter.end_sessions": "self sessions",
     "allauth.usersessions.models.UserSession.session_key": "value",
     "allauth.usersessions.models.UserSessionManager.create_from_request": "self request",
@@ -144,12 +177,12 @@ class Uses(ast.NodeVisitor):
 @pytest.fixture(scope="module")
 def described() -> dict[str, str]:
     """What each name is on a site that has every part of allauth's."""
-    names = [*COMPAT, *BY_NAME, *RELIED_ON]
+    names = [*COMPAT, *HEADLESS_COMPAT, *DESCRIPTION, *BY_NAME, *RELIED_ON]
     script = str(ROOT / "tests" / "contracts" / "allauth_names.py")
     return json.loads(run_python(script, *names, settings="tests.upgrade.sites.beside_mfa"))
 
 
-@pytest.mark.parametrize(("path", "expected"), (COMPAT | BY_NAME | RELIED_ON).items())
+@pytest.mark.parametrize(("path", "expected"), (COMPAT | HEADLESS_COMPAT | DESCRIPTION | BY_NAME | RELIED_ON).items())
 def test_it_is_there_and_takes_what_it_took(described, path, expected):
     assert described[path] == expected
 
@@ -200,10 +233,14 @@ def test_allauths_reauthentication_is_joined_once():
     assert [getattr(compat.reauthentication, name) for name in sorted(REPLACED)] == joined
 
 
-def test_each_thing_that_compat_uses_is_named_here():
-    uses = Uses((PACKAGE / "compat.py").read_text()).found
+USERS = {"compat.py": COMPAT, "headless/compat.py": HEADLESS_COMPAT, "headless/description.py": DESCRIPTION}
+
+
+@pytest.mark.parametrize(("module", "named"), USERS.items())
+def test_each_thing_that_compat_uses_is_named_here(module, named):
+    uses = Uses((PACKAGE / module).read_text()).found
     # A class is reached for its name, a signal to be connected: that tells nothing about allauth.
-    assert {path for path in uses if not path.endswith(("__module__", "__qualname__", "authenticator_added.connect"))} == set(COMPAT)
+    assert {path for path in uses if not path.endswith(("__module__", "__qualname__", "authenticator_added.connect"))} == set(named)
 
 
 def test_strings_that_name_something_of_allauths_are_named_here():

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 LONGEST_ANSWER = 64
 """Length of the longest answer in characters; a longer one is refused without being checked."""
 
+API_TYPES = ("recovery_codes", "totp", "webauthn")
+"""The kinds of authenticators that allauth's headless API knows."""
+
 
 def as_typed(value: Any) -> str:
     """Return a posted answer as text; scripts and tests post codes as numbers too."""
@@ -76,6 +79,8 @@ class Factor(ABC):
     primary: bool = True
     inputmode: str = "numeric"
     """The HTML ``inputmode`` of the answer field, which selects the keyboard of a phone."""
+    api_type: str = "totp"
+    """What allauth's headless API calls devices of this factor, one of ``API_TYPES``: it asks for a code for ``totp``."""
     typed: bool = True
     """Whether answers are typed into the page's field. If False, the factor has its own button."""
     icon: str = "key"

@@ -99,10 +99,13 @@ def are_plain(those: Sequence[Factor]) -> bool:
     return all(statements.is_plain(factor.model) for factor in those)
 
 
-def kinds(user: AbstractBaseUser) -> list[str]:
-    """Return the ids of the user's factors; none if the user has no primary factor (one query)."""
-    mine = held(user)
-    return [factor.id for factor in mine] if any(factor.primary for factor in mine) else []
+def described(those: Sequence[Factor]) -> dict[str, list[str]]:
+    """Return these factors as allauth's headless API tells of them, if one of them is primary.
+
+    ``types`` are those that it knows, and ``factors`` our ids.
+    """
+    known = those if any(factor.primary for factor in those) else ()
+    return {"types": list(dict.fromkeys(factor.api_type for factor in known)), "factors": [factor.id for factor in known]}
 
 
 def to_look_at(user: AbstractBaseUser) -> tuple[Factor, ...]:

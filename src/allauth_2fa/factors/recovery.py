@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class RecoveryFactor(Factor):
     """Single-use codes for users who have lost their other devices."""
 
-    id = "recovery_codes"
+    id = api_type = "recovery_codes"
     label = _("recovery code")
     icon = "list"
     primary = False

@@ -59,6 +59,7 @@ class StaticFactor(Factor):
     """Readable single-use tokens. They are throttled as in django-otp, since they are short enough to be guessed."""
 
     id = "static"
+    api_type = "recovery_codes"
     label = _("recovery code")
     icon = "list"
     primary = False

@@ -56,7 +56,7 @@ LARGEST_COUNTER = 2**31 - 1
 class WebAuthnFactor(Factor):
     """Passkeys and security keys. The page has a button for them, and the browser answers with JSON."""
 
-    id = "webauthn"
+    id = api_type = "webauthn"
     label = _("passkey or security key")
     heading = _("Add a passkey or security key")
     intro = _("You sign in with a touch, a PIN, a fingerprint or your face. Phishing sites can't use it.")

@@ -120,11 +120,11 @@ def flows_of(theirs: Callable[[Any], Described], user: AbstractBaseUser | Anonym
     flows = theirs(user)
     if _ours_aside.get() or not user.is_authenticated:
         return flows
-    kinds = lookup.kinds(user)
-    if not kinds:
+    mine = lookup.described(lookup.held(user))
+    if not mine["factors"]:
         return without_password(flows) if compat.mfa_enabled_for(user) else flows
     known = [kind for flow in flows if flow["id"] == compat.REAUTHENTICATION_PAGE for kind in flow["types"]]
-    ours = {"id": compat.REAUTHENTICATION_PAGE, "types": list(dict.fromkeys([*known, *kinds]))}
+    ours = {"id": compat.REAUTHENTICATION_PAGE, "types": list(dict.fromkeys([*known, *mine["types"]])), "factors": mine["factors"]}
     return [*(flow for flow in without_password(flows) if flow["id"] != ours["id"]), ours]
 
 

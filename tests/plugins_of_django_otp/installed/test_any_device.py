@@ -217,7 +217,7 @@ def test_reauthentication_is_named_by_the_kinds_that_the_user_holds(alice, phone
     registry.recovery.renew(alice, 3)
     (method,) = get_adapter().get_reauthentication_methods(alice)
     assert method["description"] == "Use your authenticator app or pager"
-    assert lookup.kinds(alice) == ["totp", "pager.pager", "recovery_codes"]
+    assert lookup.described(lookup.held(alice))["factors"] == ["totp", "pager.pager", "recovery_codes"]
 
 
 @pytest.mark.parametrize("factors", [[], ["pager.pager"]])
@@ -225,7 +225,7 @@ def test_a_model_with_an_order_of_its_own_is_asked_for(client, alice, pager, set
     settings.ALLAUTH_2FA_FACTORS = factors
     monkeypatch.setattr(Pager._meta, "ordering", ["name"])
     assert give_password(client, alice)["Location"] == CHALLENGE
-    assert lookup.kinds(alice) == ["pager.pager"]
+    assert lookup.described(lookup.held(alice))["factors"] == ["pager.pager"]
 
 
 def test_where_apps_are_off_no_app_is_set_up(client, alice, settings):

@@ -15,7 +15,7 @@ from allauth_2fa.devices import sending
 from allauth_2fa.exceptions import NotSent
 from allauth_2fa.factors import asked
 from allauth_2fa.models import Browser, SentCode
-from allauth_2fa.state import ChallengeStore
+from allauth_2fa.state.store import ChallengeStore
 from tests.cast import give_answer, give_password, is_logged_in
 from tests.pager.models import Pager
 from tests.plugins_of_django_otp.installed.conftest import age_sent_codes, code_in

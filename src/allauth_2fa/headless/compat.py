@@ -1,0 +1,172 @@
+"""What this room uses of allauth's headless API, which is internal to allauth or takes part of it that may be missing.
+
+The other modules of the room go through this one. ``tests/contracts/test_allauth.py`` lists each name that is used.
+"""
+
+from __future__ import annotations
+
+import json
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.headless import app_settings as headless_settings
+from allauth.headless import urls as headless_urls
+from allauth.headless.base.response import APIResponse, AuthenticationResponse, ConfigResponse, UnauthorizedResponse
+from allauth.headless.base.views import APIView, AuthenticatedAPIView, AuthenticationStageAPIView
+from allauth.headless.constants import Client
+from allauth.headless.internal.restkit import inputs
+from allauth.headless.internal.restkit.response import ErrorResponse
+from django.core.exceptions import RequestDataTooBig, ValidationError
+from django.urls import URLPattern, URLResolver, include, path
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_variables
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from django.http import HttpRequest, HttpResponse
+    from django.http.response import HttpResponseBase
+
+__all__ = [
+    "APIResponse",
+    "AuthenticatedView",
+    "AuthenticationResponse",
+    "Client",
+    "ConfigurationResponse",
+    "StageView",
+    "UnauthorizedResponse",
+    "View",
+    "clients",
+    "endpoints",
+    "inputs",
+    "mfa_view",
+    "specification",
+]
+
+MFA = "mfa"
+"""The namespace of the endpoints of the second factor, and the key of its part of the configuration."""
+
+UNREADABLE = (ImmediateHttpResponse, RecursionError, RequestDataTooBig, ValueError)
+"""What reading a body raises: allauth's answer to one that is no JSON object, and what allauth does not catch. These are too
+many brackets, more than ``DATA_UPLOAD_MAX_MEMORY_SIZE``, and numbers with thousands of digits."""
+
+
+class _ErrorFormat:
+    """Answers in allauth's error format whatever is posted."""
+
+    @classmethod
+    def as_api_view(cls, **initkwargs: Any) -> Callable[..., HttpResponseBase]:
+        """Return the view for a client (``client=``). No error report shows the variables of what it calls: codes are among them."""
+        return sensitive_variables()(super().as_api_view(**initkwargs))  # type: ignore[misc]
+
+    def _parse_json(self, request: HttpRequest) -> dict[str, Any] | None:
+        """Return the body, None for an empty one.
+
+        Raises:
+            ImmediateHttpResponse: it is no JSON object, or holds half a character that no database stores.
+        """
+        try:
+            data: dict[str, Any] | None = super()._parse_json(request)  # type: ignore[misc]
+            json.dumps(data, ensure_ascii=False).encode()
+        except UNREADABLE:
+            error = ValidationError(_("The body of the request must be a JSON object."), code="invalid")
+            raise ImmediateHttpResponse(ErrorResponse(request, exception=error)) from None
+        return data
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Serve the methods that the endpoint has. The body of any other request is not looked at."""
+        if request.method not in self._allowed_methods():  # type: ignore[attr-defined]
+            return self.http_method_not_allowed(request)
+        response: HttpResponseBase = super().dispatch(request, *args, **kwargs)  # type: ignore[misc]
+        return response
+
+    def http_method_not_allowed(self, request: HttpRequest, *_args: Any, **_kwargs: Any) -> HttpResponse:
+        """Return the answer to a method that the endpoint does not have."""
+        return self._name_methods(request, 405)
+
+    def options(self, request: HttpRequest, *_args: Any, **_kwargs: Any) -> HttpResponse:
+        """Return the methods that the endpoint has."""
+        return self._name_methods(request, 200)
+
+    def _name_methods(self, request: HttpRequest, status: int) -> HttpResponse:
+        response: HttpResponse = APIResponse(request, status=status)
+        response.headers["Allow"] = ", ".join(self._allowed_methods())  # type: ignore[attr-defined]
+        return response
+
+
+class View(_ErrorFormat, APIView):
+    """An endpoint for everybody."""
+
+
+class _Entered(APIView):
+    """Runs after allauth has found the stage of a :class:`StageView`: it comes next in the order of the classes."""
+
+    def handle(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Serve the request, unless the stage cannot be gone on with here."""
+        return self.enter(request) or super().handle(request, *args, **kwargs)
+
+    def enter(self, request: HttpRequest) -> HttpResponseBase | None:
+        """Return the response to a login that cannot go on at this endpoint, None if it can. ``self.stage`` is there by now."""
+        raise NotImplementedError
+
+
+class StageView(_ErrorFormat, AuthenticationStageAPIView, _Entered):
+    """An endpoint for a login that waits at the stage :attr:`stage_class`, which is ``self.stage``. All others get 401."""
+
+
+class AuthenticatedView(_ErrorFormat, AuthenticatedAPIView):
+    """An endpoint for users who are logged in. All others get 401."""
+
+
+def mfa_view(name: str) -> type[APIView]:
+    """Return ``allauth.mfa``'s own view for an endpoint. It must be installed."""
+    return getattr(import_module("allauth.headless.mfa.views"), name)
+
+
+class _Extended(APIResponse):
+    """Takes what allauth's response tells, and adds to it: it comes next in the order of the classes."""
+
+    def __init__(self, request: HttpRequest, data: dict[str, Any]) -> None:
+        super().__init__(request, data={**data, MFA: self.extend(data.get(MFA, {}))})
+
+    def extend(self, theirs: dict[str, Any]) -> dict[str, Any]:
+        """Return the part about the second factor, from what ``allauth.mfa`` tells, empty if it is not installed."""
+        raise NotImplementedError
+
+
+class ConfigurationResponse(ConfigResponse, _Extended):
+    """allauth's description of the site's configuration."""
+
+    if TYPE_CHECKING:
+
+        def __init__(self, request: HttpRequest) -> None: ...
+
+
+def endpoints(client: Client, ours: list[URLPattern], of_mfa: list[URLPattern]) -> URLResolver:
+    """Return allauth's endpoints for a client, with ours in front of them.
+
+    Args:
+        client: the client.
+        ours: endpoints beside allauth's own.
+        of_mfa: endpoints in the place of those of ``allauth.mfa``. What it has and we have not stays.
+    """
+    (version,) = headless_urls.build_urlpatterns(client)
+    others, theirs = [], []
+    for pattern in version.url_patterns:
+        if isinstance(pattern, URLResolver) and pattern.namespace == MFA:
+            theirs += pattern.url_patterns
+        else:
+            others.append(pattern)
+    factors = path("", include(([*of_mfa, *theirs], "headless"), namespace=MFA))
+    return path(str(version.pattern), include([*ours, factors, *others]))
+
+
+def clients() -> list[Client]:
+    """Return the clients that the site serves (``HEADLESS_CLIENTS``)."""
+    return [client for client in (Client.BROWSER, Client.APP) if client in headless_settings.CLIENTS]
+
+
+def specification() -> list[URLResolver]:
+    """Return the pages of the specification, if the site serves it (``HEADLESS_SERVE_SPECIFICATION``)."""
+    return [path("", include("allauth.headless.spec.urls"))] if headless_settings.SERVE_SPECIFICATION else []

@@ -1,0 +1,50 @@
+"""What clients post: forms of allauth's kind, made of JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from .compat import inputs
+
+
+class CodeInput(inputs.Input):
+    """An answer that somebody has typed.
+
+    ``device`` is ours, and optional: the id of the device that the answer is for. Without it, the shape of the answer says.
+    """
+
+    code = inputs.CharField(error_messages={"required": _("Enter the code.")})
+    device = inputs.CharField(required=False)
+
+    @property
+    def answer(self) -> str:
+        """The answer."""
+        return self.cleaned_data["code"]
+
+    @property
+    def device_id(self) -> str | None:
+        """The django-otp id of the device, None if none was chosen."""
+        return self.cleaned_data["device"] or None
+
+
+class CredentialField(inputs.Field):
+    """What a browser hands over for a passkey: an object. It is passed on as text, which is read where it is judged."""
+
+    def to_python(self, value: Any) -> str:
+        """Return the object as JSON. A text is taken for JSON already."""
+        return value if isinstance(value, str) or value in self.empty_values else json.dumps(value)
+
+
+class CredentialInput(inputs.Input):
+    """The answer of a passkey."""
+
+    credential = CredentialField()
+    device_id = None
+
+    @property
+    def answer(self) -> str:
+        """The answer, as JSON."""
+        return self.cleaned_data["credential"]

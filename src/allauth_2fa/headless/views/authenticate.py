@@ -1,0 +1,54 @@
+"""The challenge of a login that waits for a second factor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from allauth_2fa.exceptions import LoginEnded
+from allauth_2fa.headless import compat
+from allauth_2fa.login import challenge, pending
+from allauth_2fa.stages import TwoFactorStage
+from allauth_2fa.state.pending import PendingLogin, ProvedBy
+
+from .asking import AskingView
+
+if TYPE_CHECKING:
+    from django.contrib.auth.base_user import AbstractBaseUser
+    from django.http import HttpRequest, HttpResponse
+    from django.http.response import HttpResponseBase
+    from django_otp.models import Device
+
+
+class AuthenticateView(AskingView, compat.StageView):
+    """Takes a code for the login that waits."""
+
+    stage_class = TwoFactorStage
+    mfa_view = "AuthenticateView"
+
+    def enter(self, request: HttpRequest) -> HttpResponseBase | None:
+        """Let a login go on that is sound and waits for a device of ours. One that ``allauth.mfa`` judges is left to its view."""
+        if PendingLogin(self.stage.state).proved_by is ProvedBy.MFA:
+            return self.leave_to_mfa(request)
+        try:
+            self.user = pending.ensure_sound(self.stage)
+        except LoginEnded:
+            return self.end()
+        return None
+
+    def get_user(self) -> AbstractBaseUser:
+        """Return whose login it is; nobody is logged in yet."""
+        return self.user
+
+    def get_store(self) -> PendingLogin:
+        """Return the state of our stage: what was asked counts for this login alone."""
+        return PendingLogin(self.stage.state)
+
+    def accept(self, device: Device) -> HttpResponse:
+        """Let the login go on, and tell the client where it stands."""
+        challenge.complete(self.stage, self.user, device)
+        return compat.AuthenticationResponse(self.request)
+
+    def end(self) -> HttpResponse:
+        """End the login."""
+        self.stage.abort()
+        return compat.UnauthorizedResponse(self.request)

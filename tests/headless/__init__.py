@@ -1,0 +1,1 @@
+"""allauth's headless API with the second factor of this package."""

@@ -1,0 +1,1 @@
+"""The tests that need allauth's headless API."""

@@ -1,0 +1,16 @@
+"""The clients, and what they may hold."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.headless.clients import BY_JWT, CLIENTS, Api, JwtApp
+
+
+@pytest.fixture(params=CLIENTS, ids=lambda client: client.__name__.lower())
+def api(request: pytest.FixtureRequest, settings) -> Api:
+    """A client of each kind."""
+    if request.param is JwtApp:
+        settings.HEADLESS_TOKEN_STRATEGY = BY_JWT
+        settings.HEADLESS_JWT_STATEFUL_VALIDATION_ENABLED = True
+    return request.param()
