@@ -10,7 +10,8 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
 from allauth_2fa.answers import verify
-from allauth_2fa.devices import enrollment, manage, passkeys, sending
+from allauth_2fa.devices import enrollment, manage, passkeys, sending, turn_off
+from allauth_2fa.devices.enrollment import FirstCode
 from allauth_2fa.factors.base import as_typed
 
 from . import app_settings
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from django_otp.models import Device
     from django_otp.plugins.otp_totp.models import TOTPDevice
 
+    from allauth_2fa.devices.enrollment import Enrolled
     from allauth_2fa.factors.base import Ask, Factor
 
 LONGEST_NAME = 64
@@ -187,8 +189,14 @@ class TOTPDeviceForm(_AnswerForm):
     def __init__(self, user: AbstractBaseUser, metadata: dict[str, Any] | None = None, **kwargs: Any) -> None:
         super().__init__(user, **kwargs)
         self.metadata = metadata or {}
+        self.waiting: TOTPDevice | None = None
+        """The device that waits to be confirmed, if the page has it at hand."""
         self.actor: AbstractBaseUser | None = None
         """Who sets the device up, if that is not its owner."""
+        self.only_as_first = False
+        """Whether the device may be confirmed only as the user's first one."""
+        self.enrolled: Enrolled | None = None
+        """What has become of the device, once it is saved."""
         # On the first look the QR code comes first, and a cursor further down would scroll past it.
         self.fields["otp_token"].widget.attrs["autofocus"] = self.is_bound
 
@@ -198,7 +206,9 @@ class TOTPDeviceForm(_AnswerForm):
         return self.cleaned_data
 
     def _check(self) -> Device:
-        return enrollment.check(self.user, self.cleaned_data["otp_token"])
+        device = self.waiting or enrollment.waiting(self.user)
+        enrollment.check(device, self.cleaned_data["otp_token"])
+        return device
 
     def save(self) -> Device:
         """Confirm the device, by the code, and return it.
@@ -207,7 +217,8 @@ class TOTPDeviceForm(_AnswerForm):
             Refused: the device was confirmed, replaced or removed since the form was found valid.
         """
         device = cast("TOTPDevice", self.device)
-        enrollment.complete(device, self.cleaned_data["otp_token"], actor=self.actor)
+        code = FirstCode(self.cleaned_data["otp_token"])
+        self.enrolled = enrollment.complete(device, code, only_as_first=self.only_as_first, actor=self.actor)
         return device
 
 
@@ -216,14 +227,17 @@ class AddDeviceForm(_AnswerForm):
 
     Args:
         user: whose device it is.
+        request: in which the code comes.
         adding: the device that waits to be confirmed.
         store: where it is kept which code was sent, for a device that sends its codes.
     """
 
     otp_token = code_field(_("Code"), inputmode="numeric", autofocus=False)
 
-    def __init__(self, user: AbstractBaseUser, adding: Device | None, store: ChallengeStore, **kwargs: Any) -> None:
+    def __init__(self, user: AbstractBaseUser, request: HttpRequest, adding: Device | None, store: ChallengeStore, **kwargs: Any) -> None:
         super().__init__(user, **kwargs)
+        self.request = request
+        self.enrolled: Enrolled | None = None
         self.adding = adding
         self.store = store
         # Where nothing has to be scanned first, the cursor stands in the field.
@@ -238,12 +252,13 @@ class AddDeviceForm(_AnswerForm):
         self._judge(self._complete)
         return self.cleaned_data
 
-    @sensitive_variables("text")
+    @sensitive_variables("code")
     def _complete(self) -> Device:
-        text = self.cleaned_data["otp_token"]
         if self.adding is None:
             raise EnrollmentEnded
-        enrollment.complete(self.adding, text, self.store)
+        only_as_first = not enrollment.has_proved(self.request, self.user)
+        code = FirstCode(self.cleaned_data["otp_token"], self.store, self.request)
+        self.enrolled = enrollment.complete(self.adding, code, only_as_first=only_as_first)
         return self.adding
 
 
@@ -263,6 +278,7 @@ class PasskeyForm(DeviceNameForm):
         super().__init__(**kwargs)
         self.user = user
         self.request = request
+        self.enrolled: Enrolled | None = None
         self.device: Device | None = None
         if not passkeys.may_log_in():
             del self.fields["passwordless"]
@@ -275,7 +291,8 @@ class PasskeyForm(DeviceNameForm):
             self.add_error(None, forms.ValidationError(PasskeyNotMade().message, code=PasskeyNotMade.code))
         elif not self.errors:
             try:
-                self.device = passkeys.add(self.request, self.user, text, self.cleaned_data["name"])
+                self.enrolled = passkeys.add(self.request, self.user, text, self.cleaned_data["name"])
+                self.device = self.enrolled.device
             except Refused as refusal:
                 self.add_error(None, forms.ValidationError(refusal.message, code=refusal.code))
         return self.cleaned_data
@@ -301,4 +318,4 @@ class TOTPDeviceRemoveForm(_AskingForm):
 
     def save(self) -> None:
         """Remove the user's devices and what stood in for them."""
-        self.sessions_ended = enrollment.remove(self.user)
+        self.sessions_ended = turn_off.remove_all(self.user)

@@ -16,7 +16,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from allauth_2fa.audit import events
 from allauth_2fa.budget import charging
-from allauth_2fa.devices import enrollment, manage, staff
+from allauth_2fa.devices import manage, staff, turn_off
 from allauth_2fa.requirement import policy, report
 from allauth_2fa.sessions import ending
 
@@ -60,7 +60,7 @@ def reset(user: AbstractBaseUser, actor: Any, reason: str) -> None:
     """
     staff.ensure_may(actor, user)
     with transaction.atomic():
-        enrollment.remove(user, actor=actor)
+        turn_off.remove_all(user, actor=actor)
         # With what was counted in them: what is set up from now on has other codes.
         Browser.all_rows.filter(user_id=user.pk).delete()
         events.announce("reset_by_support", user, actor=actor, reason=reason)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 import time_machine
 from asgiref.sync import async_to_sync
 from django.contrib.auth.models import User, update_last_login
 from django.contrib.auth.signals import user_logged_in
+from django.db import transaction
 from django.db.models.signals import post_init
 from django.test import AsyncClient, Client
 from django.urls import reverse
+from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from allauth_2fa.models import SessionsEnd
+from allauth_2fa.models import SessionsEnd, lock_user
 from allauth_2fa.sessions import ending
 from allauth_2fa.signals import two_factor_event
 from allauth_2fa.testing import login_verified
@@ -394,3 +398,25 @@ def test_an_answer_in_an_ended_session_is_no_answer(alice):
     response = give_answer(other, code_of(device))
     assert response["Location"].startswith(reverse("account_login"))
     assert not is_logged_in(other)
+
+
+@pytest.mark.parametrize("ahead", [-60, 0, 60])
+def test_a_login_on_another_host_after_the_user_was_read_is_over_too(alice, ahead):
+    """The clock of that host may be ahead of ours."""
+    stale = User.objects.get(pk=alice.pk)
+    elsewhere = timezone.now() + timedelta(seconds=ahead)
+    User.objects.filter(pk=alice.pk).update(last_login=elsewhere)
+    with transaction.atomic():
+        lock_user(stale.pk)
+        before = ending.invalidate(stale)
+    assert before > elsewhere
+    alice.refresh_from_db()
+    assert alice.last_login == before == SessionsEnd.objects.get(user=alice).before
+
+
+def test_sessions_that_end_twice_leave_one_row_with_the_later_moment(alice):
+    for _ in range(2):
+        with transaction.atomic():
+            lock_user(alice.pk)
+            before = ending.invalidate(alice)
+    assert [end.before for end in SessionsEnd.objects.filter(user=alice)] == [before]

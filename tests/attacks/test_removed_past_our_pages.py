@@ -15,7 +15,7 @@ from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from allauth_2fa import support
-from allauth_2fa.devices import enrollment, manage
+from allauth_2fa.devices import manage, turn_off
 from allauth_2fa.factors import registry
 from allauth_2fa.models import Browser, DeviceOptions, RecoveryDevice
 from allauth_2fa.models.audit import AuditEntry
@@ -140,7 +140,7 @@ def test_our_own_flows_announce_it_once(alice, bob, phone, staff):
     manage.withdraw(phone, staff)
     assert told() == ["device_removed", *OFF]
     TOTPDevice.objects.create(user=bob)
-    enrollment.remove(bob)
+    turn_off.remove_all(bob)
     assert told()[4:] == ["two_factor_off"]
     TOTPDevice.objects.create(user=bob)
     support.reset(bob, staff, "lost")

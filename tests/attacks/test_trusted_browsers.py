@@ -15,7 +15,7 @@ from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from allauth_2fa.browsers import device_cookie, trust, trust_rows
-from allauth_2fa.devices import enrollment, manage
+from allauth_2fa.devices import manage, turn_off
 from allauth_2fa.factors import registry
 from allauth_2fa.models import Browser
 from allauth_2fa.models.audit import AuditEntry
@@ -156,7 +156,7 @@ def replace(tablet):
 
 
 def turn_off_and_on(tablet):
-    enrollment.remove(tablet.user)
+    turn_off.remove_all(tablet.user)
     TOTPDevice.objects.create(user=tablet.user)
 
 

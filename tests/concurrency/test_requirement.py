@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
+from functools import partial
 
 import pytest
 from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from allauth_2fa.devices import enrollment, manage
-from allauth_2fa.exceptions import StillRequired
+from allauth_2fa.devices.enrollment import Enrolled, FirstCode
+from allauth_2fa.exceptions import EnrollmentEnded, StillRequired
+from allauth_2fa.models import SessionsEnd
 from allauth_2fa.models.exemptions import Exemption, FirstMet
 from allauth_2fa.requirement import policy
 from tests.cast import code_of
@@ -46,8 +49,10 @@ def test_an_exemption_is_ended_once(alice):
 def test_of_those_who_set_up_a_first_device_at_once_one_does(alice):
     """Each is a login that waits, in a browser of its own: none of them has proved a factor."""
     waiting = [TOTPDevice.objects.create(user=alice, confirmed=False) for _ in range(THREADS)]
-    for device in waiting:
-        setattr(device, enrollment.ONLY_AS_FIRST, True)
-    outcomes = at_once(*(lambda device=device: enrollment.complete(device, code_of(device)) for device in waiting))
-    assert sum(outcome is None for outcome in outcomes) == 1, outcomes
+    completing = [partial(enrollment.complete, device, FirstCode(code_of(device)), only_as_first=True) for device in waiting]
+    outcomes = at_once(*completing)
+    (enrolled,) = [outcome for outcome in outcomes if isinstance(outcome, Enrolled)]
+    assert enrolled.is_first
+    assert {type(outcome) for outcome in outcomes} == {Enrolled, EnrollmentEnded}, outcomes
+    assert SessionsEnd.objects.get(user=alice).before == enrolled.sessions_ended
     assert TOTPDevice.objects.filter(user=alice, confirmed=True).count() == 1

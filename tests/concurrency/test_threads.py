@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from datetime import datetime
+from functools import partial
 from threading import Barrier, Thread
 
 import pytest
@@ -14,7 +15,8 @@ from django.http import HttpRequest
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from allauth_2fa.devices import enrollment, manage
+from allauth_2fa.devices import enrollment, manage, turn_off
+from allauth_2fa.devices.enrollment import Enrolled, FirstCode
 from allauth_2fa.exceptions import AlreadyUsed, NoRoom, NothingEnrolled, RecoveryCodeRefused, RecoveryCodeUsed, Refused, Throttled
 from allauth_2fa.factors import lookup, registry
 from allauth_2fa.models import DeviceOptions, RecoveryDevice
@@ -135,9 +137,9 @@ def test_beginning_in_many_sessions_leaves_one_device_of_one_session(alice):
         request.session = SessionStore()
         return request
 
-    outcomes = at_once(*(lambda: enrollment.begin(request(), alice) for _ in range(THREADS)))
+    outcomes = at_once(*(lambda: enrollment.begin(request(), alice, enrollment.apps_of(alice)) for _ in range(THREADS)))
     assert {type(outcome) for outcome in outcomes} == {tuple}, outcomes
-    device, _is_new = enrollment.begin(request(), alice)
+    device, _is_new = enrollment.begin(request(), alice, enrollment.apps_of(alice))
     assert list(TOTPDevice.objects.filter(user=alice)) == [device]
 
 
@@ -171,7 +173,7 @@ def test_a_removal_deletes_everything_somebody_who_answers_meanwhile(alice, phon
     tokens = registry.static.renew(alice, 4)
     static = StaticDevice.objects.get(user=alice)
     outcomes = at_once(
-        lambda: enrollment.remove(alice),
+        lambda: turn_off.remove_all(alice),
         *(judging(recovery, code) for code in codes),
         *(judging(static, token.token) for token in tokens),
         judging(phone, code_of(phone)),
@@ -187,8 +189,8 @@ def test_a_removal_and_a_renewal_do_not_wait_for_each_other(alice, phone, _round
     registry.recovery.renew(alice, 3)
     registry.static.renew(alice, 3)
     outcomes = at_once(
-        lambda: enrollment.remove(alice),
-        lambda: enrollment.remove(alice),
+        lambda: turn_off.remove_all(alice),
+        lambda: turn_off.remove_all(alice),
         *(lambda: registry.recovery.renew(alice, 3) for _ in range(3)),
         *(lambda: registry.static.renew(alice, 3) for _ in range(3)),
     )
@@ -200,8 +202,8 @@ def test_a_removal_and_a_renewal_do_not_wait_for_each_other(alice, phone, _round
 def test_the_last_room_for_a_device_is_given_away_once(alice, phone, settings, _round):
     settings.ALLAUTH_2FA_MAX_DEVICES = 2
     waiting = [TOTPDevice.objects.create(user=alice, confirmed=False) for _ in range(THREADS)]
-    outcomes = kinds(at_once(*(lambda device=device: enrollment.complete(device, code_of(device)) for device in waiting)))
-    assert outcomes == {ACCEPTED: 1, NoRoom: THREADS - 1}
+    completing = [partial(enrollment.complete, device, FirstCode(code_of(device)), only_as_first=False) for device in waiting]
+    assert kinds(at_once(*completing)) == {Enrolled: 1, NoRoom: THREADS - 1}
     assert lookup.count_primary(alice.pk) == 2
 
 

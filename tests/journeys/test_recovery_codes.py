@@ -11,7 +11,7 @@ from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from allauth_2fa.factors import registry
-from allauth_2fa.models import RecoveryCode
+from allauth_2fa.models import RecoveryCode, RecoveryDevice
 from allauth_2fa.models import recovery as recovery_models
 from allauth_2fa.testing import login_verified
 from tests.cast import code_of, give_answer, give_password, is_logged_in
@@ -55,6 +55,22 @@ def test_a_head_request_does_not_use_up_the_one_look(client, alice):
     client.post(reverse("two-factor-setup"), {"otp_token": code_of(TOTPDevice.objects.get(user=alice))})
     client.head(CODES)
     assert len(shown_by(client.get(CODES))) == 10
+
+
+@pytest.mark.parametrize("reveal", [True, False])
+def test_a_renewal_that_fails_half_way_leaves_all_old_codes_and_makes_no_new_ones(verified, alice, settings, monkeypatch, reveal):
+    registry.recovery.renew(alice, 3)
+    registry.static.renew(alice, 3)
+    before = [list(model.objects.order_by("pk").values()) for model in (RecoveryDevice, RecoveryCode, StaticToken)]
+    settings.ALLAUTH_2FA_ALWAYS_REVEAL_BACKUP_TOKENS = reveal
+
+    def fail(*_args, **_facts):
+        raise OSError("no space")
+
+    monkeypatch.setattr("allauth_2fa.devices.recovery_codes.events.announce", fail)
+    with pytest.raises(OSError, match="no space"):
+        verified.post(CODES)
+    assert [list(model.objects.order_by("pk").values()) for model in (RecoveryDevice, RecoveryCode, StaticToken)] == before
 
 
 def test_codes_are_hashed_at_rest(verified):

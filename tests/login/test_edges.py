@@ -20,6 +20,7 @@ from allauth_2fa.admin import register
 from allauth_2fa.answers import verify
 from allauth_2fa.apps import AllauthTwoFactorConfig
 from allauth_2fa.devices import enrollment, sending
+from allauth_2fa.devices.enrollment import FirstCode
 from allauth_2fa.exceptions import EnrollmentEnded, LoginEnded, NothingEnrolled, SendsNoCodes, Throttled, TooSoon
 from allauth_2fa.factors import registry
 from allauth_2fa.forms import AddDeviceForm
@@ -30,6 +31,7 @@ from allauth_2fa.stages import EnrollmentStage, TwoFactorStage
 from allauth_2fa.state.pending import PendingLogin
 from allauth_2fa.state.request import request_state
 from allauth_2fa.state.session import STOPPED_SESSION_KEY, SessionState
+from allauth_2fa.state.store import ChallengeStore
 from allauth_2fa.testing import login_verified
 from allauth_2fa.views import TwoFactorSetup
 from tests.cast import code_of, give_password
@@ -88,7 +90,7 @@ def test_nothing_is_sent_for_a_device_that_sends_nothing(alice, phone):
 
 def test_a_setup_without_a_waiting_device_has_ended(alice):
     with pytest.raises(EnrollmentEnded):
-        enrollment.check(alice, "123456")
+        enrollment.waiting(alice)
 
 
 def test_a_device_that_went_before_it_was_confirmed_ends_the_setup(alice):
@@ -96,7 +98,7 @@ def test_a_device_that_went_before_it_was_confirmed_ends_the_setup(alice):
     code = code_of(device)
     TOTPDevice.objects.all().delete()
     with pytest.raises(EnrollmentEnded):
-        enrollment.complete(device, code)
+        enrollment.complete(device, FirstCode(code), only_as_first=True)
 
 
 def test_a_device_that_was_confirmed_while_its_secret_was_replaced_keeps_it(alice, request_of_nobody, monkeypatch):
@@ -108,7 +110,7 @@ def test_a_device_that_was_confirmed_while_its_secret_was_replaced_keeps_it(alic
 
     monkeypatch.setattr(registry.totp, "replace_secret", confirmed_meanwhile)
     with pytest.raises(EnrollmentEnded):
-        enrollment.begin(request_of_nobody, alice, anew=True)
+        enrollment.begin(request_of_nobody, alice, enrollment.apps_of(alice), new_secret=True)
     assert TOTPDevice.objects.get().key == device.key
 
 
@@ -179,17 +181,18 @@ def test_without_messages_the_setup_is_required_in_silence(request_of_nobody, se
 
 def test_a_setup_beside_a_confirmed_device_has_ended(alice, phone, request_of_nobody):
     with pytest.raises(EnrollmentEnded):
-        enrollment.begin(request_of_nobody, alice)
+        enrollment.begin(request_of_nobody, alice, enrollment.apps_of(alice))
 
 
 def test_a_setup_that_another_request_has_finished_is_loaded_again_and_leads_on(client, alice, monkeypatch):
     ask = TwoFactorSetup.ask_for_proof
 
     def finished_meanwhile(view, request, **facts):
-        TOTPDevice.objects.create(user=alice, confirmed=True)
+        TOTPDevice.objects.update(confirmed=True)
         return ask(view, request, **facts)
 
     monkeypatch.setattr(TwoFactorSetup, "ask_for_proof", finished_meanwhile)
+    TOTPDevice.objects.create(user=alice, confirmed=False)
     give_password(client, alice)
     response = client.get(reverse("two-factor-setup"))
     assert response["Location"] == reverse("two-factor-setup")
@@ -197,7 +200,7 @@ def test_a_setup_that_another_request_has_finished_is_loaded_again_and_leads_on(
 
 
 def test_a_form_without_a_device_that_waits_confirms_nothing(alice):
-    form = AddDeviceForm(alice, None, {}, data={"otp_token": "123456"})
+    form = AddDeviceForm(alice, None, None, ChallengeStore({}), data={"otp_token": "123456"})
     assert not form.is_valid()
     assert form.errors.as_data()["otp_token"][0].code == "ended"
 
@@ -205,7 +208,7 @@ def test_a_form_without_a_device_that_waits_confirms_nothing(alice):
 def test_a_device_of_no_factor_is_not_confirmed(alice, phone, monkeypatch):
     monkeypatch.setattr(registry, "factor_of", lambda _device: None)
     with pytest.raises(EnrollmentEnded):
-        enrollment.complete(phone, "123456")
+        enrollment.complete(phone, FirstCode("123456"), only_as_first=False)
 
 
 def test_a_setup_whose_secret_is_gone_has_ended(alice, monkeypatch):
@@ -216,7 +219,7 @@ def test_a_setup_whose_secret_is_gone_has_ended(alice, monkeypatch):
 
     monkeypatch.setattr(type(registry.totp), "check", gone)
     with pytest.raises(EnrollmentEnded):
-        enrollment.check(alice, "123456")
+        enrollment.check(enrollment.waiting(alice), "123456")
 
 
 def test_rows_say_what_they_are(alice, phone):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 
 import pytest
+from django.http import HttpRequest
 from django.urls import reverse
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -16,6 +17,8 @@ from allauth_2fa.exceptions import Refused
 from allauth_2fa.factors import registry
 from allauth_2fa.factors.base import as_typed, clean_answer, with_leading_zeros
 from allauth_2fa.forms import AddDeviceForm, TOTPAuthenticateForm, TOTPDeviceForm, TOTPDeviceRemoveForm
+from allauth_2fa.state.request import request_state
+from allauth_2fa.state.store import ChallengeStore
 from allauth_2fa.testing import login_verified
 from tests.cast import code_of, give_answer, give_password, is_logged_in
 
@@ -81,8 +84,11 @@ def test_the_setup_takes_it(alice, shape, zeros):
 def test_the_page_that_adds_another_app_takes_it(alice, phone, shape, zeros):
     device = TOTPDevice.objects.create(user=alice, confirmed=False)
     code = let_show_zeros(device, zeros)
-    form = AddDeviceForm(alice, adding=device, store={}, data={"otp_token": shape(code)})
+    request = HttpRequest()
+    request_state(request).has_proved = True
+    form = AddDeviceForm(alice, request, adding=device, store=ChallengeStore({}), data={"otp_token": shape(code)})
     assert form.is_valid(), form.errors
+    assert not form.enrolled.is_first
     assert TOTPDevice.objects.filter(confirmed=True).count() == 2
 
 

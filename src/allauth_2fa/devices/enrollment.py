@@ -1,24 +1,23 @@
-"""Adding a device: begin, complete; and taking the second factor away."""
+"""Adding a device: it is begun, and completed by its first code."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import django_otp
-from allauth.core import context
 from django.db import transaction
 from django.utils.crypto import constant_time_compare, salted_hmac
 from django.views.decorators.debug import sensitive_variables
 
 from allauth_2fa.audit import events
-from allauth_2fa.browsers import trust
 from allauth_2fa.budget import charging, stored
 from allauth_2fa.exceptions import EnrollmentEnded, NotAllowed, NothingEnrolled, Refused
 from allauth_2fa.factors import lookup, registry
 from allauth_2fa.factors.base import clean_answer
-from allauth_2fa.models import DeviceOptions, lock_user
-from allauth_2fa.sessions import checked, ending, reauthentication, verified
+from allauth_2fa.models import lock_user
+from allauth_2fa.sessions import ending, keys, reauthentication, verified
 from allauth_2fa.state.request import request_state
 from allauth_2fa.state.session import SessionState, session_state
 from allauth_2fa.state.store import ChallengeStore
@@ -38,26 +37,51 @@ if TYPE_CHECKING:
 SALT = "allauth_2fa_setup"
 """Keeps the fingerprints of this module apart from others that are made with the site's secret key."""
 
-ONLY_AS_FIRST = "_allauth_2fa_only_as_first"
-"""What a device bears that this request may confirm as the user's first one only."""
 
-ENDED_SESSIONS = "_allauth_2fa_ended_sessions"
-"""What a device bears that has just become the first one: the moment before which the user's sessions are over."""
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """What has become of an enrollment."""
+
+    device: Device
+    """The device, which is confirmed now."""
+    is_first: bool
+    """Whether it is the user's first one that a login waits for."""
+    sessions_ended: datetime | None = None
+    """The moment before which the user's sessions are over, None if they were not ended."""
 
 
-def waiting(user: AbstractBaseUser) -> TOTPDevice | None:
-    """Return the authenticator app that waits to be confirmed (one query)."""
-    return _of(user, registry.totp.model.objects.filter(user_id=user.pk, confirmed=False).order_by("pk").first())
+def found(device: Device) -> Enrolled:
+    """Return the same for a device that a form of the project's own has confirmed in its own way (one query)."""
+    return Enrolled(device, is_first=lookup.count_primary(device.user_id) == 1)
 
 
-def _of(user: AbstractBaseUser, device: Any) -> Any:
-    """Return the user's device, if there is one, with its user at hand: events name the user."""
-    if device is not None:
-        device.user = user
+# The first authenticator app
+
+
+def apps_of(user: AbstractBaseUser) -> list[TOTPDevice]:
+    """Return the user's authenticator apps, confirmed ones and those that wait to be confirmed (one query)."""
+    return [_of(user, device) for device in registry.totp.model.objects.filter(user_id=user.pk).order_by("pk")]
+
+
+def waiting(user: AbstractBaseUser) -> TOTPDevice:
+    """Return the authenticator app that waits to be confirmed (one query).
+
+    Raises:
+        EnrollmentEnded: there is none.
+    """
+    device = next((device for device in apps_of(user) if not device.confirmed), None)
+    if device is None:
+        raise EnrollmentEnded
     return device
 
 
-def begin(request: HttpRequest, user: AbstractBaseUser, *, anew: bool = False) -> tuple[TOTPDevice, bool]:
+def _of(user: AbstractBaseUser, device: Any) -> Any:
+    """Return the user's device with its user at hand: events name the user."""
+    device.user = user
+    return device
+
+
+def begin(request: HttpRequest, user: AbstractBaseUser, apps: list[TOTPDevice], *, new_secret: bool = False) -> tuple[TOTPDevice, bool]:
     """Return the one device that waits to be confirmed, made if there is none, and whether its secret is a new one.
 
     The secret stays until it is used, within one session. Another session of the same user gets another secret: whoever
@@ -66,23 +90,23 @@ def begin(request: HttpRequest, user: AbstractBaseUser, *, anew: bool = False) -
     Args:
         request: whose session has been shown the secret, or will be.
         user: whose device it is.
-        anew: the visitor asked for another secret.
+        apps: the user's authenticator apps (:func:`apps_of`).
+        new_secret: the visitor asked for another secret.
 
     Raises:
-        EnrollmentEnded: another request has confirmed or removed the device just now.
+        EnrollmentEnded: one of the apps is confirmed, or another request has confirmed or removed the device just now.
     """
-    found = list(registry.totp.model.objects.filter(user_id=user.pk).order_by("pk"))
-    if any(device.confirmed for device in found):
+    if any(device.confirmed for device in apps):
         raise EnrollmentEnded
-    device = found[0] if found else registry.totp.begin(user)
-    if len(found) > 1:
+    device = apps[0] if apps else _of(user, registry.totp.begin(user))
+    if len(apps) > 1:
         with transaction.atomic():
             # Django looks for them first. None of them is confirmed in between.
             lock_user(user.pk)
-            deletion.delete(registry.totp.model.objects.filter(pk__in=[extra.pk for extra in found[1:]], confirmed=False))
+            deletion.delete(registry.totp.model.objects.filter(pk__in=[extra.pk for extra in apps[1:]], confirmed=False))
     state = session_state(request, user)
-    is_new = not found or anew or state.shown_secret != _fingerprint(device)
-    if is_new and found:
+    is_new = not apps or new_secret or state.shown_secret != _fingerprint(device)
+    if is_new and apps:
         try:
             registry.totp.replace_secret(device)
         except NothingEnrolled:
@@ -95,6 +119,21 @@ def begin(request: HttpRequest, user: AbstractBaseUser, *, anew: bool = False) -
 def _fingerprint(device: Device) -> str:
     """Return what tells one secret from another without telling the secret: sessions may be readable cookies."""
     return salted_hmac(SALT, getattr(device, "key", device.persistent_id), algorithm="sha256").hexdigest()
+
+
+@sensitive_variables("text")
+def check(device: TOTPDevice, text: str) -> None:
+    """Check that the code belongs to the secret of the app that waits. Nothing is written.
+
+    Raises:
+        EnrollmentEnded: the secret cannot be read.
+        ClockWrong: the code is right for another moment.
+        Refused: the code does not belong to the secret.
+    """
+    try:
+        registry.totp.check(device, registry.totp.filled(device, clean_answer(text)))
+    except NothingEnrolled:
+        raise EnrollmentEnded from None
 
 
 # Any further device, of any factor
@@ -125,7 +164,6 @@ def begin_another(request: HttpRequest, user: AbstractBaseUser, factor: Factor, 
                 factor.ensure_may_send(device)
             deletion.delete(device)
         device = factor.begin(user, **facts)
-    only_as_first(request, user, device)
     session_state(request, user).adding = (device.persistent_id, _fingerprint(device))
     return device
 
@@ -139,7 +177,6 @@ def another(request: HttpRequest, user: AbstractBaseUser, factor: Factor) -> Dev
     device = next((device for device in waiting if device.persistent_id == adding[0]), None)
     if device is None or not constant_time_compare(_fingerprint(device), adding[1]):
         return None
-    only_as_first(request, user, device)
     return _of(user, device)
 
 
@@ -148,161 +185,104 @@ def forget_another(request: HttpRequest, user: AbstractBaseUser) -> None:
     session_state(request, user).adding = None
 
 
-@sensitive_variables("text")
-def check(user: AbstractBaseUser, text: str) -> TOTPDevice:
-    """Return the waiting app if the code belongs to its secret. Nothing is written.
+# The first code
 
-    Raises:
-        EnrollmentEnded: no device is waiting, or its secret cannot be read.
-        ClockWrong: the code is right for another moment.
-        Refused: the code does not belong to the secret.
+
+def has_proved(request: HttpRequest, user: AbstractBaseUser) -> bool:
+    """Return whether the session, or the login that waits in it, has answered for a factor, so that it may add another one.
+
+    If it has not, the page has found that the user has none, and the device may be confirmed as the first one only. Until
+    the code comes, another session may set one up, and then the password is not enough any more.
     """
-    device = waiting(user)
-    if device is None:
-        raise EnrollmentEnded
-    try:
-        registry.totp.check(device, registry.totp.filled(device, clean_answer(text)))
-    except NothingEnrolled:
-        raise EnrollmentEnded from None
-    return device
+    return request_state(request).has_proved or reauthentication.is_fresh(request, user, has_factor=True)
 
 
-@sensitive_variables("text", "guess")
-def complete(device: Device, text: str, store: ChallengeStore | None = None, actor: AbstractBaseUser | None = None) -> None:
+@dataclass(frozen=True, slots=True)
+class FirstCode:
+    """The code by which a device is confirmed, and where it comes from."""
+
+    text: str = field(repr=False)
+    """What was typed."""
+    store: ChallengeStore = field(default_factory=lambda: ChallengeStore({}))
+    """Where it is kept which code was sent, for a device that sends its codes."""
+    request: HttpRequest | None = None
+    """In which the code came, for such a device; None for a browser that is not known."""
+
+
+@sensitive_variables("code", "attempt")
+def complete(device: Device, code: FirstCode, *, only_as_first: bool, actor: AbstractBaseUser | None = None) -> Enrolled:
     """Confirm the device by the code, which counts as used. With the user's first factor, every session of theirs ends.
 
     Args:
         device: one that waits to be confirmed.
-        text: what was typed.
-        store: where it is kept which code was sent, for a device that sends its codes.
+        code: what was typed.
+        only_as_first: whether it may be confirmed only if the user has no other one (see :func:`has_proved`).
         actor: who does it, if it is not the owner.
 
     Raises:
-        EnrollmentEnded: the device was confirmed, replaced or removed meanwhile.
+        EnrollmentEnded: the device was confirmed, replaced or removed meanwhile, or the user has got a first factor.
         NoRoom: the user holds as many devices as there may be.
         Refused: the code does not belong to the device.
     """
-    store = store or ChallengeStore({})
+    attempt = partial(_complete, device, code, only_as_first=only_as_first, actor=actor)
     if not sending.sends(device):
-        _complete(device, text, store, actor)
-        return
+        return attempt()
     # Whoever adds a device that is sent its codes may be guessing at one that was sent to somebody else.
-    request = context.request
-    guess = charging.Guess(partial(_complete, device, text, store, actor))
-    charging.judge(device.user, request, stored.budget_of(device.user, request), guess)
+    enrolled: list[Enrolled] = []
+    guess = charging.Guess(lambda: enrolled.append(attempt()))
+    charging.judge(device.user, code.request, stored.budget_of(device.user, code.request), guess)
+    return enrolled[0]
 
 
-@sensitive_variables("text")
-def _complete(device: Device, text: str, store: ChallengeStore, actor: AbstractBaseUser | None) -> None:
-    refusal = _tried(device, text, store, actor)
+@sensitive_variables("code")
+def _complete(device: Device, code: FirstCode, *, only_as_first: bool, actor: AbstractBaseUser | None) -> Enrolled:
+    with transaction.atomic():
+        lock_user(device.user_id)
+        refusal, held = _tried(device, code, only_as_first=only_as_first)
+        if refusal is None:
+            sessions_ended = None if held else ending.invalidate(device.user)
+            events.announce("device_added", device.user, actor=actor, device=device, factor=manage.factor_id(device))
     # Outside of the transaction: inside, the refusal would take back the throttling that it has just caused.
     if isinstance(refusal, NothingEnrolled):
         raise EnrollmentEnded from None
     if refusal is not None:
         raise refusal
+    return Enrolled(device, is_first=not held, sessions_ended=sessions_ended)
 
 
-@sensitive_variables("text")
-def _tried(device: Device, text: str, store: ChallengeStore, actor: AbstractBaseUser | None) -> Refused | None:
-    factor = registry.factor_of(device)
-    if factor is None:
-        return NothingEnrolled()
-    with transaction.atomic():
-        lock_user(device.user_id)
-        try:
-            held = manage.ensure_room(device.user_id)
-            if held and getattr(device, ONLY_AS_FIRST, False):
-                return NothingEnrolled()
-            if not sending.is_waiting(device):
-                return NothingEnrolled()
-            sending.bind([device], store)
-            sending.ensure_sent(device)
-            factor.complete(device, factor.filled(device, clean_answer(text)))
-        except Refused as refusal:
-            return refusal
-        if not held:
-            setattr(device, ENDED_SESSIONS, ending.invalidate(device.user_id))
-        events.announce("device_added", device.user, actor=actor, device=device, factor=factor.id)
-    return None
+@sensitive_variables("code")
+def _tried(device: Device, code: FirstCode, *, only_as_first: bool) -> tuple[Refused | None, int]:
+    """Confirm the device. Return why that was refused, if it was, and how many devices the user held before."""
+    held = 0
+    try:
+        factor = registry.factor_in_use(device)
+        held = manage.ensure_room(device.user_id)
+        if (held and only_as_first) or not sending.is_waiting(device):
+            return NothingEnrolled(), held
+        sending.bind([device], code.store)
+        sending.ensure_sent(device)
+        factor.complete(device, factor.filled(device, clean_answer(code.text)))
+    except Refused as refusal:
+        return refusal, held
+    return None, held
 
 
-def only_as_first(request: HttpRequest, user: AbstractBaseUser, device: Device) -> None:
-    """Let the device be confirmed as the user's first one alone, unless this session has proved a factor.
-
-    The page has found that the user has none. Until the code comes, another session may set one up, and then the password
-    is not enough any more.
-    """
-    if not has_proved(request, user):
-        setattr(device, ONLY_AS_FIRST, True)
-
-
-def has_proved(request: HttpRequest, user: AbstractBaseUser) -> bool:
-    """Return whether the session, or the login that waits in it, has answered for a factor, so that it may add another one."""
-    return request_state(request).has_proved or reauthentication.is_fresh(request, user, has_factor=True)
-
-
-def verify_session(request: HttpRequest, user: AbstractBaseUser, device: Device) -> bool:
+def verify_session(request: HttpRequest, user: AbstractBaseUser, enrolled: Enrolled) -> None:
     """Make the session that has added the device a verified one, under a new key.
 
-    Returns:
-        Whether this is the user's first factor. Recovery codes are promised then: the page that shows them makes them.
+    With the user's first factor, recovery codes are promised: the page that shows them makes them.
     """
-    before = getattr(device, ENDED_SESSIONS, None)
-    is_first = before is not None or lookup.count_primary(user.pk) == 1
     forget_shown(request, user)
-    if is_first:
+    if enrolled.is_first:
         SessionState(request.session, user).codes_pending = True
-        ending.end_others(request, user, "enrollment", before=before)
+        ending.end_others(request, user, "enrollment", before=enrolled.sessions_ended)
     else:
-        request.session.cycle_key()
-    django_otp.login(request, device)
-    verified.record_answer(request, user, device)
-    charging.note_verified(request, user, device)
-    return is_first
+        keys.renew(request.session)
+    django_otp.login(request, enrolled.device)
+    verified.record_answer(request, user, enrolled.device)
+    charging.note_verified(request, user, enrolled.device)
 
 
 def forget_shown(request: HttpRequest, user: AbstractBaseUser) -> None:
     """Forget which devices the session has been shown, once one of them is confirmed."""
     session_state(request, user).clear_enrollment()
-
-
-def remove(user: AbstractBaseUser, actor: AbstractBaseUser | None = None) -> datetime:
-    """Take the second factor away: the devices, confirmed or waiting, and what stood in for them.
-
-    Every session of the user's ends; :func:`keep_session` lets that of the request go on.
-
-    Args:
-        user: whose it is.
-        actor: who does it, if it is not the user.
-
-    Returns:
-        The moment before which the user's sessions are over.
-    """
-    with transaction.atomic():
-        lock_user(user.pk)
-        DeviceOptions.objects.filter(user_id=user.pk).delete()
-        trust.invalidate(user.pk)
-        for factor in registry.factors():
-            # First the devices, then what hangs on them, in the order in which an answer takes them.
-            mine = factor.model.objects.filter(user_id=user.pk)
-            if mine.update(confirmed=False):
-                deletion.delete(mine.all())
-        before = ending.invalidate(user.pk)
-        events.announce("two_factor_off", user, actor=actor)
-    return before
-
-
-def keep_session(request: HttpRequest, user: AbstractBaseUser, before: datetime | None) -> None:
-    """Make the session that has removed the second factor an ordinary one, under a new key.
-
-    Args:
-        request: whose session it is.
-        user: who is logged in in it.
-        before: the moment before which the user's sessions are over, None if the removal has not ended them.
-    """
-    request.session.pop(django_otp.DEVICE_ID_SESSION_KEY, None)
-    state = SessionState(request.session, user)
-    state.clear_enrollment()
-    state.codes_pending, state.met = False, None
-    ending.end_others(request, user, "removal", before=before)
-    checked.remember(request, user)

@@ -86,7 +86,7 @@ def forget_preference(user: AbstractBaseUser) -> None:
 def remove(device: Device) -> bool:
     """Remove the device, unless it is the user's last one, and return whether it is gone.
 
-    To remove the last one is to turn the second factor off, with what stands in for it (:func:`enrollment.remove`).
+    To remove the last one is to turn the second factor off, with what stands in for it (:func:`.turn_off.remove_all`).
 
     Raises:
         StillRequired: the site requires a second factor of the user, and this is the last one that satisfies it.

@@ -24,6 +24,7 @@ from allauth_2fa.sessions import ending
 from allauth_2fa.state.session import SessionState, session_state
 
 from . import enrollment, manage
+from .enrollment import Enrolled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -189,8 +190,8 @@ def ask_for_new(request: HttpRequest, user: AbstractBaseUser, *, passwordless: b
     return options
 
 
-def add(request: HttpRequest, user: AbstractBaseUser, text: str, name: str = "") -> Device:
-    """Store the passkey that the browser has made, and return it.
+def add(request: HttpRequest, user: AbstractBaseUser, text: str, name: str = "") -> Enrolled:
+    """Store the passkey that the browser has made, and return what has become of it.
 
     It signs in without a password only if that was asked for, is allowed, and the authenticator has checked who was there.
 
@@ -216,8 +217,7 @@ def add(request: HttpRequest, user: AbstractBaseUser, text: str, name: str = "")
                 raise PasskeyNotAdded
             device, user_verified = factor_in_use().add(helper(request), user, text, question)
             manage.name(device, name)
-            if not held:
-                setattr(device, enrollment.ENDED_SESSIONS, ending.invalidate(user.pk))
+            sessions_ended = None if held else ending.invalidate(user)
             events.announce("device_added", user, request=request, device=device, factor=manage.factor_id(device))
             passwordless = kept.get("passwordless") is True and user_verified and may_log_in()
             # It says no, too: an earlier passkey of that number may have left its note behind.
@@ -225,7 +225,7 @@ def add(request: HttpRequest, user: AbstractBaseUser, text: str, name: str = "")
     except IntegrityError:
         # Somebody has added the same one at the same moment.
         raise PasskeyTaken from None
-    return cast("Device", device)
+    return Enrolled(device, is_first=not held, sessions_ended=sessions_ended)
 
 
 # What the browser is told

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from django.db import transaction
 from django.db.models import Func, IntegerField, Subquery
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
@@ -48,22 +49,25 @@ def codes_pending(request: HttpRequest) -> bool:
 
 @sensitive_variables("codes")
 def renew(request: HttpRequest, user: AbstractBaseUser) -> Sequence[ShownCode]:
-    """Void all of the user's codes and make ``ALLAUTH_2FA_BACKUP_TOKENS_NUMBER`` new ones.
+    """Invalidate all of the user's codes and make ``ALLAUTH_2FA_BACKUP_TOKENS_NUMBER`` new ones, both or neither.
 
     They are stored as digests, and the returned ones are the only readable copy. With
     ``ALLAUTH_2FA_ALWAYS_REVEAL_BACKUP_TOKENS`` they are django-otp's readable static tokens, as in 0.x.
     """
     SessionState(request.session, user).codes_pending = False
-    codes = _renew(user, app_settings.BACKUP_TOKENS_NUMBER)
-    events.announce("recovery_codes_made", user, request=request, number=len(codes))
+    with transaction.atomic():
+        codes = _renew(user, app_settings.BACKUP_TOKENS_NUMBER)
+        events.announce("recovery_codes_made", user, request=request, number=len(codes))
     return codes
 
 
 @sensitive_variables("codes")
 def _renew(user: AbstractBaseUser, number: int) -> Sequence[ShownCode]:
     if app_settings.ALWAYS_REVEAL_BACKUP_TOKENS:
+        # It locks the user first: what is deleted next is looked up before.
+        tokens = registry.static.renew(user, number)
         deletion.delete(registry.recovery.model.objects.filter(user_id=user.pk))
-        return [ShownCode(token.token) for token in registry.static.renew(user, number)]
+        return [ShownCode(token.token) for token in tokens]
     codes = registry.recovery.renew(user, number)
     registry.static.void(user)
     return [ShownCode(code) for code in codes]

@@ -20,7 +20,7 @@ from allauth_2fa.factors import lookup, registry
 from allauth_2fa.models import lock_user
 from allauth_2fa.sessions import ending
 
-from . import deletion, enrollment, manage, staff
+from . import deletion, manage, staff, turn_off
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
@@ -122,5 +122,5 @@ def _turn_off(user: AbstractBaseUser, actor: Any, request: HttpRequest | None) -
     if request is None or actor.pk != user.pk:
         ending.end_all(user, "removal", actor=actor)
         return
-    before = ending.invalidate(user.pk)
-    transaction.on_commit(partial(enrollment.keep_session, request, user, before), robust=True)
+    before = ending.invalidate(user)
+    transaction.on_commit(partial(turn_off.keep_session, request, user, before), robust=True)

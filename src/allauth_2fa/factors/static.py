@@ -164,7 +164,7 @@ class StaticFactor(Factor):
     @sensitive_variables("fresh")
     def renew(self, user: AbstractBaseUser, number: int) -> list[StaticToken]:
         """Delete the user's tokens and make ``number`` new ones, which are readable in the database as in 0.x."""
-        with transaction.atomic():
+        with transaction.atomic(savepoint=False):
             lock_user(user.pk)
             device = StaticDevice.objects.filter(user_id=user.pk).order_by("pk").first()
             device = device or StaticDevice.objects.create(user_id=user.pk, name=DEVICE_NAME)

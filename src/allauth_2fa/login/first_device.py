@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from django.contrib.auth.base_user import AbstractBaseUser
     from django.http import HttpRequest, HttpResponse
-    from django_otp.models import Device
 
+    from allauth_2fa.devices.enrollment import Enrolled
     from allauth_2fa.factors.base import Factor
 
 PAGES = {
@@ -135,22 +135,21 @@ def _challenged(stage: compat.LoginStage) -> PendingLogin:
     return PendingLogin(stage.login.state["stages"].get(compat.STAGE_KEY, {}).get("data"))
 
 
-def resume(stage: compat.LoginStage, user: AbstractBaseUser, device: Device, leads_to: str) -> HttpResponse:
-    """Let the login go on behind the device that has just been confirmed, and return what it leads to.
+def resume(stage: compat.LoginStage, user: AbstractBaseUser, enrolled: Enrolled, leads_to: str) -> HttpResponse:
+    """Let the login continue after the device that has just been confirmed, and return what it leads to.
 
     Args:
         stage: at which the login waited.
         user: whose login it is.
-        device: the new device; the session will be bound to it.
-        leads_to: where the login leads behind the user's first device, whose recovery codes have to be shown.
+        enrolled: the new device; the session will be bound to it.
+        leads_to: where the login leads after the user's first device, whose recovery codes have to be shown.
     """
     enrollment.forget_shown(stage.request, user)
-    before = getattr(device, enrollment.ENDED_SESSIONS, None)
-    if before is not None:
+    if enrolled.sessions_ended is not None:
         # In the login's own state: the session may be another user's before this login is finished.
-        PendingLogin(stage.state).sessions_ended = before
+        PendingLogin(stage.state).sessions_ended = enrolled.sessions_ended
         stage.login.redirect_url = leads_to
-    return challenge.resume(stage, user, device)
+    return challenge.resume(stage, user, enrolled.device)
 
 
 def skip(stage: compat.LoginStage) -> HttpResponse:

@@ -20,6 +20,7 @@ from .recovery import (
 )
 from .sent_codes import SentCode
 from .users import SessionsEnd, lock_user
+from .write import insert_or_update
 
 __all__ = [
     "ALPHABET",
@@ -42,6 +43,7 @@ __all__ = [
     "SessionsEnd",
     "digest_recovery_code",
     "grouped",
+    "insert_or_update",
     "is_recovery_code",
     "lock_user",
     "normalize_recovery_code",

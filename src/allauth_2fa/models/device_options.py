@@ -9,6 +9,8 @@ from django.db import models
 from django.db.models.functions import Cast, Concat
 from django.utils.translation import gettext_lazy as _
 
+from .write import insert_or_update
+
 if TYPE_CHECKING:
     from django_otp.models import Device
 
@@ -41,5 +43,6 @@ class DeviceOptions(models.Model):
 
     @classmethod
     def write(cls, device: Device, **facts: bool) -> None:
-        """Store these options of the device. The caller has locked the user (:func:`~allauth_2fa.models.lock_user`)."""
-        cls.objects.update_or_create(user_id=device.user_id, device=device.persistent_id, defaults=facts)
+        """Store these options of the device, and leave the others as they are (one statement)."""
+        row = cls(user_id=device.user_id, device=device.persistent_id, **facts)
+        insert_or_update(row, unique=["user", "device"], changed=list(facts))

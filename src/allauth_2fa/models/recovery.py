@@ -15,6 +15,7 @@ from django.views.decorators.debug import sensitive_variables
 from django_otp.models import Device, TimestampMixin
 
 from . import users
+from .write import insert_or_update
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -100,9 +101,10 @@ class RecoveryDevice(TimestampMixin, Device):
         hashing: dict[str, Any] = {"salt": get_random_string(SALT_LENGTH), "iterations": ITERATIONS}
         # Hash before the transaction begins, since it takes time.
         digests = [digest_recovery_code(code, **hashing) for code in codes]
-        with transaction.atomic():
+        with transaction.atomic(savepoint=False):
             users.lock_user(user_id)
-            device = cls._emptied(user_id, hashing) or cls.objects.create(user_id=user_id, name="recovery codes", **hashing)
+            device = cls._renewed(user_id, hashing)
+            RecoveryCode.objects.filter(device=device).delete()
             RecoveryCode.objects.bulk_create(RecoveryCode(device=device, digest=digest) for digest in digests)
         return [grouped(code) for code in codes]
 
@@ -111,7 +113,7 @@ class RecoveryDevice(TimestampMixin, Device):
     def issue(cls, user_id: object, expires_at: datetime) -> str:
         """Add one code, which is valid until ``expires_at``, and return it. It cannot be read again later. Other codes stay."""
         code = get_random_string(CODE_LENGTH, ALPHABET)
-        with transaction.atomic():
+        with transaction.atomic(savepoint=False):
             users.lock_user(user_id)
             device, _is_new = cls.objects.get_or_create(
                 user_id=user_id, defaults={"name": "recovery codes", "salt": get_random_string(SALT_LENGTH), "iterations": ITERATIONS}
@@ -123,14 +125,11 @@ class RecoveryDevice(TimestampMixin, Device):
         return grouped(code)
 
     @classmethod
-    def _emptied(cls, user_id: object, hashing: dict[str, Any]) -> RecoveryDevice | None:
-        """Delete the codes of the user's device, give it a new salt and return it; None if there is no device yet."""
-        mine = cls.objects.filter(user_id=user_id)
-        if not mine.update(confirmed=True, **hashing):
-            return None
-        device = mine.get()
-        device.codes.all().delete()
-        return device
+    def _renewed(cls, user_id: object, hashing: dict[str, Any]) -> RecoveryDevice:
+        """Return the user's device with a new salt, made if there is none."""
+        device = cls(user_id=user_id, name="recovery codes", **hashing)
+        insert_or_update(device, unique=["user"], changed=["confirmed", *hashing])
+        return device if device.pk else cls._base_manager.get(user_id=user_id)
 
     @sensitive_variables("token")
     def digest_of(self, token: str) -> str | None:

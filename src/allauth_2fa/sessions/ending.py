@@ -18,8 +18,10 @@ from django.utils import timezone
 
 from allauth_2fa import compat
 from allauth_2fa.audit import events
-from allauth_2fa.models import SessionsEnd, lock_user
+from allauth_2fa.models import SessionsEnd, insert_or_update, lock_user
 from allauth_2fa.state.session import SessionState
+
+from . import keys
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -81,16 +83,30 @@ def _stamp(user: AbstractBaseUser) -> float | None:
 # Ending
 
 
-def invalidate(user_id: Any) -> datetime:
-    """End every session of the user of that key, and return the moment. The caller holds the user's turn."""
-    before = timezone.now()
-    users = get_user_model()._base_manager.filter(pk=user_id)
-    if _keeps_last_login():
-        latest = users.values_list("last_login", flat=True).first()
-        before = max(before, latest + TICK) if latest else before
-        users.update(last_login=before)
-    SessionsEnd.objects.update_or_create(user_id=user_id, defaults={"before": before})
+def invalidate(user: AbstractBaseUser) -> datetime:
+    """End every session of the user, and return the moment before which they are over (two statements).
+
+    The caller has locked the user (:func:`~allauth_2fa.models.lock_user`), as the database knows them by that key.
+    """
+    before = _move_last_login(user) if _keeps_last_login() else timezone.now()
+    insert_or_update(SessionsEnd(user_id=user.pk, before=before), unique=["user"], changed=["before"])
     return before
+
+
+def _move_last_login(user: AbstractBaseUser) -> datetime:
+    """Set the user's ``last_login`` to now, or to the moment after it if another host's clock is ahead, and return it."""
+    rows = get_user_model()._base_manager.filter(pk=user.pk)
+    before = _now_after(user.last_login)
+    if not rows.filter(last_login=user.last_login).update(last_login=before):
+        # The user has logged in since they were read.
+        before = _now_after(rows.values_list("last_login", flat=True).first())
+        rows.update(last_login=before)
+    return before
+
+
+def _now_after(moment: datetime | None) -> datetime:
+    now = timezone.now()
+    return max(now, moment + TICK) if moment else now
 
 
 def _keeps_last_login() -> bool:
@@ -112,7 +128,7 @@ def end_others(request: HttpRequest, user: AbstractBaseUser, how: str = "", *, b
     if before is None:
         before = _void(user)
     old_key = request.session.session_key
-    request.session.cycle_key()
+    keys.renew(request.session)
     if _keeps_last_login():
         user.last_login = before
     SessionState(request.session, user).since = before.timestamp()
@@ -132,7 +148,7 @@ def end_all(user: AbstractBaseUser, how: str = "", *, request: HttpRequest | Non
 def _void(user: AbstractBaseUser) -> datetime:
     with transaction.atomic():
         lock_user(user.pk)
-        return invalidate(user.pk)
+        return invalidate(user)
 
 
 def _end_listed(user: AbstractBaseUser, request: HttpRequest | None = None, old_key: str | None = None) -> int | None:

@@ -15,7 +15,7 @@ from allauth_2fa.forms import AddDeviceForm, DeviceFactsForm
 from allauth_2fa.state.session import session_state
 
 from .challenge import described, resend, sent_notice
-from .enrollment import AddingAnother, AddingPage
+from .enrollment import AddingAnother, AddingPage, enrolled_by
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -96,20 +96,20 @@ class TwoFactorAdd(AddingAnother, AddingPage):
         if device is None or not device.confirmed or device.user_id != self.get_form_user().pk:
             return self.form_invalid(form)
         self.give_name(device)
-        return self.finish(device)
+        return self.finish(enrolled_by(form, device))
 
     def get_store(self) -> ChallengeStore:
         """Return where it is kept which code was sent: in the session that adds the device."""
         return session_state(self.request, self.get_form_user())
 
     def get_form_kwargs(self) -> dict[str, Any]:
-        """Return Django's keyword arguments, the user, and the device that waits for its first code."""
-        return {**super().get_form_kwargs(), "adding": self.device, "store": self.get_store()}
+        """Return Django's keyword arguments, the user, the request, and the device that waits for its first code."""
+        return {**super().get_form_kwargs(), "request": self.request, "adding": self.device, "store": self.get_store()}
 
     def get_empty_form(self) -> Any:
         """Return the form with nothing in it, whatever was posted."""
         form_class: Any = self.get_form_class()
-        return form_class(user=self.get_form_user(), adding=self.device, store=self.get_store())
+        return form_class(user=self.get_form_user(), request=self.request, adding=self.device, store=self.get_store())
 
     def get_facts_form(self) -> DeviceFactsForm:
         """Return the form for what has to be filled in, with what was."""

@@ -31,11 +31,17 @@ if TYPE_CHECKING:
     from django.http.response import HttpResponseBase
     from django_otp.models import Device
 
+    from allauth_2fa.devices.enrollment import Enrolled
     from allauth_2fa.exceptions import Refused
     from allauth_2fa.factors.base import Factor
 
 GROUP = 4
 """Characters of the secret between two gaps, for typing."""
+
+
+def enrolled_by(form: Any, device: Device) -> Enrolled:
+    """Return what has become of the device that a form has confirmed: a form of the project's own may do so in its own way."""
+    return getattr(form, "enrolled", None) or enrollment.found(device)
 
 
 class AddingPage(EnteringMixin, FormPage):
@@ -143,15 +149,15 @@ class AddingAnother(EnteringMixin):
             passkeys.note_change(self.request)
         return old if is_gone else None
 
-    def finish(self, device: Device) -> HttpResponse:
-        """Let the login go on that waits for the device, or make the session a verified one; say what was added, and lead on."""
+    def finish(self, enrolled: Enrolled) -> HttpResponse:
+        """Let the login continue that waits for the device, or make the session a verified one; say what was added, and lead on."""
         codes = reverse("two-factor-backup-tokens")
         if self.stage is not None:
-            self.tell(device, None)
-            return self.go_on(device, codes)
-        is_first = enrollment.verify_session(self.request, self.get_form_user(), device)
-        self.tell(device, self.remove_replaced())
-        return HttpResponseRedirect(with_next(codes if is_first else reverse("two-factor-overview"), self.request))
+            self.tell(enrolled.device, None)
+            return self.go_on(enrolled, codes)
+        enrollment.verify_session(self.request, self.get_form_user(), enrolled)
+        self.tell(enrolled.device, self.remove_replaced())
+        return HttpResponseRedirect(with_next(codes if enrolled.is_first else reverse("two-factor-overview"), self.request))
 
     def tell(self, device: Device, replaced: Device | None) -> None:
         """Say what was added, and what is gone for it."""

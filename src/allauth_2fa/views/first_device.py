@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
     from django.http import HttpRequest, HttpResponse
     from django.http.response import HttpResponseBase
-    from django_otp.models import Device
 
+    from allauth_2fa.devices.enrollment import Enrolled
     from allauth_2fa.factors.base import Factor
 
 
@@ -71,11 +71,11 @@ class EnteringMixin(ProofRequiredMixin):
         """Return whether the device has to be the user's first, because the login has proved no factor."""
         return self.stage is not None and not first_device.has_proved(self.stage)
 
-    def go_on(self, device: Device, success_url: str) -> HttpResponse:
-        """Let the login go on behind its new device: by the success URL, to where it was going."""
+    def go_on(self, enrolled: Enrolled, success_url: str) -> HttpResponse:
+        """Let the login continue after its new device: by the success URL, to where it was going."""
         stage = cast("compat.LoginStage", self.stage)
         leads_to = success_url if "?" in success_url else with_target(success_url, stage.login.redirect_url)
-        return first_device.resume(stage, self.get_form_user(), device, leads_to)
+        return first_device.resume(stage, self.get_form_user(), enrolled, leads_to)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Return whether the page is part of a login, and what it stands on then."""

@@ -25,7 +25,7 @@ from allauth_2fa.forms import PasskeyForm
 from allauth_2fa.login import passwordless
 
 from .base import FormPage, with_next
-from .enrollment import AddingAnother
+from .enrollment import AddingAnother, enrolled_by
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -72,7 +72,7 @@ class TwoFactorAddPasskey(AddingAnother, FormPage):
         device = getattr(form, "device", None)
         if device is None or device.user_id != self.get_form_user().pk:
             return self.form_invalid(form)
-        return self.finish(device)
+        return self.finish(enrolled_by(form, device))
 
     def get_form_kwargs(self) -> dict[str, Any]:
         """Return Django's keyword arguments, the user, and the request whose session keeps the question."""

@@ -11,7 +11,7 @@ from allauth_2fa import compat
 from allauth_2fa.budget import charging
 from allauth_2fa.devices import recovery_codes
 from allauth_2fa.forms import TOTPAuthenticateForm
-from allauth_2fa.sessions import verified
+from allauth_2fa.sessions import keys, verified
 
 from . import announcements
 from .challenge import AskingPage
@@ -34,7 +34,7 @@ class TwoFactorReauthenticate(LoginRequiredMixin, AskingPage, compat.BaseReauthe
         verified.record_answer(self.request, user, device, reauthenticated=True)
         charging.note_verified(self.request, user, device)
         django_otp.login(self.request, device)
-        self.request.session.cycle_key()
+        keys.renew(self.request.session)
         if recovery_codes.is_recovery(device):
             announcements.tell_code_used(self.request, user, device)
         return super().form_valid(form)

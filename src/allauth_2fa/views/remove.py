@@ -10,7 +10,7 @@ from django.http import HttpResponseRedirect
 from django.urls import reverse
 
 from allauth_2fa import app_settings
-from allauth_2fa.devices import enrollment, passkeys
+from allauth_2fa.devices import passkeys, turn_off
 from allauth_2fa.exceptions import StillRequired
 from allauth_2fa.forms import TOTPDeviceRemoveForm
 from allauth_2fa.requirement import policy
@@ -44,7 +44,7 @@ class TwoFactorRemove(ProofRequiredMixin, FactorRequiredMixin, AskingPage):
             return cast("HttpResponse", ask)
         form.save()
         # A form of the project's own may have taken it away in its own way.
-        enrollment.keep_session(self.request, self.get_form_user(), getattr(form, "sessions_ended", None))
+        turn_off.keep_session(self.request, self.get_form_user(), getattr(form, "sessions_ended", None))
         passkeys.note_change(self.request)
         get_adapter().add_message(self.request, messages.SUCCESS, "allauth_2fa/messages/removed.txt")
         return super().form_valid(form)

@@ -10,7 +10,7 @@ from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.http import HttpResponseRedirect
 from django.urls import reverse
 
-from allauth_2fa import app_settings, compat, utils
+from allauth_2fa import app_settings, compat
 from allauth_2fa.devices import enrollment, manage, staff
 from allauth_2fa.exceptions import EnrollmentEnded, Refused
 from allauth_2fa.factors import lookup, registry
@@ -20,13 +20,13 @@ from allauth_2fa.state.request import ENROLLMENT_PAGE, Standing, request_state
 
 from .base import name_or_path, with_next
 from .devices import offered
-from .enrollment import AddingPage
+from .enrollment import AddingPage, enrolled_by
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
     from django.http import HttpRequest, HttpResponse
     from django.http.response import HttpResponseBase
-
+    from django_otp.plugins.otp_totp.models import TOTPDevice
 
 OLD_HOOK = "_new_device"
 """The method by which 0.x made the device of this page."""
@@ -89,6 +89,8 @@ class TwoFactorSetup(SetupForAnotherMixin, AddingPage):
 
     page = form_key = "setup"
     form_class = TOTPDeviceForm
+    apps: list[TOTPDevice]
+    """The authenticator apps of whom the device is set up for, as they were when the request came."""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Serve the page to those who have no second factor and have proved who they are."""
@@ -98,6 +100,7 @@ class TwoFactorSetup(SetupForAnotherMixin, AddingPage):
             return away
         if self.stage is None:
             self.find_owner()
+        self.apps = enrollment.apps_of(self.get_form_user())
         if away := self.lead_on():
             return away
         try:
@@ -113,7 +116,7 @@ class TwoFactorSetup(SetupForAnotherMixin, AddingPage):
         if self.stage is not None and not (is_allowed and self.is_wanted(registry.totp)):
             return HttpResponseRedirect(reverse(ENROLLMENT_PAGE))
         # For somebody else the first factor alone is set up: a further one would be a way past those that the owner has.
-        if utils.user_has_valid_totp_device(user) or (self.owner is not None and lookup.has_primary(user)):
+        if any(app.confirmed for app in self.apps) or (self.owner is not None and lookup.has_primary(user)):
             return HttpResponseRedirect(self.get_success_url())
         if not is_allowed:
             # The overview names what the user can add instead.
@@ -130,9 +133,11 @@ class TwoFactorSetup(SetupForAnotherMixin, AddingPage):
         return super().get_form_user() if self.owner is None else self.owner
 
     def get_form(self, form_class: Any = None) -> Any:
-        """Return the form, which knows who is there if the device is somebody else's."""
+        """Return the form, which knows the device, who sets it up if it is somebody else's, and whether it has to be the first."""
         form = super().get_form(form_class)
+        form.waiting = self.device
         form.actor = None if self.owner is None else self.request.user
+        form.only_as_first = not enrollment.has_proved(self.request, self.get_form_user())
         return form
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -143,20 +148,19 @@ class TwoFactorSetup(SetupForAnotherMixin, AddingPage):
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Confirm the device by its first code, or make another secret on request."""
         if request.POST.get("action") == "replace":
-            self.begin(anew=True)
+            self.begin(new_secret=True)
             return HttpResponseRedirect(request.get_full_path())
         if self.begin():
             return self.form_refused(self.get_form(), EnrollmentEnded())
         return super().post(request, *args, **kwargs)
 
-    def begin(self, *, anew: bool = False) -> bool:
+    def begin(self, *, new_secret: bool = False) -> bool:
         """Take up the waiting device, and return whether its secret is one that the visitor has not seen yet."""
-        self.device, is_new = enrollment.begin(self.request, self.get_form_user(), anew=anew)
+        self.device, is_new = enrollment.begin(self.request, self.get_form_user(), self.apps, new_secret=new_secret)
         return is_new
 
     def form_valid(self, form: Any) -> HttpResponse:
         """Confirm the device, and make the session a verified one."""
-        enrollment.only_as_first(self.request, self.get_form_user(), form.device)
         self.call(form.device)
         try:
             device = form.save()
@@ -167,8 +171,8 @@ class TwoFactorSetup(SetupForAnotherMixin, AddingPage):
             return self.hand_over(self.owner)
         get_adapter().add_message(self.request, messages.SUCCESS, "allauth_2fa/messages/set_up.txt")
         if self.stage is not None:
-            return self.go_on(device, self.get_success_url())
-        enrollment.verify_session(self.request, self.get_form_user(), device)
+            return self.go_on(enrolled_by(form, device), self.get_success_url())
+        enrollment.verify_session(self.request, self.get_form_user(), enrolled_by(form, device))
         return super().form_valid(form)
 
     def hand_over(self, owner: AbstractBaseUser) -> HttpResponse:
@@ -182,6 +186,7 @@ class TwoFactorSetup(SetupForAnotherMixin, AddingPage):
     def form_invalid(self, form: Any) -> HttpResponse:
         """Show the page again, with the device that waits now if it is not the one that the code was for."""
         if form.has_error("otp_token", EnrollmentEnded.code):
+            self.apps = enrollment.apps_of(self.get_form_user())
             self.begin()
         return super().form_invalid(form)
 

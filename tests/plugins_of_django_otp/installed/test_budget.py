@@ -12,6 +12,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from allauth_2fa.budget import charging, stored
 from allauth_2fa.budget.budget import Budget
 from allauth_2fa.devices import enrollment, sending
+from allauth_2fa.devices.enrollment import FirstCode
 from allauth_2fa.exceptions import CounterOff, Refused
 from allauth_2fa.factors import registry
 from allauth_2fa.factors.generic import GenericFactor, complete_alone
@@ -188,6 +189,11 @@ def _addable(settings):
     settings.ALLAUTH_2FA_FACTORS = ["totp", f"{__name__}.PagerFactor"]
 
 
+def completing(device, code, store):
+    """Enter the first code of a device that waits."""
+    return enrollment.complete(Pager.objects.get(pk=device.pk), FirstCode(code, store), only_as_first=True)
+
+
 @pytest.mark.usefixtures("_addable")
 def test_guessing_at_a_device_that_is_being_added_charges_the_budget(alice, bob):
     """The number that was typed may be somebody else's."""
@@ -198,13 +204,13 @@ def test_guessing_at_a_device_that_is_being_added_charges_the_budget(alice, bob)
     codes = []
     for _ in range(6):
         with pytest.raises(Refused) as refusal:
-            enrollment.complete(Pager.objects.get(pk=device.pk), wrong, store)
+            completing(device, wrong, store)
         codes.append(refusal.value.code)
     assert codes == ["refused"] * 5 + ["throttled"]
     with pytest.raises(Refused):
-        enrollment.complete(Pager.objects.get(pk=device.pk), Pager.sent[-1], store)
+        completing(device, Pager.sent[-1], store)
     Browser.all_rows.update(failures="")
-    enrollment.complete(Pager.objects.get(pk=device.pk), Pager.sent[-1], store)
+    completing(device, Pager.sent[-1], store)
     assert Pager.objects.get().confirmed
     assert not budget_of(bob, digest="").failures
 
@@ -213,7 +219,7 @@ def test_guessing_at_a_device_that_is_being_added_charges_the_budget(alice, bob)
 def test_what_is_not_judged_of_it_takes_nothing(alice, bob):
     device = Pager.objects.create(user=bob, confirmed=False)
     with pytest.raises(Refused):
-        enrollment.complete(device, "000000", {})
+        completing(device, "000000", ChallengeStore({}))
     assert not budget_of(bob, digest="").failures
 
 
