@@ -100,6 +100,8 @@ class TwoFactorStage(_Stage):
         # Who is let pass for another reason (a trusted browser) has settled it with allauth.mfa, who has no authenticator has not.
         if response is not None or compat.mfa_enabled_for(user):
             state.leave_to_mfa()
+        if response is not None:
+            pending.renew_key(self.request)
         return response, lives_on
 
 

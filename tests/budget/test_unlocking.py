@@ -7,11 +7,13 @@ from django.utils import timezone
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from allauth_2fa.answers.verify import MOST_UNCHARGED
 from allauth_2fa.browsers import device_cookie
 from allauth_2fa.budget import charging, stored
 from allauth_2fa.exceptions import Refused
 from allauth_2fa.factors import registry
 from allauth_2fa.models import Browser
+from allauth_2fa.models.audit import AuditEntry
 from allauth_2fa.signals import two_factor_event
 from tests.budget.conftest import MINUTE, Person, budget_of_new_browsers, empty, row_of
 from tests.cast import code_of, wrong_code_of
@@ -156,6 +158,19 @@ def test_sequences_are_tried_five_times_in_five_minutes(stranger, alice, phone, 
     empty(alice)
     assert [stranger.say(wrong_code_of(phone) * 3) for _ in range(6)] == ["refused"] * 5 + ["throttled"]
     assert stranger.say(row_of(phone)) == "in", "nobody guesses right ones, so that they need no ration"
+
+
+@pytest.mark.parametrize("written", ["0{:05}" * 3, "{:05}" + "0{:05}" * 2])
+def test_wrong_sequences_are_noted_ten_times_an_hour_with_their_zeros_and_without(owner, phone, clock, written):
+    """A known browser may try twenty of them."""
+    owner.log_in()
+    owner.begin()
+    shown = {int(code_of(phone, shift)) for shift in range(-200, 200)}
+    wrong = next(number for number in range(12345, 99999) if number not in shown)
+    for _try in range(12):
+        assert owner.say(written.format(wrong, wrong, wrong)) == "refused"
+        clock.shift(MINUTE + 1)
+    assert AuditEntry.objects.filter(event="challenge_refused").count() == MOST_UNCHARGED
 
 
 def test_a_right_sequence_is_accepted_by_its_app_whichever_device_is_throttled(stranger, alice, phone, clock, settings):

@@ -84,6 +84,7 @@ def answer(
     sending.bind(devices, store)
     budget = _budget(user, devices)
     device: Device | None = None
+    judged = text
     try:
         if passkeys.recognizes(text):
             device = passkeys.answer(user, text, devices, store)
@@ -95,7 +96,7 @@ def answer(
         _judge(user, text, charging.Answer(budget, device, judged, compared))
     except Refused as refusal:
         factor = passkeys.factor() if passkeys.recognizes(text) else None
-        _tell_refused(user, refusal, device, factor, is_charged=refusal.judged and _is_guess(device, text))
+        _tell_refused(user, refusal, device, factor, is_charged=refusal.judged and _is_guess(device, judged))
         raise
     if not _factor(device).primary:
         device.recovery_left = _left_now(user, devices)
@@ -122,10 +123,10 @@ def _judge(user: AbstractBaseUser, text: str, given: charging.Answer) -> None:
     ensure_allowed(user, given.device)
 
 
-@sensitive_variables("text")
-def _is_guess(device: Any, text: str) -> bool:
-    """Return whether a wrong answer is charged to the failure budget."""
-    return device is not None and _factor(device).is_guess(text) and not _factor(device).is_sequence(device, text)
+@sensitive_variables("judged")
+def _is_guess(device: Any, judged: str) -> bool:
+    """Return whether a wrong answer, as the device judges it, is charged to the failure budget."""
+    return device is not None and _factor(device).is_guess(judged) and not _factor(device).is_sequence(device, judged)
 
 
 def _tell_refused(user: AbstractBaseUser, refusal: Refused, device: Device | None, factor: Factor | None, *, is_charged: bool) -> None:

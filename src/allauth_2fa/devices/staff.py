@@ -9,14 +9,18 @@ from django.core.exceptions import PermissionDenied
 
 
 def console() -> Any:
-    """Return who acts where a command does: nobody with an account."""
+    """Return who acts where a command does: somebody without an account, who may do what a superuser may."""
     model: Any = get_user_model()
-    return model(**{model.USERNAME_FIELD: "console"})
+    actor = model(**{model.USERNAME_FIELD: "console"})
+    # A model may make keys itself. Nothing may refer to this one.
+    actor.pk, actor.is_superuser = None, True
+    return actor
 
 
 def may(actor: Any, user: Any) -> bool:
-    """Return whether the actor may touch this user's second factor: nobody but a superuser touches a superuser's."""
-    return not getattr(user, "is_superuser", False) or actor.pk is None or bool(getattr(actor, "is_superuser", False))
+    """Return whether the actor may touch this user's second factor: only a superuser touches a superuser's, and no visitor anybody's."""
+    is_superuser = bool(getattr(actor, "is_superuser", False))
+    return bool(actor.is_authenticated) and (is_superuser or not getattr(user, "is_superuser", False))
 
 
 def ensure_may(actor: Any, user: Any) -> None:

@@ -7,6 +7,7 @@ from base64 import b32decode, b32encode
 import pytest
 from allauth.account.adapter import get_adapter
 from allauth.mfa.models import Authenticator
+from django.test import Client
 from django.urls import reverse
 from django_otp import oath
 from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -61,6 +62,22 @@ def test_a_user_of_allauth_mfa_alone_is_asked_by_it(client, alice, authenticator
     give_mfa_answer(client, mfa_code())
     assert who(client)["user"] == "alice"
     assert client.get("/who/").status_code == 200
+
+
+def test_a_planted_key_does_not_lead_to_the_page_of_allauth_mfa(client, alice, authenticator):
+    """Whoever planted the key does not know the password, and may not guess codes."""
+    session = client.session
+    session["planted"] = True
+    session.save()
+    client.cookies["sessionid"] = session.session_key
+    spy = Client()
+    spy.cookies["sessionid"] = session.session_key
+    assert give_password(client, alice)["Location"] == reverse("mfa_authenticate")
+    assert client.cookies["sessionid"].value != session.session_key
+    assert give_mfa_answer(spy, mfa_code())["Location"].startswith(reverse("account_login"))
+    assert who(spy) == NOBODY
+    give_mfa_answer(client, mfa_code())
+    assert who(client)["user"] == "alice"
 
 
 @pytest.mark.parametrize("login_view", LOGIN_VIEWS)
