@@ -487,3 +487,18 @@ def test_tokens_that_wait_are_rationed_through_a_key_in_a_known_browser(client, 
         if is_right and response.status_code == 302:
             client.cookies.pop("sessionid")
     assert outcomes == ["in" if is_right else "refused"] * 5 + ["throttled"] * 2
+
+
+@pytest.mark.parametrize("fields", [{}, {"device": "the key"}])
+def test_while_tokens_wait_no_answer_through_a_key_tells_a_right_one_from_a_wrong_one(client, alice, key, tokens, fields):
+    """The key is throttled for nothing, and judges whatever is typed."""
+    tokens.create(token="token1")
+    waiting = {"throttling_failure_count": 20, "throttling_failure_timestamp": timezone.now()}
+    StaticDevice.objects.update(**waiting)
+    fields = {name: key.persistent_id for name in fields}
+    give_password(client, alice)
+    told = [give_answer(client, answer, **fields).context["form"].errors.as_json() for answer in ("token1", "token9")]
+    assert told[0] == told[1]
+    assert StaticDevice.objects.filter(**waiting).exists(), "they wait no longer for it"
+    StaticDevice.objects.update(throttling_failure_count=0)
+    assert give_answer(client, "token1", **fields).status_code == 302
