@@ -17,6 +17,7 @@ from django_otp.models import Device
 
 from allauth_2fa.audit import events
 from allauth_2fa.factors import lookup, registry
+from allauth_2fa.factors.generic import hold
 from allauth_2fa.models import lock_user
 from allauth_2fa.sessions import ending
 
@@ -43,7 +44,14 @@ def connect() -> None:
 
 def _before(sender: type[Device], instance: Any, origin: Any = None, **_facts: Any) -> None:
     """Note whether the device protects anything, before it is gone. It waits for what else happens to the user's devices."""
-    if deletion.is_ours(origin) or _goes_along(sender, _model_of(origin)) or registry.factor_of(instance) is None:
+    factor = registry.factor_of(instance)
+    if factor is None or deletion.is_ours(origin):
+        return
+    if _goes_along(sender, _model_of(origin)):
+        if factor.sends_codes:
+            # A code that is being sent is noted before the notes of the user are deleted. The user's row is not locked first: where
+            # the note refers to it, the two would wait for each other.
+            hold(instance)
         return
     _ensure_may(context.request, instance)
     lock_user(instance.user_id)

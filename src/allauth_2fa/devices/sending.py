@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from allauth.core import context
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django_otp.models import Device
 
@@ -164,8 +165,9 @@ def _send(device: Device) -> tuple[Any, Refused | None]:
         refusal = _tried("make_code", row)
         setattr(row, ASKED, None if refusal else SentCode.note(row, here))
     if refusal:
-        # Outside of the transaction, which what was raised may have broken.
-        SentCode.note(row, here, is_usable=False)
+        # Outside of the transaction, which what was raised may have broken. The user may be gone by now.
+        with contextlib.suppress(IntegrityError), transaction.atomic():
+            SentCode.note(row, here, is_usable=False)
     SentCode.prune()
     return row, refusal or _tried("deliver", row)
 

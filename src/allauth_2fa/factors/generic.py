@@ -119,18 +119,18 @@ def alone(device: Device) -> Iterator[Any]:
     model = type(device)
     database = router.db_for_write(model, instance=device)
     with transaction.atomic(using=database):
-        yield model._base_manager.using(database).select_for_update().get(pk=device.pk) if _hold(device, database) else None
+        yield model._base_manager.using(database).select_for_update().get(pk=device.pk) if hold(device) else None
 
 
-def _hold(device: Device, database: str) -> bool:
-    """Lock the row until the end of the transaction, and return whether it exists.
+def hold(device: Device) -> bool:
+    """Lock the device's row until the end of the transaction, and return whether it exists.
 
     The lock is an UPDATE that changes nothing, since that works on every database: SQLite has no other row lock, and fails
     when a transaction reads before it writes. The UPDATE goes to the table that has the column, which may belong to a parent
     model.
     """
     table: Any = type(device)._meta.get_field("confirmed").model
-    rows = table._base_manager.using(database).filter(pk=getattr(device, table._meta.pk.attname))
+    rows = table._base_manager.using(router.db_for_write(type(device), instance=device)).filter(pk=getattr(device, table._meta.pk.attname))
     return bool(rows.filter(user_id=device.user_id, confirmed=device.confirmed).update(confirmed=device.confirmed))
 
 

@@ -495,7 +495,7 @@ def test_while_tokens_wait_no_answer_through_a_key_tells_a_right_one_from_a_wron
     tokens.create(token="token1")
     waiting = {"throttling_failure_count": 20, "throttling_failure_timestamp": timezone.now()}
     StaticDevice.objects.update(**waiting)
-    fields = {name: key.persistent_id for name in fields}
+    fields = dict.fromkeys(fields, key.persistent_id)
     give_password(client, alice)
     told = [give_answer(client, answer, **fields).context["form"].errors.as_json() for answer in ("token1", "token9")]
     assert told[0] == told[1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import shutil
 from contextlib import suppress
+from threading import Thread
 
 import django_otp
 import pytest
@@ -14,7 +15,7 @@ from django.contrib.auth.models import User
 from django.contrib.sessions.backends.db import SessionStore
 from django.core import mail
 from django.core.management import call_command
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, connections
 from django.http import HttpRequest
 from django_otp import oath
 from django_otp.plugins.otp_email.models import EmailDevice
@@ -27,8 +28,9 @@ from allauth_2fa.answers import verify
 from allauth_2fa.browsers import device_cookie
 from allauth_2fa.devices import enrollment, sending
 from allauth_2fa.devices.enrollment import Enrolled, FirstCode
-from allauth_2fa.exceptions import CounterOff, DeviceRefused, EnrollmentEnded, NothingEnrolled, NotSent, Throttled, TooSoon
+from allauth_2fa.exceptions import CounterOff, DeviceRefused, EnrollmentEnded, NothingEnrolled, NotSent, Refused, Throttled, TooSoon
 from allauth_2fa.factors import registry
+from allauth_2fa.factors.email import EmailFactor
 from allauth_2fa.models import Browser, SentCode
 from allauth_2fa.state.session import SessionState
 from allauth_2fa.state.store import ChallengeStore
@@ -291,3 +293,59 @@ def test_one_code_counts_once_for_a_login_and_the_forms_of_django_otp_together(a
     theirs = [used_elsewhere(alice, device.token) for _ in range(2)]
     outcomes = kinds(at_once(*ours, *theirs))
     assert outcomes[ACCEPTED] + outcomes[type(device)] == 1, outcomes
+
+
+# A user who is deleted meanwhile
+
+
+def deleting_during(monkeypatch, target, name, user, *, is_waited_for):
+    """Have the user deleted by another connection when that method is called; return where the outcome will be."""
+    outcome, called = [], getattr(target, name)
+
+    def delete():
+        try:
+            outcome.append(User.objects.get(pk=user.pk).delete())
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is the outcome
+            outcome.append(error)
+        finally:
+            connections.close_all()
+
+    thread = Thread(target=delete)
+
+    def interrupted(*args, **facts):
+        thread.start()
+        # While the device's row is locked, the deletion waits in its turn.
+        thread.join(None if is_waited_for else 0.5)
+        return called(*args, **facts)
+
+    monkeypatch.setattr(target, name, interrupted)
+    return thread, outcome
+
+
+@pytest.mark.parametrize(
+    ("target", "name", "is_waited_for"),
+    [
+        (EmailDevice, "generate_token", False),
+        (SentCode, "prune", True),
+        (EmailFactor, "deliver", True),
+    ],
+)
+def test_a_user_who_is_deleted_while_a_code_is_sent_leaves_nothing(alice, mailbox, monkeypatch, target, name, is_waited_for):
+    thread, outcome = deleting_during(monkeypatch, target, name, alice, is_waited_for=is_waited_for)
+    (sent,) = at_once(lambda: sending.send(alice, mailbox.persistent_id, ChallengeStore({})))
+    thread.join()
+    assert isinstance(outcome[0], tuple), outcome
+    assert isinstance(sent, EmailDevice | Refused), sent
+    assert not User.objects.exists()
+    assert not SentCode.objects.exists()
+    assert not EmailDevice.objects.exists()
+
+
+def test_a_user_who_is_deleted_before_a_failure_is_noted_gets_no_error_page(alice, telephone, gateway, monkeypatch):
+    gateway.is_broken = True
+    thread, outcome = deleting_during(monkeypatch, SentCode, "note", alice, is_waited_for=True)
+    (sent,) = at_once(lambda: sending.send(alice, telephone.persistent_id, ChallengeStore({})))
+    thread.join()
+    assert isinstance(outcome[0], tuple), outcome
+    assert isinstance(sent, Refused), sent
+    assert not SentCode.objects.exists()
