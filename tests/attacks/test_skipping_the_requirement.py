@@ -14,6 +14,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from allauth_2fa import urls as our_urls
 from allauth_2fa.factors import lookup, registry
+from allauth_2fa.forms import AddDeviceForm
 from allauth_2fa.login import first_device
 from allauth_2fa.models.exemptions import Exemption, FirstMet
 from allauth_2fa.testing import login_verified
@@ -274,7 +275,7 @@ def test_a_form_that_says_yes_without_a_device_lets_nobody_on(client, alice, set
     assert not is_logged_in(client)
 
 
-class YesForm(__import__("allauth_2fa.forms", fromlist=["x"]).AddDeviceForm):
+class YesForm(AddDeviceForm):
     """Judges nothing."""
 
     def clean(self):

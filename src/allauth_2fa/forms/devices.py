@@ -1,27 +1,22 @@
-"""The forms of 0.x, by their names: what a person types, judged by the flows, refusals turned into words."""
+"""The forms that add a device, and those that say what it is: its name, its number or its address."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
 from django import forms
-from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
-from allauth_2fa.answers import verify
-from allauth_2fa.devices import enrollment, manage, passkeys, sending, turn_off
+from allauth_2fa.devices import enrollment, passkeys, sending
 from allauth_2fa.devices.enrollment import FirstCode
+from allauth_2fa.exceptions import EnrollmentEnded, PasskeyNotMade, Refused
+from allauth_2fa.factors import registry
 from allauth_2fa.factors.base import as_typed
 
-from . import app_settings
-from .exceptions import EnrollmentEnded, LoginEnded, NothingEnrolled, PasskeyNotMade, Refused
-from .factors import registry
-from .state.store import ChallengeStore
+from .challenge import AnswerForm, code_field
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from django.contrib.auth.base_user import AbstractBaseUser
     from django.http import HttpRequest
     from django_otp.models import Device
@@ -29,24 +24,10 @@ if TYPE_CHECKING:
 
     from allauth_2fa.devices.enrollment import Enrolled
     from allauth_2fa.factors.base import Ask, Factor
+    from allauth_2fa.state.store import ChallengeStore
 
 LONGEST_NAME = 64
 """Characters of django-otp's column."""
-
-
-def code_field(label: Any, *, inputmode: str, autofocus: bool = True) -> forms.CharField:
-    """Return the field in which a code is typed."""
-    attrs = {
-        "autocomplete": "one-time-code",
-        "inputmode": inputmode,
-        "autofocus": autofocus,
-        "autocapitalize": "none",
-        "spellcheck": "false",
-        # Where people write from right to left, groups of digits would change places.
-        "dir": "ltr",
-    }
-    missing = {"required": _("Enter the code.")}
-    return forms.CharField(label=label, widget=forms.TextInput(attrs=attrs), error_messages=missing)
 
 
 class DeviceNameForm(forms.Form):
@@ -92,96 +73,7 @@ def _chosen(ask: Ask, choices: list[str]) -> forms.Field:
     return forms.ChoiceField(label=ask.label, help_text=ask.help_text, choices=[(choice, choice) for choice in choices])
 
 
-class _AnswerForm(forms.Form):
-    """A form about one user, as 0.x made it: ``Form(user, **kwargs)``."""
-
-    def __init__(self, user: AbstractBaseUser, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        if "token" in self.fields:
-            message = f"The field `token` of {type(self).__name__} is called `otp_token`."
-            raise ImproperlyConfigured(message)
-        self.user = user
-        self.device: Device | None = None
-
-    def typed(self) -> str:
-        """Return what was given back, as text, before it is cleaned: forms are made of JSON too, where a code may be a number."""
-        return as_typed(self.data.get(self.add_prefix("otp_token")))
-
-    def _judge(self, judge: Any) -> None:
-        """Run the flow once the field holds something, and put its refusal at the field."""
-        if self.errors:
-            return
-        try:
-            self.device = judge()
-        except LoginEnded:
-            self._refuse(NothingEnrolled())
-        except Refused as refusal:
-            self._refuse(refusal)
-
-    def _refuse(self, refusal: Refused) -> None:
-        self.add_error("otp_token", forms.ValidationError(refusal.message, code=refusal.code))
-
-
-class _AskingForm(_AnswerForm):
-    """A form that asks for the second factor by any of the user's devices."""
-
-    def __init__(self, user: AbstractBaseUser, **kwargs: Any) -> None:
-        super().__init__(user, **kwargs)
-        self.devices: list[Any] = []
-        self.store = ChallengeStore({})
-
-    def offer_devices(self) -> None:
-        """Offer the user's devices, as a choice if there are several."""
-        self.devices = verify.offers(self.user, self.typed())
-        # Browsers refuse to post an empty field that is required, and a code is asked for with an empty one.
-        self.use_required_attribute = not any(sending.sends(device) for device in self.devices)
-        typed = verify.typed(self.devices)
-        if len(typed) > 1:
-            choices = [(device.persistent_id, _choice(device)) for device in typed]
-            self.fields["device"] = forms.CharField(label=_("Device"), required=False, widget=forms.Select(choices=choices))
-            self.order_fields(["device", "otp_token"])
-        if len(typed) < len(self.devices):
-            # The button of the passkey comes first. The field is looked at when something was typed into it.
-            self.fields["otp_token"].widget.attrs["autofocus"] = self.is_bound
-        if self.devices and not typed:
-            self.fields["otp_token"].label = _("Recovery code")
-
-    @sensitive_variables("text")
-    def _answer(self) -> Device:
-        text, chosen = self.cleaned_data["otp_token"], self.cleaned_data.get("device")
-        return verify.answer(self.user, text, chosen or None, devices=self.devices, store=self.store)
-
-    def _refuse(self, refusal: Refused) -> None:
-        """Put the refusal at the field, or at none if a passkey has answered: nothing was typed."""
-        if passkeys.recognizes(self.typed()):
-            self.add_error(None, forms.ValidationError(refusal.message, code=refusal.code))
-        else:
-            super()._refuse(refusal)
-
-
-class TOTPAuthenticateForm(_AskingForm):
-    """Asks for the second factor. Valid means: the answer was accepted, by ``form.device``, and is used up."""
-
-    otp_token = code_field(_("Code"), inputmode="text")
-
-    def __init__(self, user: AbstractBaseUser, **kwargs: Any) -> None:
-        super().__init__(user, **kwargs)
-        self.offer_devices()
-
-    def clean(self) -> dict[str, Any]:
-        """Judge the answer, once."""
-        self._judge(self._answer)
-        return self.cleaned_data
-
-
-def _choice(device: Device) -> Any:
-    """Return what stands for a device in the list of those that may be asked for."""
-    factor = registry.factor_of(device)
-    called = manage.called(device)
-    return _("%(device)s, weaker") % {"device": called} if factor and factor.weaker else called
-
-
-class TOTPDeviceForm(_AnswerForm):
+class TOTPDeviceForm(AnswerForm):
     """Confirms the authenticator app that was just set up, by its first code."""
 
     otp_token = code_field(_("Code"), inputmode="numeric", autofocus=False)
@@ -202,7 +94,7 @@ class TOTPDeviceForm(_AnswerForm):
 
     def clean(self) -> dict[str, Any]:
         """Check the code against the device that waits to be confirmed. Nothing is written before :meth:`save`."""
-        self._judge(self._check)
+        self.judge(self._check)
         return self.cleaned_data
 
     def _check(self) -> Device:
@@ -222,7 +114,7 @@ class TOTPDeviceForm(_AnswerForm):
         return device
 
 
-class AddDeviceForm(_AnswerForm):
+class AddDeviceForm(AnswerForm):
     """Confirms a further device, of any kind, by its first code. Valid means: it is confirmed, and the code is used up.
 
     Args:
@@ -249,7 +141,7 @@ class AddDeviceForm(_AnswerForm):
 
     def clean(self) -> dict[str, Any]:
         """Judge the code, once, and confirm the device by it."""
-        self._judge(self._complete)
+        self.judge(self._complete)
         return self.cleaned_data
 
     @sensitive_variables("code")
@@ -296,26 +188,3 @@ class PasskeyForm(DeviceNameForm):
             except Refused as refusal:
                 self.add_error(None, forms.ValidationError(refusal.message, code=refusal.code))
         return self.cleaned_data
-
-
-class TOTPDeviceRemoveForm(_AskingForm):
-    """Takes the second factor away, for a code where ``ALLAUTH_2FA_REQUIRE_OTP_ON_DEVICE_REMOVAL`` says so."""
-
-    sessions_ended: datetime | None = None
-    """The moment before which the user's sessions are over, once the second factor is taken away."""
-
-    def __init__(self, user: AbstractBaseUser, **kwargs: Any) -> None:
-        super().__init__(user, **kwargs)
-        if app_settings.REQUIRE_OTP_ON_DEVICE_REMOVAL:
-            self.fields["otp_token"] = code_field(_("Code"), inputmode="text")
-            self.offer_devices()
-
-    def clean(self) -> dict[str, Any]:
-        """Judge the answer, once, where one is asked for."""
-        if app_settings.REQUIRE_OTP_ON_DEVICE_REMOVAL:
-            self._judge(self._answer)
-        return self.cleaned_data
-
-    def save(self) -> None:
-        """Remove the user's devices and what stood in for them."""
-        self.sessions_ended = turn_off.remove_all(self.user)
