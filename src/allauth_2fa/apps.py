@@ -33,15 +33,13 @@ class AllauthTwoFactorConfig(AppConfig):
             message = f"allauth_2fa needs these in INSTALLED_APPS: {', '.join(missing)}"
             raise ImproperlyConfigured(message)
         # What follows imports models, which exist only now.
-        from . import checks, compat  # noqa: F401, PLC0415
-        from .devices import addresses, removals  # noqa: PLC0415
+        from . import checks, compat, receivers  # noqa: F401, PLC0415
         from .encryption import columns  # noqa: PLC0415
         from .login import guard  # noqa: PLC0415
         from .sessions import reauthentication  # noqa: PLC0415
 
         columns.connect()
-        removals.connect()
-        addresses.connect()
+        receivers.connect()
         user_logged_in.connect(self.on_login, dispatch_uid="allauth_2fa.guard")
         compat.on_mfa_authenticator_added(self.on_mfa_added)
         compat.join_reauthentication(reauthentication.is_recent, reauthentication.flows_of, reauthentication.keep, reauthentication.resume)

@@ -89,7 +89,7 @@ class TwoFactorStage(_Stage):
                 return None, True
             pending.begin(self.request, self.login, state)
             pending.renew_key(self.request)
-            sending.send_first(user, state)
+            sending.send_first(self.request, user, state)
             return HttpResponseRedirect(get_adapter().get_2fa_authenticate_url(self.request)), True
         # The guard may have begun this login because of an authenticator of allauth.mfa's.
         state.ask_nothing()

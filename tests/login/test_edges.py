@@ -85,7 +85,7 @@ def test_without_a_device_the_login_is_over(alice):
 
 def test_nothing_is_sent_for_a_device_that_sends_nothing(alice, phone):
     with pytest.raises(SendsNoCodes):
-        sending.send(alice, phone.persistent_id, {})
+        sending.send(None, alice, phone.persistent_id, {})
 
 
 def test_a_setup_without_a_waiting_device_has_ended(alice):

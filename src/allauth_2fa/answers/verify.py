@@ -87,7 +87,7 @@ def answer(
     judged = text
     try:
         if passkeys.recognizes(text):
-            device = passkeys.answer(user, text, devices, store)
+            device = passkeys.answer(context.request, user, text, devices, store)
             ensure_allowed(user, device)
             return device
         device, judged = _addressed(user, text, device_id, typed(devices))

@@ -5,15 +5,12 @@ Whatever page or command it is, nobody is left with a device that nothing can be
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from allauth.account import app_settings as account_settings
 from allauth.account.models import EmailAddress
-from allauth.core import context
 from django.contrib.auth import get_user_model
 from django.db import transaction
-from django.db.models.signals import post_delete
 
 from allauth_2fa.audit import events
 from allauth_2fa.browsers import trust
@@ -35,11 +32,6 @@ if TYPE_CHECKING:
 
 Found = list[tuple["Factor", Any]]
 """Devices, each with its factor."""
-
-
-def connect() -> None:
-    """Hear of each address that is deleted. To be called once, when the apps are ready."""
-    post_delete.connect(_after, sender=EmailAddress, dispatch_uid="allauth_2fa.addresses")
 
 
 def at(user: AbstractBaseUser, address: str | None = None) -> Found:
@@ -91,13 +83,14 @@ def move(found: Found, user: AbstractBaseUser, address: str) -> None:
 # An address that is gone
 
 
-def _after(instance: EmailAddress, **_facts: Any) -> None:
-    # Later: the user may be about to go as well.
-    transaction.on_commit(partial(_settle, instance.user_id, instance.email), robust=True)
+def remove_at(request: HttpRequest | None, user_id: Any, address: str) -> None:
+    """Remove the devices that hung on an address that is gone. The last one stays, and lets nobody in; its owner is told.
 
-
-def _settle(user_id: Any, address: str) -> None:
-    """Remove the devices that hung on an address that is gone. The last one stays, and lets nobody in; its owner is told."""
+    Args:
+        request: in which the address went, None if a command has deleted it.
+        user_id: the key of the user whose address it was.
+        address: the address.
+    """
     user = get_user_model()._base_manager.filter(pk=user_id).first()
     if user is None or _is_still_there(user_id, address):
         return
@@ -108,7 +101,7 @@ def _settle(user_id: Any, address: str) -> None:
                 # What follows a removal follows this one (:mod:`.removals`).
                 device.delete()
             else:
-                events.announce("device_unreachable", user, actor=_actor(user), device=device, factor=factor.id)
+                events.announce("device_unreachable", user, actor=_actor(request, user), device=device, factor=factor.id)
 
 
 def _is_still_there(user_id: Any, address: str) -> bool:
@@ -117,8 +110,8 @@ def _is_still_there(user_id: Any, address: str) -> bool:
     return any(other.lower() == address.lower() for other in rest)
 
 
-def _actor(user: AbstractBaseUser) -> Any:
+def _actor(request: HttpRequest | None, user: AbstractBaseUser) -> Any:
     """Return who has done it: a command, whoever is logged in, or else the user, by a link in a mail."""
-    if context.request is None:
+    if request is None:
         return staff.console()
-    return context.request.user if context.request.user.is_authenticated else user
+    return request.user if request.user.is_authenticated else user

@@ -10,7 +10,6 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
-from allauth.core import context
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -134,10 +133,11 @@ def ask(request: HttpRequest, user: AbstractBaseUser, store: ChallengeStore) -> 
     return options
 
 
-def answer(user: AbstractBaseUser, text: str, held: Sequence[Any], store: ChallengeStore) -> Device:
+def answer(request: HttpRequest | None, user: AbstractBaseUser, text: str, held: Sequence[Any], store: ChallengeStore) -> Device:
     """Judge what the browser has handed over, once, and return the passkey that has answered.
 
     Args:
+        request: in which it comes: django-otp-webauthn's helper takes the site from it.
         user: who has to prove something.
         text: the browser's JSON.
         held: the user's confirmed devices.
@@ -159,7 +159,7 @@ def answer(user: AbstractBaseUser, text: str, held: Sequence[Any], store: Challe
         raise PasskeyUnknown
     device.user = user
     judge.ensure_owner(device, assertion)
-    judge_telling(context.request, device, assertion, question)
+    judge_telling(request, device, assertion, question)
     return cast("Device", device)
 
 

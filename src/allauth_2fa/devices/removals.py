@@ -8,12 +8,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from allauth.core import context
-from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.db import transaction
-from django.db.models.signals import post_delete, pre_delete
-from django_otp.models import Device
 
 from allauth_2fa.audit import events
 from allauth_2fa.factors import lookup, registry
@@ -26,6 +22,7 @@ from . import deletion, manage, staff, turn_off
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
     from django.http import HttpRequest
+    from django_otp.models import Device
 
 COUNTED = "_allauth_2fa_counted"
 """What a device bears that was there, and confirmed, when its deletion began."""
@@ -34,16 +31,18 @@ TURNED_OFF = "_allauth_2fa_turned_off"
 """What a query bears that has deleted the last devices of these users, several of one user perhaps."""
 
 
-def connect() -> None:
-    """Hear of each device that is deleted, of whichever class. To be called once, when the apps are ready."""
-    for model in apps.get_models():
-        if issubclass(model, Device):
-            pre_delete.connect(_before, sender=model, dispatch_uid="allauth_2fa.removals")
-            post_delete.connect(_after, sender=model, dispatch_uid="allauth_2fa.removals")
+def begin(request: HttpRequest | None, sender: type[Device], instance: Any, origin: Any) -> None:
+    """Note whether the device protects anything, before it is gone. It waits for what else happens to the user's devices.
 
+    Args:
+        request: in which it is deleted, None if there is none.
+        sender: the model that Django deletes it from.
+        instance: the device.
+        origin: what was asked to be deleted: the device itself, another object that it hangs on, or a query.
 
-def _before(sender: type[Device], instance: Any, origin: Any = None, **_facts: Any) -> None:
-    """Note whether the device protects anything, before it is gone. It waits for what else happens to the user's devices."""
+    Raises:
+        PermissionDenied: staff who are no superusers delete a superuser's device in an admin.
+    """
     factor = registry.factor_of(instance)
     if factor is None or deletion.is_ours(origin):
         return
@@ -53,7 +52,7 @@ def _before(sender: type[Device], instance: Any, origin: Any = None, **_facts: A
             # the note refers to it, the two would wait for each other.
             hold(instance)
         return
-    _ensure_may(context.request, instance)
+    _ensure_may(request, instance)
     lock_user(instance.user_id)
     is_there = sender._base_manager.filter(pk=instance.pk, user_id=instance.user_id, confirmed=True).exists()
     setattr(instance, COUNTED, is_there)
@@ -82,18 +81,18 @@ def _ensure_may(request: HttpRequest | None, device: Any) -> None:
         staff.ensure_may(request.user, device.user)
 
 
-def _after(sender: type[Device], instance: Any, origin: Any = None, **_facts: Any) -> None:
-    """Do what follows a removal, in the transaction of the deletion."""
+def complete(request: HttpRequest | None, sender: type[Device], instance: Any, origin: Any) -> None:
+    """Do what follows a removal, in the transaction of the deletion. Takes what :func:`begin` does."""
     if not vars(instance).pop(COUNTED, False):
         return
     if _model_of(origin) is sender:
-        _settle(instance, origin)
+        _settle(request, instance, origin)
     else:
         # It hangs on something else that is deleted, on which its user may hang as well.
-        _settle_later(instance, origin)
+        _settle_later(request, instance, origin)
 
 
-def _settle_later(device: Any, origin: Any) -> None:
+def _settle_later(request: HttpRequest | None, device: Any, origin: Any) -> None:
     key = device.pk
 
     def settle() -> None:
@@ -101,15 +100,15 @@ def _settle_later(device: Any, origin: Any) -> None:
             lock_user(device.user_id)
             if get_user_model()._base_manager.filter(pk=device.user_id).exists():
                 device.pk = key
-                _settle(device, origin)
+                _settle(request, device, origin)
                 device.pk = None
 
     transaction.on_commit(settle, robust=True)
 
 
-def _settle(device: Any, origin: Any) -> None:
-    request, user = context.request, device.user
-    actor = staff.console() if request is None else request.user
+def _settle(request: HttpRequest | None, device: Any, origin: Any) -> None:
+    user = device.user
+    actor: Any = staff.console() if request is None else request.user
     manage.forget(device)
     manage.announce_removed(device, actor)
     turned_off = vars(origin).setdefault(TURNED_OFF, set()) if origin is not None else set()

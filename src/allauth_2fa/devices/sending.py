@@ -13,7 +13,6 @@ import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from allauth.core import context
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django_otp.models import Device
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from django.contrib.auth.base_user import AbstractBaseUser
+    from django.http import HttpRequest
 
     from allauth_2fa.state.store import ChallengeStore
 
@@ -56,7 +56,7 @@ def sends(device: Device) -> bool:
     return factor is not None and factor.is_interactive(device)
 
 
-def send_first(user: AbstractBaseUser, store: ChallengeStore) -> None:
+def send_first(request: HttpRequest, user: AbstractBaseUser, store: ChallengeStore) -> None:
     """Have the device that will be asked for first send its code, so that it arrives with the question.
 
     What cannot be sent now can be asked for on the page.
@@ -69,13 +69,14 @@ def send_first(user: AbstractBaseUser, store: ChallengeStore) -> None:
     first, *_others = [*manage.offered(user, those), None]
     if first is not None and sends(first):
         with contextlib.suppress(Refused):
-            send(user, first.persistent_id, store)
+            send(request, user, first.persistent_id, store)
 
 
-def send(user: AbstractBaseUser, device_id: str, store: ChallengeStore) -> Device:
+def send(request: HttpRequest | None, user: AbstractBaseUser, device_id: str, store: ChallengeStore) -> Device:
     """Have a device send its code, and note in ``store`` that it was asked for there.
 
     Args:
+        request: in which somebody asks for it; None for a browser that is not known.
         user: whose device it is.
         device_id: the django-otp id of the device.
         store: where the challenge keeps it; the caller sees to it that it is stored.
@@ -93,7 +94,7 @@ def send(user: AbstractBaseUser, device_id: str, store: ChallengeStore) -> Devic
     if not sends(device):
         raise SendsNoCodes
     manage.ensure_allowed(user, device)
-    return _send_into(device, store)
+    return _send_into(request, device, store)
 
 
 def send_waiting(device: Device, store: ChallengeStore) -> Device:
@@ -107,7 +108,7 @@ def send_waiting(device: Device, store: ChallengeStore) -> Device:
     ensure_may_send(device)
     if refusal := _too_many(f"adding/{device.user_id}", "allauth_2fa_add"):
         raise refusal
-    return _send_into(device, store)
+    return _send_into(None, device, store)
 
 
 def ensure_may_send(device: Device) -> None:
@@ -120,16 +121,16 @@ def ensure_may_send(device: Device) -> None:
     registry.factor_in_use(device).ensure_may_send(device)
 
 
-def next_at(device: Device) -> datetime | None:
+def next_at(request: HttpRequest | None, device: Device) -> datetime | None:
     """Return when the device may send another code in this browser, None if that is now, or not known."""
     if not sends(device):
         return None
-    refusal = _is_too_soon(copy.copy(device), _here(device), SentCode.last_day(device))
+    refusal = _is_too_soon(copy.copy(device), _here(request, device), SentCode.last_day(device))
     return refusal.until if refusal else None
 
 
-def _send_into(device: Device, store: ChallengeStore) -> Device:
-    sent, refusal = _send(device)
+def _send_into(request: HttpRequest | None, device: Device, store: ChallengeStore) -> Device:
+    sent, refusal = _send(request, device)
     if refusal is not None:
         raise refusal
     store.note_sent(sent.persistent_id, getattr(sent, ASKED).name)
@@ -152,9 +153,9 @@ def is_waiting(device: Device) -> bool:
     return not sends(device) or table.filter(pk=device.pk, user_id=device.user_id, confirmed=False).exists()
 
 
-def _send(device: Device) -> tuple[Any, Refused | None]:
+def _send(request: HttpRequest | None, device: Device) -> tuple[Any, Refused | None]:
     """Send a code. It is made while nobody else can make one: of two who ask at once, the second meets the first one's cooldown."""
-    here = _here(device)
+    here = _here(request, device)
     with alone(device) as row:
         if row is None:
             return device, NothingEnrolled()
@@ -181,14 +182,14 @@ def _may_not_send(row: Device, here: int | None, sent: Sequence[SentCode]) -> Re
 # How often
 
 
-def _here(device: Device) -> int | None:
+def _here(request: HttpRequest | None, device: Device) -> int | None:
     """Return the key of this browser if the device's user has verified in it, None for a new one.
 
     While a device is being added there is one cooldown for all: it is not known yet whom its codes go to.
     """
     if not device.confirmed:
         return None
-    budget = stored.purse_for(device.user_id, context.request, [device])
+    budget = stored.purse_for(device.user_id, request, [device])
     return budget.pk if budget.is_known else None
 
 

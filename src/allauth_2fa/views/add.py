@@ -134,5 +134,6 @@ class TwoFactorAdd(AddingAnother, AddingPage):
         """Return where the code goes, whether there is one to send, and when another one can be sent."""
         if self.device is None:
             return {"can_send": False, "detail": "", "is_sent": False, "resend": None}
-        about = described(self.device, self.get_store())
-        return {"can_send": about["is_interactive"], "resend": resend(self.device), **{key: about[key] for key in ("detail", "is_sent")}}
+        about = described(self.request, self.device, self.get_store())
+        shown = {key: about[key] for key in ("detail", "is_sent")}
+        return {"can_send": about["is_interactive"], "resend": resend(self.request, self.device), **shown}

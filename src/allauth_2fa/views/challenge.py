@@ -91,7 +91,7 @@ class AskingPage(FormPage):
         user, form = self.get_form_user(), self.get_empty_form()
         first = next((device.persistent_id for device in verify.typed(self.devices)), "")
         try:
-            self.sent = sending.send(user, self.request.POST.get("device") or first, self.get_store())
+            self.sent = sending.send(self.request, user, self.request.POST.get("device") or first, self.get_store())
         except Refused as refusal:
             self.notice, self.is_refused = refusal.message, True
         else:
@@ -104,7 +104,7 @@ class AskingPage(FormPage):
         context = super().get_context_data(**kwargs)
         typed = verify.typed(self.devices)
         shown = [self.sent if device == self.sent else device for device in typed]
-        offered = [described(device, self.get_store()) for device in shown]
+        offered = [described(self.request, device, self.get_store()) for device in shown]
         chosen = self.request.POST.get("device")
         asked = next((device for device in offered if device["id"] == chosen), offered[0] if offered else None)
         return {
@@ -114,8 +114,8 @@ class AskingPage(FormPage):
             "can_send": any(device["is_interactive"] for device in offered),
             "notice": self.notice or self.get_standing() or self.get_obstacle(),
             "is_refused": self.is_refused or not self.notice,
-            "resend": resend(shown[offered.index(asked)]) if asked else None,
-            "passkeys": [described(device) for device in self.devices if device not in typed],
+            "resend": resend(self.request, shown[offered.index(asked)]) if asked else None,
+            "passkeys": [described(self.request, device) for device in self.devices if device not in typed],
             "passkey_error": self.passkey_error,
         }
 
@@ -136,7 +136,7 @@ class AskingPage(FormPage):
         return ""
 
 
-def described(device: Any, store: ChallengeStore | None = None) -> dict[str, Any]:
+def described(request: HttpRequest, device: Any, store: ChallengeStore | None = None) -> dict[str, Any]:
     """Return what a page that asks for a device says of it."""
     return {
         **manage.described(device),
@@ -145,13 +145,13 @@ def described(device: Any, store: ChallengeStore | None = None) -> dict[str, Any
         "is_interactive": sending.sends(device),
         "is_sent": store is not None and sending.is_noted(device, store),
         # It takes a query, and most pages ask for that of one device alone.
-        "resend": SimpleLazyObject(partial(resend, device)),
+        "resend": SimpleLazyObject(partial(resend, request, device)),
     }
 
 
-def resend(device: Any) -> dict[str, Any] | None:
+def resend(request: HttpRequest, device: Any) -> dict[str, Any] | None:
     """Return when the device can send another code, None if that is now: ``at``, the ``seconds`` until then, and both in words."""
-    at = sending.next_at(device)
+    at = sending.next_at(request, device)
     if at is None:
         return None
     return {"at": at, "seconds": math.ceil((at - timezone.now()).total_seconds()), "wait": wait_until(at), "time": clock_time(at)}

@@ -146,7 +146,7 @@ def test_a_login_by_a_code_that_is_sent(client, alice, pager):
 def test_of_a_code_that_was_sent_for_a_login_nothing_is_kept_that_tells_it(alice, pager, use):
     use()
     store = ChallengeStore({})
-    sending.send(alice, pager.persistent_id, store)
+    sending.send(None, alice, pager.persistent_id, store)
     row = SentCode.objects.values().get()
     assert row["name"] == store.sent[pager.persistent_id]
     assert not [value for value in (*row.values(), *store.sent.values()) if Pager.sent[0] in str(value).split()]

@@ -52,7 +52,7 @@ def answering(user, credential, place):
     """Return a call that judges the answer by copies of its own, as each request has them."""
 
     def call():
-        passkeys.answer(user, credential, list(WebAuthnCredential.objects.filter(user=user)), copy.deepcopy(place))
+        passkeys.answer(None, user, credential, list(WebAuthnCredential.objects.filter(user=user)), copy.deepcopy(place))
 
     return call
 

@@ -102,7 +102,7 @@ def test_a_right_answer_with_one_part_damaged_is_refused(rf, alice, passkey, aut
     if json.loads(damaged) == json.loads(credential):
         return
     with pytest.raises(Refused):
-        passkeys.answer(alice, damaged, [passkey], place)
+        passkeys.answer(None, alice, damaged, [passkey], place)
 
 
 @settings(max_examples=100, **SHARED)

@@ -150,7 +150,7 @@ def test_of_guesses_at_tokens_that_come_at_once_one_is_tried_and_counts(tokens):
 def test_a_throttled_pager_is_not_guessed_on_by_leaving_the_choice_out(alice, phone, pager, settings):
     settings.ALLAUTH_2FA_FACTORS = ["pager.pager", "totp"]
     store = ChallengeStore({})
-    sending.send(alice, pager.persistent_id, store)
+    sending.send(None, alice, pager.persistent_id, store)
     wrong = next(code for code in ("000000", "111111") if code not in {Pager.sent[-1], code_of(phone)})
     assert outcome(alice, wrong, store=store) == "refused"
     assert failures(pager) == 1
@@ -167,7 +167,7 @@ def test_a_choice_that_is_no_device_is_not_tried(alice, phone, device_id):
 
 def test_a_chosen_device_alone_judges(alice, phone, pager, key):
     store = ChallengeStore({})
-    sending.send(alice, pager.persistent_id, store)
+    sending.send(None, alice, pager.persistent_id, store)
     assert outcome(alice, code_of(phone), pager, store) == "refused"
     assert outcome(alice, code_of(phone), key, store) == "refused"
     assert failures(phone) == 0
@@ -202,7 +202,7 @@ def test_a_login_that_is_replayed_after_its_code_opens_nothing(client, alice, pa
 def test_garbage_where_the_sent_codes_are_logged_breaks_nothing(alice, pager, garbage):
     store = ChallengeStore({"sent": garbage})
     assert outcome(alice, "123456", pager, store) == "expired"
-    sending.send(alice, pager.persistent_id, store)
+    sending.send(None, alice, pager.persistent_id, store)
     assert outcome(alice, Pager.sent[-1], pager, store) == pager.persistent_id
 
 
@@ -271,7 +271,7 @@ def test_one_persons_codes_do_not_hold_up_anothers(alice, bob, beeper):
 def test_a_device_that_was_given_away_sends_nothing(alice, bob, pager):
     stale = Pager.objects.get(pk=pager.pk)
     Pager.objects.update(user=bob)
-    _device, refusal = sending._send(stale)
+    _device, refusal = sending._send(None, stale)
     assert isinstance(refusal, NothingEnrolled)
     assert Pager.sent == []
 
@@ -307,11 +307,11 @@ def test_a_device_without_fields_is_started_again_while_it_is_unconfirmed(client
 
 
 def test_of_a_device_that_is_off_nobody_knows_when_it_sends(alice, pager, settings):
-    sending.send(alice, pager.persistent_id, ChallengeStore({}))
+    sending.send(None, alice, pager.persistent_id, ChallengeStore({}))
     pager.refresh_from_db()
-    assert sending.next_at(pager) is not None
+    assert sending.next_at(None, pager) is not None
     settings.ALLAUTH_2FA_FACTORS = ["totp"]
-    assert sending.next_at(pager) is None
+    assert sending.next_at(None, pager) is None
 
 
 def test_a_device_that_goes_while_its_code_is_judged_is_not_confirmed(alice, pager, monkeypatch):

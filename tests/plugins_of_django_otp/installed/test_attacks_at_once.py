@@ -10,7 +10,6 @@ from threading import Thread
 import django_otp
 import pytest
 from allauth.account.models import EmailAddress
-from allauth.core import context
 from django.contrib.auth.models import User
 from django.contrib.sessions.backends.db import SessionStore
 from django.core import mail
@@ -80,7 +79,7 @@ def test_one_code_that_was_sent_counts_once_and_is_sent_once(alice, settings, mo
     settings.ALLAUTH_2FA_FACTORS = [model.model_label()]
     Pager.sent.clear()
     device = model.objects.create(user=alice, name="Pager")
-    sendings = kinds(at_once(*(lambda: sending.send(alice, device.persistent_id, ChallengeStore({})) for _ in range(THREADS))))
+    sendings = kinds(at_once(*(lambda: sending.send(None, alice, device.persistent_id, ChallengeStore({})) for _ in range(THREADS))))
     assert sendings == {model: 1, TooSoon: THREADS - 1}
     assert len(Pager.sent) == 1
     outcomes = kinds(at_once(*(judging(device, Pager.sent[0]) for _ in range(THREADS))))
@@ -91,7 +90,7 @@ def test_one_code_that_was_sent_counts_once_and_is_sent_once(alice, settings, mo
 def test_a_device_without_a_cooldown_is_sent_one_code(alice):
     Beeper.sent.clear()
     device = Beeper.objects.create(user=alice, name="Beeper")
-    sendings = kinds(at_once(*(lambda: sending.send(alice, device.persistent_id, ChallengeStore({})) for _ in range(THREADS))))
+    sendings = kinds(at_once(*(lambda: sending.send(None, alice, device.persistent_id, ChallengeStore({})) for _ in range(THREADS))))
     assert sendings == {Beeper: 1, TooSoon: THREADS - 1}
     assert len(Beeper.sent) == 1
 
@@ -129,7 +128,7 @@ def telephone(alice, gateway):
 @pytest.mark.parametrize("kind", ["mailbox", "telephone"])
 def test_one_code_is_sent_and_counts_once(alice, gateway, kind, request):
     device = request.getfixturevalue(kind)
-    sendings = kinds(at_once(*(lambda: sending.send(alice, device.persistent_id, ChallengeStore({})) for _ in range(THREADS))))
+    sendings = kinds(at_once(*(lambda: sending.send(None, alice, device.persistent_id, ChallengeStore({})) for _ in range(THREADS))))
     assert sendings == {type(device): 1, TooSoon: THREADS - 1}
     assert len(mail.outbox) + len(gateway.sent) == 1
     device.refresh_from_db()
@@ -141,7 +140,7 @@ def test_one_code_is_sent_and_counts_once(alice, gateway, kind, request):
 @pytest.mark.parametrize("kind", ["mailbox", "telephone"])
 def test_of_32_wrong_codes_one_is_judged(alice, kind, request):
     device = request.getfixturevalue(kind)
-    sending.send(alice, device.persistent_id, ChallengeStore({}))
+    sending.send(None, alice, device.persistent_id, ChallengeStore({}))
     device.refresh_from_db()
     fail_before(device)
     wrong = [code for code in map("{:06}".format, range(33)) if code != device.token][:32]
@@ -195,7 +194,7 @@ def asked_for(alice, device):
     """Have a code sent for a login; return its place, and the code."""
     store = ChallengeStore({})
     Pager.objects.update(last_generated_timestamp=None)
-    sending.send(alice, device.persistent_id, store)
+    sending.send(None, alice, device.persistent_id, store)
     return store, Pager.sent[-1]
 
 
@@ -251,11 +250,10 @@ def test_a_known_browser_and_new_ones_are_sent_one_code_each(alice):
     def from_home():
         request = HttpRequest()
         request.COOKIES[device_cookie.COOKIE] = value
-        with context.request_context(request):
-            return sending.send(alice, device.persistent_id, ChallengeStore({}))
+        return sending.send(request, alice, device.persistent_id, ChallengeStore({}))
 
     def from_elsewhere():
-        return sending.send(alice, device.persistent_id, ChallengeStore({}))
+        return sending.send(None, alice, device.persistent_id, ChallengeStore({}))
 
     assert kinds(at_once(*([from_home] * THREADS), *([from_elsewhere] * THREADS))) == {Pager: 2, TooSoon: 2 * THREADS - 2}
     assert len(Pager.sent) == 2
@@ -287,7 +285,7 @@ def used_elsewhere(user, code):
 def test_one_code_counts_once_for_a_login_and_the_forms_of_django_otp_together(alice, kind, request, _round):
     device = request.getfixturevalue(kind)
     store = ChallengeStore({})
-    sending.send(alice, device.persistent_id, store)
+    sending.send(None, alice, device.persistent_id, store)
     device.refresh_from_db()
     ours = [answering(alice, device, store, device.token) for _ in range(2)]
     theirs = [used_elsewhere(alice, device.token) for _ in range(2)]

@@ -67,7 +67,7 @@ def lock(user):
 
 def test_devices_of_all_kinds_share_one_budget(client, alice, phone, token, pager):
     give_password(client, alice)
-    sending.send(alice, pager.persistent_id, ChallengeStore({}))
+    sending.send(None, alice, pager.persistent_id, ChallengeStore({}))
     outcomes = [
         say(client, wrong_code_of(phone), device=phone.persistent_id),
         say(client, "000000", device=token.persistent_id),

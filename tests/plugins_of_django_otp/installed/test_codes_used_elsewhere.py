@@ -156,7 +156,7 @@ def test_a_message_that_could_not_leave_brings_a_used_code_no_second_use(client,
 def test_what_is_used_between_the_look_and_the_lock_is_refused(alice, pager):
     """The code is right when the answer is looked at, and used elsewhere before the device's row is locked."""
     store = ChallengeStore({})
-    sending.send(alice, pager.persistent_id, store)
+    sending.send(None, alice, pager.persistent_id, store)
     mine = Pager.objects.get()
     sending.bind([mine], store)
     assert by_matching(alice, pager, Pager.sent[-1])

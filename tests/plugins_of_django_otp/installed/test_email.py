@@ -154,13 +154,13 @@ def test_how_long_a_code_holds_is_the_sites_choice(client, alice, mailbox, setti
 @pytest.mark.parametrize(("asked", "wait"), [(0, LEAST_WAIT), (10, LEAST_WAIT), (300, 300)])
 def test_the_wait_is_the_sites_choice_from_half_a_minute_on(alice, mailbox, settings, asked, wait):
     settings.OTP_EMAIL_COOLDOWN_DURATION = asked
-    sending.send(alice, mailbox.persistent_id, ChallengeStore({}))
+    sending.send(None, alice, mailbox.persistent_id, ChallengeStore({}))
     mailbox.refresh_from_db()
     with pytest.raises(TooSoon) as refusal:
-        sending.send(alice, mailbox.persistent_id, ChallengeStore({}))
+        sending.send(None, alice, mailbox.persistent_id, ChallengeStore({}))
     assert refusal.value.until == mailbox.last_generated_timestamp + timedelta(seconds=wait)
     let_pass(wait)
-    sending.send(alice, mailbox.persistent_id, ChallengeStore({}))
+    sending.send(None, alice, mailbox.persistent_id, ChallengeStore({}))
 
 
 def test_a_code_counts_once(client, alice, mailbox):
@@ -267,11 +267,11 @@ def test_mail_goes_to_the_verified_address_letter_for_letter(alice, address, loo
     """A database may take a dotless i for a dotted one; then the mail would go to another mailbox."""
     device = EmailDevice.objects.create(user=alice, name="Mail", email=lookalike)
     if lookalike.lower() == address.email:
-        sending.send(alice, device.persistent_id, ChallengeStore({}))
+        sending.send(None, alice, device.persistent_id, ChallengeStore({}))
         assert mail.outbox[0].to == [address.email]
     else:
         with pytest.raises(AddressRefused):
-            sending.send(alice, device.persistent_id, ChallengeStore({}))
+            sending.send(None, alice, device.persistent_id, ChallengeStore({}))
         assert mail.outbox == []
 
 
@@ -298,7 +298,7 @@ def test_an_address_that_is_no_longer_the_users_gets_nothing_and_answers_for_nob
 
 def test_the_refusal_of_an_address_costs_what_a_wrong_code_costs(alice, mailbox):
     store = ChallengeStore({})
-    sending.send(alice, mailbox.persistent_id, store)
+    sending.send(None, alice, mailbox.persistent_id, store)
     EmailAddress.objects.all().delete()
     with pytest.raises(AddressRefused):
         verify.answer(alice, "123456", mailbox.persistent_id, store=store)
@@ -419,7 +419,7 @@ def test_what_would_add_a_header_is_not_delivered(alice, mailbox, site_called, w
     else:
         site_called("Shop\nBcc: eve@example.com")
     with pytest.raises(NotDelivered):
-        sending.send(alice, mailbox.persistent_id, ChallengeStore({}))
+        sending.send(None, alice, mailbox.persistent_id, ChallengeStore({}))
     assert mail.outbox == []
 
 
@@ -534,7 +534,7 @@ def test_one_address_after_the_other_is_added_no_faster_than_codes_are_sent(veri
 
 
 def test_outside_of_a_request_the_mail_says_nothing_of_the_address(alice, mailbox):
-    sending.send(alice, mailbox.persistent_id, ChallengeStore({}))
+    sending.send(None, alice, mailbox.persistent_id, ChallengeStore({}))
     assert "Requested on" in mail.outbox[0].body
     assert "network address" not in mail.outbox[0].body
 

@@ -63,7 +63,7 @@ def test_a_user_who_has_nothing_else_is_not_logged_in_and_reads_why(client, staf
 def test_a_right_code_from_before_opens_nothing_and_is_used_up(staff, staff_mailbox, settings):
     store = ChallengeStore({})
     settings.ACCOUNT_ADAPTER = "allauth_2fa.adapter.OTPAdapter"
-    sending.send(staff, staff_mailbox.persistent_id, store)
+    sending.send(None, staff, staff_mailbox.persistent_id, store)
     settings.ACCOUNT_ADAPTER = f"{__name__}.StrictAdapter"
     with pytest.raises(NotAllowed):
         verify.answer(staff, code_in(mail.outbox[0]), staff_mailbox.persistent_id, store=store)

@@ -58,12 +58,12 @@ def test_it_accepts_no_answer_even_a_code_that_somebody_has_had_it_send(client, 
 
 def test_it_refuses_by_the_code_that_scripts_know(alice, blank):
     with pytest.raises(NoAddress) as refusal:
-        sending.send(alice, blank.persistent_id, ChallengeStore({}))
+        sending.send(None, alice, blank.persistent_id, ChallengeStore({}))
     assert refusal.value.code == AddressRefused.code
     # It may have had an address when the code was sent.
     without, store = blank.email, ChallengeStore({})
     EmailDevice.objects.update(email="alice@example.com")
-    sending.send(alice, blank.persistent_id, store)
+    sending.send(None, alice, blank.persistent_id, store)
     EmailDevice.objects.update(email=without)
     with pytest.raises(NoAddress):
         verify.answer(alice, code_in(mail.outbox[0]), store=store)

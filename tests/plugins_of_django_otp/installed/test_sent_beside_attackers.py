@@ -160,10 +160,10 @@ def test_when_there_is_room_again_is_told(alice, pager, clock):
     fill(pager, 20, HOUR)
     oldest = SentCode.objects.order_by("created_at").first()
     with pytest.raises(TooSoon) as refusal:
-        sending.send(alice, pager.persistent_id, ChallengeStore({}))
+        sending.send(None, alice, pager.persistent_id, ChallengeStore({}))
     assert refusal.value.until == oldest.created_at + timedelta(hours=1)
     clock.move_to(refusal.value.until + timedelta(seconds=1))
-    sending.send(alice, pager.persistent_id, ChallengeStore({}))
+    sending.send(None, alice, pager.persistent_id, ChallengeStore({}))
 
 
 def test_what_could_not_be_sent_counts_too(alice, telephone, gateway, clock):
@@ -171,7 +171,7 @@ def test_what_could_not_be_sent_counts_too(alice, telephone, gateway, clock):
     store = ChallengeStore({})
     for _try in range(25):
         with pytest.raises((NotDelivered, TooSoon)):
-            sending.send(alice, telephone.persistent_id, store)
+            sending.send(None, alice, telephone.persistent_id, store)
         cache.clear()
         clock.shift(31)
     assert gateway.asked == 20
@@ -182,13 +182,13 @@ def test_what_could_not_be_sent_counts_too(alice, telephone, gateway, clock):
 def test_what_is_older_than_a_day_is_deleted(alice, pager, clock):
     fill(pager, 3, HOUR)
     clock.shift(DAY + HOUR)
-    sending.send(alice, pager.persistent_id, ChallengeStore({}))
+    sending.send(None, alice, pager.persistent_id, ChallengeStore({}))
     assert SentCode.objects.count() == 1
 
 
 def test_a_code_answers_for_no_other_device_and_no_other_user(alice, bob, pager):
     store = ChallengeStore({})
-    sending.send(alice, pager.persistent_id, store)
+    sending.send(None, alice, pager.persistent_id, store)
     (name,) = store.sent.values()
     theirs, second = Pager.objects.create(user=bob), Pager.objects.create(user=alice)
     for device in (theirs, second):

@@ -80,7 +80,7 @@ def test_a_code_holds_for_ten_minutes(client, alice, telephone, gateway):
 
 def test_how_long_a_code_holds_is_the_sites_choice(alice, telephone, settings):
     settings.OTP_TWILIO_TOKEN_VALIDITY = 120
-    sending.send(alice, telephone.persistent_id, ChallengeStore({}))
+    sending.send(None, alice, telephone.persistent_id, ChallengeStore({}))
     telephone.refresh_from_db()
     assert timedelta(seconds=115) < telephone.valid_until - timezone.now() <= timedelta(seconds=120)
 
@@ -89,13 +89,13 @@ def test_how_long_a_code_holds_is_the_sites_choice(alice, telephone, settings):
 def test_one_message_leaves_in_half_a_minute_whatever_the_cache_forgets(alice, telephone, gateway, settings, validity):
     if validity:
         settings.OTP_TWILIO_TOKEN_VALIDITY = validity
-    sending.send(alice, telephone.persistent_id, ChallengeStore({}))
+    sending.send(None, alice, telephone.persistent_id, ChallengeStore({}))
     let_pass(WAIT - 2)
     with pytest.raises(TooSoon) as refusal:
-        sending.send(alice, telephone.persistent_id, ChallengeStore({}))
+        sending.send(None, alice, telephone.persistent_id, ChallengeStore({}))
     assert timedelta(0) < refusal.value.until - timezone.now() <= timedelta(seconds=2)
     let_pass(2)
-    sending.send(alice, telephone.persistent_id, ChallengeStore({}))
+    sending.send(None, alice, telephone.persistent_id, ChallengeStore({}))
     assert len(gateway.sent) == 2
 
 
