@@ -16,7 +16,7 @@ from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from allauth_2fa.devices import enrollment, manage, turn_off
-from allauth_2fa.devices.enrollment import Enrolled, FirstCode
+from allauth_2fa.devices.enrollment import Begun, Enrolled, FirstCode
 from allauth_2fa.exceptions import AlreadyUsed, NoRoom, NothingEnrolled, RecoveryCodeRefused, RecoveryCodeUsed, Refused, Throttled
 from allauth_2fa.factors import lookup, registry
 from allauth_2fa.models import DeviceOptions, RecoveryDevice
@@ -138,8 +138,8 @@ def test_beginning_in_many_sessions_leaves_one_device_of_one_session(alice):
         return request
 
     outcomes = at_once(*(lambda: enrollment.begin(request(), alice, enrollment.apps_of(alice)) for _ in range(THREADS)))
-    assert {type(outcome) for outcome in outcomes} == {tuple}, outcomes
-    device, _is_new = enrollment.begin(request(), alice, enrollment.apps_of(alice))
+    assert {type(outcome) for outcome in outcomes} == {Begun}, outcomes
+    device = enrollment.begin(request(), alice, enrollment.apps_of(alice)).device
     assert list(TOTPDevice.objects.filter(user=alice)) == [device]
 
 

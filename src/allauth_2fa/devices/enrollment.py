@@ -81,8 +81,19 @@ def _of(user: AbstractBaseUser, device: Any) -> Any:
     return device
 
 
-def begin(request: HttpRequest, user: AbstractBaseUser, apps: list[TOTPDevice], *, new_secret: bool = False) -> tuple[TOTPDevice, bool]:
-    """Return the one device that waits to be confirmed, made if there is none, and whether its secret is a new one.
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """An authenticator app that waits to be confirmed."""
+
+    device: TOTPDevice
+    is_new: bool
+    """Whether its secret is one that the session has not been shown yet."""
+    only_as_first: bool
+    """Whether it may be confirmed only if the user has no other device (see :func:`has_proved`)."""
+
+
+def begin(request: HttpRequest, user: AbstractBaseUser, apps: list[TOTPDevice], *, new_secret: bool = False) -> Begun:
+    """Return the one device that waits to be confirmed, made if there is none.
 
     The secret stays until it is used, within one session. Another session of the same user gets another secret: whoever
     knew the password before the second factor was set up may have looked at the old one.
@@ -113,7 +124,7 @@ def begin(request: HttpRequest, user: AbstractBaseUser, apps: list[TOTPDevice], 
             raise EnrollmentEnded from None
     if is_new:
         state.shown_secret = _fingerprint(device)
-    return device, is_new
+    return Begun(device, is_new, only_as_first=not has_proved(request, user))
 
 
 def _fingerprint(device: Device) -> str:
@@ -257,10 +268,9 @@ def _tried(device: Device, code: FirstCode, *, only_as_first: bool) -> tuple[Ref
     try:
         factor = registry.factor_in_use(device)
         held = manage.ensure_room(device.user_id)
-        if (held and only_as_first) or not sending.is_waiting(device):
+        if held and only_as_first:
             return NothingEnrolled(), held
-        sending.bind([device], code.store)
-        sending.ensure_sent(device)
+        sending.take_first(device, code.store)
         factor.complete(device, factor.filled(device, clean_answer(code.text)))
     except Refused as refusal:
         return refusal, held

@@ -147,10 +147,19 @@ def ensure_sent(device: Device) -> None:
         raise NotSent
 
 
-def is_waiting(device: Device) -> bool:
-    """Return whether the device still waits for its first code (no query for one that sends none)."""
-    table = type(device)._base_manager
-    return not sends(device) or table.filter(pk=device.pk, user_id=device.user_id, confirmed=False).exists()
+def take_first(device: Device, store: ChallengeStore) -> None:
+    """Let a device that waits for its first code know the one that was asked for in this store (no query if it sends none).
+
+    Raises:
+        NothingEnrolled: the device waits no longer.
+        NotSent: it has sent no code that was asked for there.
+    """
+    if not sends(device):
+        return
+    if not type(device)._base_manager.filter(pk=device.pk, user_id=device.user_id, confirmed=False).exists():
+        raise NothingEnrolled
+    bind([device], store)
+    ensure_sent(device)
 
 
 def _send(request: HttpRequest | None, device: Device) -> tuple[Any, Refused | None]:

@@ -135,9 +135,8 @@ class TwoFactorSetup(SetupForAnotherMixin, AddingPage):
     def get_form(self, form_class: Any = None) -> Any:
         """Return the form, which knows the device, who sets it up if it is somebody else's, and whether it has to be the first."""
         form = super().get_form(form_class)
-        form.waiting = self.device
+        form.waiting, form.only_as_first = self.begun.device, self.begun.only_as_first
         form.actor = None if self.owner is None else self.request.user
-        form.only_as_first = not enrollment.has_proved(self.request, self.get_form_user())
         return form
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -150,14 +149,15 @@ class TwoFactorSetup(SetupForAnotherMixin, AddingPage):
         if request.POST.get("action") == "replace":
             self.begin(new_secret=True)
             return HttpResponseRedirect(request.get_full_path())
-        if self.begin():
+        self.begin()
+        if self.begun.is_new:
             return self.form_refused(self.get_form(), EnrollmentEnded())
         return super().post(request, *args, **kwargs)
 
-    def begin(self, *, new_secret: bool = False) -> bool:
-        """Take up the waiting device, and return whether its secret is one that the visitor has not seen yet."""
-        self.device, is_new = enrollment.begin(self.request, self.get_form_user(), self.apps, new_secret=new_secret)
-        return is_new
+    def begin(self, *, new_secret: bool = False) -> None:
+        """Find the waiting device, or make one."""
+        self.begun = enrollment.begin(self.request, self.get_form_user(), self.apps, new_secret=new_secret)
+        self.device = self.begun.device
 
     def form_valid(self, form: Any) -> HttpResponse:
         """Confirm the device, and make the session a verified one."""
@@ -169,10 +169,11 @@ class TwoFactorSetup(SetupForAnotherMixin, AddingPage):
         self.give_name(device)
         if self.owner is not None:
             return self.hand_over(self.owner)
+        enrolled = enrolled_by(form, device)
         get_adapter().add_message(self.request, messages.SUCCESS, "allauth_2fa/messages/set_up.txt")
         if self.stage is not None:
-            return self.go_on(enrolled_by(form, device), self.get_success_url())
-        enrollment.verify_session(self.request, self.get_form_user(), enrolled_by(form, device))
+            return self.go_on(enrolled, self.get_success_url())
+        enrollment.verify_session(self.request, self.get_form_user(), enrolled)
         return super().form_valid(form)
 
     def hand_over(self, owner: AbstractBaseUser) -> HttpResponse:
