@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
     from django.http import HttpRequest
 
+    from .mails import Mail
+
 STAGE = "allauth_2fa.stages.TwoFactorStage"
 
 ENROLLMENT_STAGE = "allauth_2fa.stages.EnrollmentStage"
@@ -88,6 +90,13 @@ class TwoFactorAdapterMixin:
         Logins wait for devices that are not allowed all the same, and take no answer of theirs.
         """
         return True
+
+    def send_two_factor_mail(self, mail: Mail) -> None:
+        """Send a mail of this package with :meth:`send_mail`. Override it to hand the mail to a queue.
+
+        An exception is logged by its type, and fails no login. If the mail has a code, the page says that it was not sent.
+        """
+        self.send_mail(mail.template_prefix, mail.address, mail.context)  # type: ignore[attr-defined]
 
     def get_login_stages(self) -> list[str]:
         """Return allauth's stages with ours behind its verification, instead of ``allauth.mfa``'s.

@@ -10,6 +10,7 @@ from typing import Any
 from django.apps import AppConfig, apps
 from django.contrib.auth.signals import user_logged_in
 from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import request_finished
 from django.utils.translation import gettext_lazy as _
 
 NEEDED_APPS = ("django_otp", "django_otp.plugins.otp_totp", "django_otp.plugins.otp_static", "allauth", "allauth.account")
@@ -33,13 +34,14 @@ class AllauthTwoFactorConfig(AppConfig):
             message = f"allauth_2fa needs these in INSTALLED_APPS: {', '.join(missing)}"
             raise ImproperlyConfigured(message)
         # What follows imports models, which exist only now.
-        from . import checks, compat, receivers  # noqa: F401, PLC0415
+        from . import after_response, checks, compat, receivers  # noqa: F401, PLC0415
         from .encryption import columns  # noqa: PLC0415
         from .login import guard  # noqa: PLC0415
         from .sessions import reauthentication  # noqa: PLC0415
 
         columns.connect()
         receivers.connect()
+        request_finished.connect(after_response.run_left, dispatch_uid="allauth_2fa.after_response")
         user_logged_in.connect(self.on_login, dispatch_uid="allauth_2fa.guard")
         compat.on_mfa_authenticator_added(self.on_mfa_added)
         compat.join_reauthentication(reauthentication.is_recent, reauthentication.flows_of, reauthentication.keep, reauthentication.resume)

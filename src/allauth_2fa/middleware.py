@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -21,6 +22,7 @@ from allauth_2fa.requirement import policy
 from allauth_2fa.sessions import stepup, verified
 
 from . import app_settings, compat, cookies, responses, routes
+from .after_response import Waiting
 from .cookies import MARK, PENDING_COOKIE
 from .responses import is_page
 from .state.pending import clear_pending, is_marked_pending
@@ -59,13 +61,22 @@ class AllauthTwoFactorMiddleware:
         if self.is_async:
             return self._serve_async(request)
         self._wrap(request)
-        response = self.get_response(request)
-        return _finish(request, response) if _has_work(request) else response
+        with Waiting() as waiting:
+            response = self.get_response(request)
+            response = _finish(request, response) if _has_work(request) else response
+            return waiting.follow(response) if waiting.is_needed() else response
 
     async def _serve_async(self, request: HttpRequest) -> HttpResponseBase:
         self._wrap(request)
-        response = await self.get_response(request)
-        return await sync_to_async(_finish)(request, response) if _has_work(request) else response
+        with Waiting() as waiting:
+            try:
+                response = await self.get_response(request)
+                response = await sync_to_async(_finish)(request, response) if _has_work(request) else response
+                return await sync_to_async(waiting.follow)(response) if waiting.is_needed() else response
+            except CancelledError:
+                # The visitor has disconnected. What the view has done is mailed all the same.
+                await sync_to_async(waiting.run)()
+                raise
 
     def _wrap(self, request: HttpRequest) -> None:
         """Let whoever asks for the user see only somebody who owes no proof."""

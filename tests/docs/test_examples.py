@@ -56,6 +56,8 @@ def test_each_example_is_tried_here():
     assert set(SHOP) == {
         "shop/adapter.py",
         "shop/admin.py",
+        "shop/celery_adapter.py",
+        "shop/celery_tasks.py",
         "shop/consumers.py",
         "shop/desk.py",
         "shop/forms.py",
@@ -72,6 +74,8 @@ def test_each_example_is_tried_here():
         "shop/setup.py",
         "shop/strict_adapter.py",
         "shop/support.py",
+        "shop/tasks.py",
+        "shop/tasks_adapter.py",
         "shop/templates/allauth_2fa/authenticate.html",
         "shop/templates/shop/banner.html",
         "shop/tests.py",

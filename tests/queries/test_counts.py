@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pytest
 from django.contrib.sites.models import Site
 from django.db import connection
@@ -38,7 +40,10 @@ def count():
 
         def __exit__(self, *raised):
             self.context.__exit__(*raised)
-            self.statements = [q["sql"] for q in self.context.captured_queries if not q["sql"].startswith(TRANSACTION_CONTROL)]
+            self.statements = self.only(self.context.captured_queries)
+
+        def only(self, queries, begin=None, end=None):
+            return [query["sql"] for query in list(queries)[begin:end] if not query["sql"].startswith(TRANSACTION_CONTROL)]
 
         @property
         def total(self):
@@ -84,6 +89,38 @@ def test_a_wrong_code_costs_the_same_with_one_device_as_with_ten(client, alice, 
     with count:
         give_answer(client, wrong_code_of(phone))
     assert (count.total, count.writes) == (6, 3), count.statements  # the budget, the device's count, and the audit log
+
+
+class Left:
+    """A middleware outside of all others, which notes how many statements there were when the response left."""
+
+    at: ClassVar[int] = -1
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        response = self.get_response(request)
+        Left.at = len(connection.queries_log)
+        return response
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("event", ["a wrong code", "a recovery code"])
+def test_a_mail_costs_the_request_no_statement(client, alice, phone, settings, count, mailoutbox, event):
+    codes = registry.recovery.renew(alice, 3)
+    give_password(client, alice)
+    settings.MIDDLEWARE = ["tests.queries.test_counts.Left", *settings.MIDDLEWARE]
+    same = Client()
+    same.cookies = client.cookies
+    with count:
+        give_answer(same, wrong_code_of(phone) if event == "a wrong code" else codes[0])
+        first = count.context.initial_queries
+        in_the_request, after = (count.only(connection.queries_log, first, Left.at), count.only(connection.queries_log, Left.at, None))
+    assert len(in_the_request) == (6 if event == "a wrong code" else 16), in_the_request
+    # The address; and whether a mail was sent within six hours, and that one is sent now.
+    assert len(after) == (3 if event == "a wrong code" else 1), after
+    assert len(mailoutbox) == 1
 
 
 @pytest.mark.parametrize("phones", [1, 10])

@@ -1,8 +1,8 @@
 """Single point where second-factor events are recorded and announced.
 
-The row of the audit log is written in the caller's transaction; the log line, the signal and the mail follow its commit. So
-nothing is announced for a transaction that is rolled back. An event accepts only the facts that :data:`EVENTS` lists for it,
-and none of them holds a secret, a code or a cookie.
+The row of the audit log is written in the caller's transaction; the log line and the signal follow its commit, and the mail
+follows the response. So nothing is announced for a transaction that is rolled back. An event accepts only the facts that
+:data:`EVENTS` lists for it, and none of them holds a secret, a code or a cookie.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from allauth.core import context
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from allauth_2fa import signals
+from allauth_2fa import after_response, signals
 
 from . import log, notices
 
@@ -89,7 +89,7 @@ def announce(
     device: Device | None = None,
     **facts: Any,
 ) -> None:
-    """Record an event (one INSERT), and announce it when the current transaction is committed.
+    """Record an event (one INSERT), and announce it when the current transaction is committed. The mail follows the response.
 
     Args:
         name: a key of :data:`EVENTS`.
@@ -110,7 +110,12 @@ def announce(
     request, actor = request or context.request, actor or user
     kept = {key: log.clean(value) for key, value in facts.items()}
     row = log.record(name, user, actor, log.client_of(request), device=_label(device), facts=kept)
-    transaction.on_commit(partial(_tell, event, row, user, actor, request), robust=True)
+
+    def tell() -> None:
+        _tell(event, row, user, actor, request)
+
+    # Django names a callback that fails by its __qualname__, which a partial lacks.
+    transaction.on_commit(tell, robust=True)
 
 
 def _label(device: Device | None) -> str:
@@ -118,14 +123,24 @@ def _label(device: Device | None) -> str:
 
 
 def _tell(event: Event, row: AuditEntry, user: AbstractBaseUser, actor: AbstractBaseUser, request: HttpRequest | None) -> None:
-    _log(event, row)
-    signals.two_factor_event.send_robust(
-        sender=Event, event=row.event, user=user, actor=actor, request=request, device=row.device, facts=row.facts
-    )
-    if notices.is_wanted(row.event) and notices.may_notify_now(notice := notices.NOTICES[row.event], user):
-        if notice.pause is not None:
-            announce(notices.TOLD, user, request=request, about=row.event)
-        notices.send(row, str(event.label), user, request)
+    try:
+        _log(event, row)
+        signals.two_factor_event.send_robust(
+            sender=Event, event=row.event, user=user, actor=actor, request=request, device=row.device, facts=row.facts
+        )
+    finally:
+        if notices.is_wanted(row.event):
+            after_response.run(partial(_notify, event, row, user, request))
+
+
+def _notify(event: Event, row: AuditEntry, user: AbstractBaseUser, request: HttpRequest | None) -> None:
+    """Mail the owner, unless a mail about the same event was sent too short a time ago. It raises no exception."""
+    with notices.errors_logged(row):
+        notice = notices.NOTICES[row.event]
+        if notices.may_notify_now(notice, user):
+            if notice.pause is not None:
+                announce(notices.TOLD, user, request=request, about=row.event)
+            notices.send(row, str(event.label), user, request)
 
 
 def _log(event: Event, row: AuditEntry) -> None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 import re
 import unicodedata
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from allauth.account.adapter import get_adapter
 from allauth.account.models import EmailAddress
 from allauth.account.utils import user_email
 from allauth.core import context as current
@@ -21,12 +20,13 @@ from django.template.loader import get_template
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
 
-from allauth_2fa import app_settings, compat
+from allauth_2fa import app_settings, compat, mails
+from allauth_2fa.mails import Mail
 
 from . import log
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from django.contrib.auth.base_user import AbstractBaseUser
     from django.http import HttpRequest
@@ -122,17 +122,23 @@ TOLD = "owner_told"
 # The mail
 
 
-def send(row: AuditEntry, label: str, user: AbstractBaseUser, request: HttpRequest | None) -> None:
-    """Mail the owner. An error is logged by its type and does not stop anything."""
+@contextmanager
+def errors_logged(row: AuditEntry) -> Iterator[None]:
+    """Log an error of the block by its type and let it stop nothing: mail servers, queues and templates may raise any exception."""
     try:
-        with current.request_context(request):
-            address = address_of(user)
-            if address:
-                context = context_of(row, request) | {"subject": label, "account": _account(user, address)}
-                get_adapter().send_mail(_prefix(row.event), address, context)
-    except Exception as error:  # noqa: BLE001 - mail servers, back ends and projects' templates may raise any exception
+        yield
+    except Exception as error:  # noqa: BLE001 - see above
         # Log the type only: the message may contain an address or parts of the mail.
-        logger.error("The mail on %s to user %s could not be sent: %s", row.event, user.pk, type(error).__name__)
+        logger.error("The mail on %s to user %s could not be sent: %s", row.event, row.user_id, type(error).__name__)
+
+
+def send(row: AuditEntry, label: str, user: AbstractBaseUser, request: HttpRequest | None) -> None:
+    """Mail the owner. It may raise any exception."""
+    with current.request_context(request):
+        address = address_of(user)
+        if address:
+            context = context_of(row, request) | {"subject": label, "account": _account(user, address)}
+            mails.deliver(Mail(_prefix(row.event), address, context))
 
 
 def address_of(user: AbstractBaseUser) -> str:

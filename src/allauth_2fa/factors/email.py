@@ -20,7 +20,9 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 from django_otp.plugins.otp_email.models import EmailDevice
 
+from allauth_2fa import mails
 from allauth_2fa.exceptions import AddressRefused, NoAddress, TooSoon
+from allauth_2fa.mails import Mail
 
 from .base import Ask
 from .sent import SentCodeFactor
@@ -102,7 +104,7 @@ class EmailFactor(SentCodeFactor):
 
     @sensitive_variables("code", "context")
     def deliver(self, device: Device) -> None:
-        """Mail the code with allauth's adapter, so that the project's sender, templates and mail backend are used."""
+        """Mail the code with the project's adapter, so that its sender, templates, mail backend or queue are used."""
         row: Any = device
         address, code = address_of(row), row.token
         context = {
@@ -113,7 +115,7 @@ class EmailFactor(SentCodeFactor):
             "asked_from": asked_from(),
             "purpose": purpose_of(row),
         }
-        get_adapter().send_mail("allauth_2fa/email/code", address, context)
+        mails.deliver(Mail("allauth_2fa/email/code", address, context, has_code=True))
 
 
 def validity() -> int:

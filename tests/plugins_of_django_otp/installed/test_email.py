@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import timedelta
+from typing import ClassVar
 
 import pytest
 from allauth.account.models import EmailAddress
@@ -14,6 +16,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django_otp.plugins.otp_email.models import EmailDevice
 
+from allauth_2fa import mails
+from allauth_2fa.adapter import OTPAdapter
 from allauth_2fa.answers import verify
 from allauth_2fa.devices import enrollment, sending
 from allauth_2fa.exceptions import AddressRefused, DeviceRefused, NotDelivered, NotSent, TooSoon
@@ -376,7 +380,47 @@ def test_such_a_login_of_somebody_without_an_address_is_told_so_and_led_nowhere(
     assert not is_logged_in(client)
 
 
-# Mail servers
+# Queues and mail servers
+
+
+class Queue(OTPAdapter):
+    """Puts codes into a queue, too, of values that JSON can hold."""
+
+    waiting: ClassVar[list[str]] = []
+
+    def send_two_factor_mail(self, mail):
+        assert mail.has_code
+        self.waiting.append(json.dumps(mail.rendered()))
+
+
+class NoQueue(OTPAdapter):
+    """Has a queue that is down, and repeats what it was given."""
+
+    def send_two_factor_mail(self, mail):
+        raise ConnectionError(mail.rendered()["body"])
+
+
+def test_a_site_may_put_codes_into_its_queue(client, alice, mailbox, settings, monkeypatch):
+    settings.ACCOUNT_ADAPTER = f"{__name__}.Queue"
+    monkeypatch.setattr(Queue, "waiting", [])
+    give_password(client, alice)
+    assert mail.outbox == []
+    (packed,) = Queue.waiting
+    mails.send(json.loads(packed))
+    give_answer(client, code_in(mail.outbox[0]))
+    assert is_logged_in(client)
+
+
+def test_a_queue_that_is_down_is_told_of_without_the_code(client, alice, mailbox, settings, caplog):
+    settings.ACCOUNT_ADAPTER = f"{__name__}.NoQueue"
+    give_password(client, alice)
+    assert is_pending(client)
+    let_pass(61)
+    response = client.post(CHALLENGE, {"action": "send"})
+    assert response.context["notice"] == "We could not send the code. Try again in a moment, or use a different method."
+    assert "could not send its code: ConnectionError" in caplog.text
+    mailbox.refresh_from_db()
+    assert not shows(caplog.text + response.text, mailbox.token)
 
 
 @pytest.fixture
