@@ -6,9 +6,8 @@ The system checks and the test of the documentation iterate over :data:`SETTINGS
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from allauth.account import app_settings as account_settings
 from django.conf import settings
@@ -19,8 +18,7 @@ if TYPE_CHECKING:
 PREFIX = "ALLAUTH_2FA_"
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(NamedTuple):
     """One setting: its name without the prefix, its type, its default and its meaning."""
 
     name: str

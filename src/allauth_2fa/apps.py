@@ -34,11 +34,12 @@ class AllauthTwoFactorConfig(AppConfig):
             message = f"allauth_2fa needs these in INSTALLED_APPS: {', '.join(missing)}"
             raise ImproperlyConfigured(message)
         # What follows imports models, which exist only now.
-        from . import after_response, checks, compat, receivers  # noqa: F401, PLC0415
+        from . import after_response, checks, compat, receivers  # noqa: PLC0415
         from .encryption import columns  # noqa: PLC0415
         from .login import guard  # noqa: PLC0415
         from .sessions import reauthentication  # noqa: PLC0415
 
+        checks.register()
         columns.connect()
         receivers.connect()
         request_finished.connect(after_response.run_left, dispatch_uid="allauth_2fa.after_response")

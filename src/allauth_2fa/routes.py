@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import NoReverseMatch, get_script_prefix, reverse
@@ -29,8 +28,7 @@ MISSING = re.compile(r"Reverse for '([^']+)' not found\. '\1' is not a valid")
 """Django's message for a name that no pattern has. The message for wrong arguments is another one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(NamedTuple):
     """One page."""
 
     path: str

@@ -7,8 +7,8 @@ given as :class:`Given`, and never becomes a part of what is kept.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from django.core.signals import setting_changed
 from django.db import connections, router, transaction
@@ -24,15 +24,18 @@ if TYPE_CHECKING:
     from django.db.models.sql.compiler import SQLCompiler
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(NamedTuple):
     """A value that belongs to one run of a statement, and the column that says how it is written."""
 
     model: type[Model]
     column: str
-    value: Any = field(repr=False)
+    value: Any
     slots: int = 0
     """Of a list: how many values there are at the most, and at least one. The last one fills the other places."""
+
+    def __repr__(self) -> str:
+        """Return the name alone: error reports show this, and the value may be a code."""
+        return f"<{type(self).__name__}>"
 
     def params(self, name: str) -> Any:
         """Return what stands for the value in the statement that is kept."""
@@ -66,8 +69,7 @@ class Param(Expression):
         return self.output_field.get_db_prep_value(value, connection=connection, prepared=False)
 
 
-@dataclass(frozen=True, slots=True)
-class _Built:
+class _Built(NamedTuple):
     """A statement as Django has built it for a database, and how what it returns is read."""
 
     sql: str
@@ -225,13 +227,12 @@ def _written(built: _Built, connection: BaseDatabaseWrapper, values: Mapping[str
 # What is read along with other things
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(NamedTuple):
     """Something that is read along with devices, in their query."""
 
     build: Callable[..., Any]
     """Returns the expression, by the names of what is given. It is the same function each time."""
-    given: Mapping[str, Given] = field(default_factory=dict)
+    given: Mapping[str, Given] = MappingProxyType({})
 
     @property
     def key(self) -> tuple[Callable[..., Any], tuple[str, ...]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pkgutil
 import sys
+from importlib import import_module
 
 import pytest
 from allauth.account.adapter import DefaultAccountAdapter
@@ -15,7 +17,7 @@ from django.http import HttpResponse
 from django.test import override_settings
 from django.urls import include, path
 
-from allauth_2fa import compat
+from allauth_2fa import checks, compat
 from allauth_2fa.adapter import STAGE, OTPAdapter
 from allauth_2fa.admin import secure_admin_site
 from allauth_2fa.stages import TwoFactorStage
@@ -313,3 +315,11 @@ def test_the_login_of_django_otp_webauthn_is_named():
         assert ids("E009") == ["allauth_2fa.E009"]
     with override_settings(ROOT_URLCONF=urls(path("other/", view))):
         assert ids("E009") == []
+
+
+def test_each_check_is_registered():
+    modules = [import_module(f"{checks.__name__}.{module.name}") for module in pkgutil.iter_modules(checks.__path__)]
+    written = {f"{module.__name__.rpartition('.')[2]}.{name}" for module in modules for name in vars(module) if name.startswith("check_")}
+    listed = [name for names in (*checks.CHECKS.values(), checks.DEPLOYMENT) for name in names]
+    assert len(listed) == len(set(listed))
+    assert set(listed) == written

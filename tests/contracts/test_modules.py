@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,22 @@ def test_starting_up_loads_nothing_heavy():
     loaded = {name.split(".")[0] for name in run_python("-c", START_UP, settings="tests.upgrade.sites.word_for_word").split()}
     assert "allauth_2fa" in loaded
     assert loaded & HEAVY == set()
+
+
+SERVING = {"checks.*", "management.*", "transfer.*", "testing", "contrib.*", "requirement.report", "support", "admin.*"}
+"""Modules that a server without the admin never needs. Each module costs some tenths of a millisecond, and memory."""
+
+
+def test_a_server_loads_no_check_no_command_and_nothing_of_the_admin():
+    loaded = set(run_python("-c", START_UP, settings="tests.contracts.serving").split())
+    assert "allauth_2fa.views.setup" in loaded
+    assert {name for name in loaded if any(fnmatch(name, f"allauth_2fa.{pattern}") for pattern in SERVING)} == set()
+
+
+def test_setting_up_imports_no_page():
+    loaded = set(run_python("-c", "import django, sys; django.setup(); print(*sys.modules)", settings="tests.contracts.serving").split())
+    assert "allauth_2fa.login.guard" in loaded
+    assert {name for name in loaded if name.startswith(("allauth_2fa.views", "allauth_2fa.urls", "allauth_2fa.forms"))} == set()
 
 
 def test_a_bare_import_loads_nothing_at_all():

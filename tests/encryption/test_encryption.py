@@ -7,7 +7,6 @@ import secrets
 import sys
 from base64 import b64decode, b64encode
 from copy import deepcopy
-from dataclasses import replace
 from string import printable
 
 import pytest
@@ -173,7 +172,7 @@ def test_each_key_opens_what_it_has_sealed_and_the_newest_seals(use):
 
 def test_two_keys_of_one_name_are_both_tried(monkeypatch):
     first, second = cipher.site_keys()
-    twin = replace(second, name=first.name)
+    twin = second._replace(name=first.name)
     text = cipher.encrypt(b"secret", twin, PLACE, "7")
     monkeypatch.setattr(cipher, "_derived", lambda _entries: (first, twin))
     assert cipher.decrypt(text, PLACE, "7") == b"secret"

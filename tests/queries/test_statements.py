@@ -14,6 +14,7 @@ from allauth_2fa.budget import stored
 from allauth_2fa.factors import lookup, registry
 from allauth_2fa.factors.totp import TotpFactor
 from allauth_2fa.models import Browser, DeviceOptions
+from allauth_2fa.state.request import request_state
 from allauth_2fa.statements import Fact, Given, Statement
 from allauth_2fa.testing import login_verified
 from tests.cast import code_of, give_answer, give_password, is_logged_in
@@ -61,6 +62,13 @@ def test_what_is_kept_says_nothing_of_a_login(client, alice, phone, built):
         given = [part for part in kept.params if not isinstance(part, statements.Param)]
         assert browser.digest not in kept.sql
         assert {phone.key, browser.digest, "alice"}.isdisjoint(map(str, given))
+
+
+def test_what_is_given_is_not_in_an_error_report(rf):
+    assert "123456" not in repr({"token": Given(Browser, "digest", "123456")})
+    state = request_state(rf.get("/"))
+    state.browser_cookie = "123456"
+    assert "123456" not in repr(state)
 
 
 def test_a_list_fills_all_places(alice, phone):

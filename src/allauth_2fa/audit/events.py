@@ -8,9 +8,8 @@ follows the response. So nothing is announced for a transaction that is rolled b
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from allauth.core import context
 from django.db import transaction
@@ -33,8 +32,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("allauth_2fa.events")
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """A kind of event: its name in the past tense, its label for people, and the names of its facts."""
 
     name: str

@@ -8,9 +8,8 @@ import json
 import re
 import unicodedata
 from collections import Counter
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from allauth.account.adapter import get_adapter
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
@@ -50,8 +49,7 @@ def clean(text: object, longest: int = LONGEST_TEXT) -> str:
     return " ".join("".join(shown).split())[:longest].strip()
 
 
-@dataclass(frozen=True, slots=True)
-class Client:
+class Client(NamedTuple):
     """The IP address and the user agent of a request; both are empty for a command."""
 
     address: str = ""

@@ -6,9 +6,8 @@ import logging
 import re
 import unicodedata
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from allauth.account.models import EmailAddress
 from allauth.account.utils import user_email
@@ -51,8 +50,7 @@ UNREACHABLE = _("The address of this device is gone. Sign in with a recovery cod
 ASK_SITE = _("If this wasn't you, sign in, check your devices, and contact support.")
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(NamedTuple):
     """The mail about one event."""
 
     event: str

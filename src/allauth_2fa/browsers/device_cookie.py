@@ -11,9 +11,8 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from allauth.account.adapter import get_adapter
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -100,13 +99,16 @@ def was_noted(request: HttpRequest, user: AbstractBaseUser) -> bool:
     return known_as is not None and known_as[0] == user.pk
 
 
-@dataclass(frozen=True, slots=True)
-class NewCookie:
+class NewCookie(NamedTuple):
     """What is known of a browser in which somebody verifies now, with a new value for its cookie."""
 
-    value: str = field(repr=False)
+    value: str
     columns: dict[str, Any]
     """What its row says from now on."""
+
+    def __repr__(self) -> str:
+        """Return the name alone: error reports show this, and the value is a secret of the browser."""
+        return f"<{type(self).__name__}>"
 
     @classmethod
     def made(cls, request: HttpRequest) -> NewCookie:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.conf import settings
 from django.db.models import CharField, Q, Value
@@ -29,8 +28,7 @@ SALT = "allauth_2fa_trusted"
 """Separates these fingerprints from others that are made with the site's secret key."""
 
 
-@dataclass(frozen=True, slots=True)
-class TrustRow:
+class TrustRow(NamedTuple):
     """What decides of a browser's row whether it is trusted."""
 
     pk: int

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from allauth_2fa.exceptions import Locked, LockedHere, NotYet, Throttled
 from allauth_2fa.models import Browser
@@ -20,8 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(NamedTuple):
     """One wrong answer: when, in milliseconds since 1970, and how many guesses at an app it was worth."""
 
     at: int
@@ -43,8 +41,7 @@ def now() -> int:
     return math.ceil(time.time() * 1000)
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
+class Budget(NamedTuple):
     """What a row of :class:`~allauth_2fa.models.Browser` said of failures when it was read."""
 
     user_id: Any
@@ -144,7 +141,7 @@ class Budget:
     def changed(self, changes: dict[str, Any]) -> Budget:
         """Return the budget as it is once that is written."""
         read: dict[str, Any] = {name: unpack(value) if name in {"failures", "proofs"} else value for name, value in changes.items()}
-        return replace(self, **{name: value for name, value in read.items() if name in self.__slots__})
+        return self._replace(**{name: value for name, value in read.items() if name in self._fields})
 
 
 def _full_until(window: Window, failures: tuple[Failure, ...], weight: int) -> int | None:

@@ -9,9 +9,8 @@ turn among the others: behind the last failure that there was room for, it is re
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db import transaction
 from django.db.models import F
@@ -40,16 +39,19 @@ if TYPE_CHECKING:
 # Judging
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What was given back, and what stands in for it if it is wrong."""
 
     budget: Budget
     device: Any
     """Whom it is for."""
-    text: str = field(repr=False)
+    text: str
     compared: Sequence[Any]
     """The devices that it is compared with, several where none was chosen."""
+
+    def __repr__(self) -> str:
+        """Return the name alone: error reports show this, and the text may be a code."""
+        return f"<{type(self).__name__}>"
 
 
 @sensitive_variables("answer", "judge_it")
@@ -70,16 +72,19 @@ def judge_answer(user: AbstractBaseUser, request: HttpRequest | None, answer: An
         judge_it()
 
 
-@dataclass(frozen=True, slots=True)
-class Guess:
+class Guess(NamedTuple):
     """An answer that could be hit by chance."""
 
-    judge: Callable[[], None] = field(repr=False)
+    judge: Callable[[], None]
     """Accepts the answer, or raises what it is instead."""
     is_right: bool = False
     """Whether it is known to be right before it is judged."""
     weight: int = 1
     """How many guesses at an app it is worth."""
+
+    def __repr__(self) -> str:
+        """Return the name alone: error reports show this, and what judges knows the code."""
+        return f"<{type(self).__name__}>"
 
 
 @sensitive_variables("guess")

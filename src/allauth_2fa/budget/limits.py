@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -35,8 +34,7 @@ UNIT = 3e-6
 long windows a failure counts once for each of these that it has tried."""
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(NamedTuple):
     """At most so many failures in so many seconds."""
 
     most: int
@@ -48,8 +46,7 @@ class Window:
         return self.seconds > LONG
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """The limits of one kind of budget: sliding windows, and failures without a success in between."""
 
     windows: tuple[Window, ...]

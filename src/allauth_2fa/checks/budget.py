@@ -19,7 +19,6 @@ MOST_IN_A_ROW = 100
 NAME = f"{app_settings.PREFIX}FAILURE_LIMITS"
 
 
-@checks.register(checks.Tags.security)
 def check_limits(**_kwargs: Any) -> list[checks.CheckMessage]:
     """E040: the limits cannot be read. W040: guesses succeed too often under them. W041: they allow too many failures in a row."""
     try:

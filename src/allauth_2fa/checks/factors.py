@@ -35,7 +35,6 @@ UNREAD = tuple(f"OTP_EMAIL_{name}" for name in ("SENDER", "SUBJECT", "BODY_TEMPL
 """Settings of django-otp for its own mails, which this package does not send."""
 
 
-@checks.register(checks.Tags.security)
 def check_factors(**_kwargs: Any) -> Messages:
     """E010: ALLAUTH_2FA_FACTORS names an unknown factor, or no primary one. E021: the app of a factor is missing."""
     missing = [app for name, app in APPS.items() if _is_named(name) and not apps.is_installed(app)]
@@ -50,7 +49,6 @@ def check_factors(**_kwargs: Any) -> Messages:
     return []
 
 
-@checks.register(checks.Tags.security)
 def check_sent_codes(**_kwargs: Any) -> Messages:
     """W020: settings are never read. W021: both steps of a login use the same mailbox. W022: codes are written to the log."""
     messages: Messages = []
@@ -67,7 +65,6 @@ def check_sent_codes(**_kwargs: Any) -> Messages:
     return messages
 
 
-@checks.register(checks.Tags.database)
 def check_addresses(databases: Collection[str] | None = None, **_kwargs: Any) -> Messages:
     """W032: devices for codes by e-mail have no address. It runs only with ``check --database``, since it queries the database."""
     if not databases or check_factors():
@@ -94,7 +91,6 @@ def _is_named(factor_id: str) -> bool:
     return isinstance(app_settings.FACTORS, list) and factor_id in app_settings.FACTORS
 
 
-@checks.register(checks.Tags.security)
 def check_passkey_login(**_kwargs: Any) -> Messages:
     """E011: passkey login is on, and passkeys are not installed."""
     if app_settings.PASSKEY_LOGIN is not True or apps.is_installed("django_otp_webauthn"):
@@ -103,7 +99,6 @@ def check_passkey_login(**_kwargs: Any) -> Messages:
     return [checks.Error("ALLAUTH_2FA_PASSKEY_LOGIN is True, but passkeys are not installed.", hint=hint, id="allauth_2fa.E011")]
 
 
-@checks.register(checks.Tags.security)
 def check_encryption(**_kwargs: Any) -> Messages:
     """E012: an entry of ALLAUTH_2FA_ENCRYPTION_KEYS cannot be a key. E013: the library that encrypts is missing."""
     keys = app_settings.ENCRYPTION_KEYS
@@ -121,7 +116,6 @@ def check_encryption(**_kwargs: Any) -> Messages:
     return []
 
 
-@checks.register(checks.Tags.security, deploy=True)
 def check_secrets_at_rest(**_kwargs: Any) -> Messages:
     """W007: secrets are stored unencrypted."""
     if app_settings.ENCRYPTION_KEYS:

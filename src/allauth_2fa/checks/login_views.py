@@ -22,7 +22,6 @@ NOT_COVERED = "The guard does not cover it, because it has no session."
 NO_GUARD = "It does not ask for a second factor, because the guard is missing from MIDDLEWARE."
 
 
-@checks.register(checks.Tags.security)
 def check_login_views(**_kwargs: Any) -> Messages:
     """W005, W006, E009, W030: a login view is not allauth's. W031: views take a password with each request."""
     found = find.login_views()

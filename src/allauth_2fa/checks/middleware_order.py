@@ -25,7 +25,6 @@ LATER = frozenset({"process_view", "process_template_response", "process_respons
 USER = frozenset({"user", "auser"})
 
 
-@checks.register(checks.Tags.security)
 def check_order(**_kwargs: Any) -> list[checks.CheckMessage]:
     """W023: a middleware uses ``request.user`` before the guard."""
     return [

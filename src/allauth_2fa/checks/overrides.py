@@ -39,7 +39,6 @@ OLD_SESSION_KEYS = frozenset({"allauth_2fa_user_id", "allauth_2fa_login"})
 """Session keys of pending logins in 0.x."""
 
 
-@checks.register(checks.Tags.security)
 def check_login_overrides(**_kwargs: Any) -> Messages:
     """E015: a method of an adapter redirects logins to the challenge itself, as in 0.x."""
     hint = (
@@ -85,7 +84,6 @@ def _words(code: CodeType) -> Iterator[str]:
             yield from _words(constant)
 
 
-@checks.register(checks.Tags.urls)
 def check_setup_overrides(**_kwargs: Any) -> Messages:
     """E016: a subclass of the setup view overrides a hook of 0.x that is never called now."""
     views = (layer for _route, pattern in find.patterns() for layer in layers(pattern.callback))
@@ -98,7 +96,6 @@ def check_setup_overrides(**_kwargs: Any) -> Messages:
     ]
 
 
-@checks.register(checks.Tags.security)
 def check_silent_overrides(**_kwargs: Any) -> Messages:
     """W008: a middleware has a hook that is never called. W009: a form has one."""
     guards = [found for path in settings.MIDDLEWARE if isinstance(found := import_string(path), type)]

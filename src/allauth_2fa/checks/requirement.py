@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 HINT = 'Use "nobody", "everyone", "staff", "superusers", "group:NAME", the path of a callable, or a list of those.'
 
 
-@checks.register(checks.Tags.security)
 def check_required(**_kwargs: Any) -> Messages:
     """E060: ALLAUTH_2FA_REQUIRED cannot be understood. W060: details of the requirement are set, and nothing is required."""
     reason = _misunderstood(app_settings.REQUIRED)
@@ -34,7 +33,6 @@ def check_required(**_kwargs: Any) -> Messages:
     return [checks.Warning(f"{named} has no effect: no user needs a factor.", hint="Set ALLAUTH_2FA_REQUIRED.", id="allauth_2fa.W060")]
 
 
-@checks.register(checks.Tags.security)
 def check_required_factors(**_kwargs: Any) -> Messages:
     """E061: an item of ALLAUTH_2FA_REQUIRED_FACTORS cannot be used. W061: users cannot add the factors that it requires."""
     rows = app_settings.REQUIRED_FACTORS
@@ -65,7 +63,6 @@ def _misunderstood(said: Any) -> str:
     return ""
 
 
-@checks.register(checks.Tags.security)
 def check_enrollment_stage(**_kwargs: Any) -> Messages:
     """E062: the login stage that sets up a required factor is missing, or stands before the stage for the second factor."""
     stages = get_adapter().get_login_stages()

@@ -14,7 +14,6 @@ MOST_SECONDS = 300
 """Allauth's default lifetime of an access token in seconds."""
 
 
-@checks.register(checks.Tags.security)
 def check_session_readers(**_kwargs: Any) -> Messages:
     """E024: allauth reads the user of a session without calling this package."""
     if compat.guards_session_readers():
@@ -24,7 +23,6 @@ def check_session_readers(**_kwargs: Any) -> Messages:
     return [checks.Error(message, hint=hint, id="allauth_2fa.E024")]
 
 
-@checks.register(checks.Tags.security)
 def check_stateless_tokens(**_kwargs: Any) -> Messages:
     """W025: access tokens have a long lifetime, and their session is not checked."""
     seconds = compat.stateless_token_seconds()

@@ -34,7 +34,6 @@ ONLY_FOR_A_MENU = "mfa_index"
 """Optional names: allauth's menu leaves out a missing entry, and sites without passkeys never use their pages."""
 
 
-@checks.register(checks.Tags.urls)
 def check_missing(**_kwargs: Any) -> Messages:
     """E007: the URLconf lacks pages of this package."""
     missing = [route for route in routes.routes() if _is_needed(route.name) and not _is_named(route.name)] if settings.ROOT_URLCONF else []
@@ -55,7 +54,6 @@ def _is_named(name: str) -> bool:
     return bool(get_resolver().reverse_dict.getlist(name))
 
 
-@checks.register(checks.Tags.urls)
 def check_places(**_kwargs: Any) -> Messages:
     """E014: another view is served at the path of one of our pages, or one of ours at the path of a page of allauth."""
     return [message for name, view in _watched() if (message := _served_wrongly(name, view))] if settings.ROOT_URLCONF else []

@@ -33,7 +33,6 @@ OLD_HOOKS = ("stash_pending_login", "unstash_pending_login_kwargs")
 FORM_KEYS = frozenset({"authenticate", "setup", "remove", "reauthenticate", "add", "add_passkey", "rename"})
 
 
-@checks.register(checks.Tags.security)
 def check_adapter(**_kwargs: Any) -> Messages:
     """E001: the account adapter does not add our login stage. W001: it overrides hooks of 0.x."""
     adapter = type(get_adapter())
@@ -56,7 +55,6 @@ def check_adapter(**_kwargs: Any) -> Messages:
     ]
 
 
-@checks.register(checks.Tags.security)
 def check_stage(**_kwargs: Any) -> Messages:
     """E002: our login stage is missing. E003: it is in the wrong position. E004: another stage has the same key."""
     stages = get_adapter().get_login_stages()
@@ -91,7 +89,6 @@ def _doubled(stages: list[str]) -> Iterator[checks.CheckMessage]:
         )
 
 
-@checks.register(checks.Tags.security)
 def check_reauthentication(**_kwargs: Any) -> Messages:
     """E020: allauth decides whether a user has reauthenticated without calling this package."""
     if compat.asks_for_our_proof():
@@ -101,7 +98,6 @@ def check_reauthentication(**_kwargs: Any) -> Messages:
     return [checks.Error(message, hint=hint, id="allauth_2fa.E020")]
 
 
-@checks.register(checks.Tags.security)
 def check_middleware(**_kwargs: Any) -> Messages:
     """E005: our middleware is missing. E006: a middleware that it needs is missing, or comes after it."""
     paths = list(settings.MIDDLEWARE)
@@ -125,7 +121,6 @@ def _is(path: str, wanted: Any) -> bool:
     return found is wanted or (isinstance(found, type) and isinstance(wanted, type) and issubclass(found, wanted))
 
 
-@checks.register(checks.Tags.security)
 def check_settings(**_kwargs: Any) -> Messages:
     """E008: a setting has a wrong type or value. W002: a setting is unknown, and perhaps misspelt."""
     messages: Messages = []
@@ -158,7 +153,6 @@ def _names_set() -> list[str]:
     return sorted(name for name in dir(settings) if name.startswith(app_settings.PREFIX))
 
 
-@checks.register(checks.Tags.security)
 def check_sessions(**_kwargs: Any) -> Messages:
     """W003: sessions are stored only in the visitor's cookie."""
     if settings.SESSION_ENGINE != "django.contrib.sessions.backends.signed_cookies":
@@ -167,7 +161,6 @@ def check_sessions(**_kwargs: Any) -> Messages:
     return [checks.Warning("Sessions are stored in signed cookies.", hint=hint, id="allauth_2fa.W003")]
 
 
-@checks.register(checks.Tags.security)
 def check_cache(**_kwargs: Any) -> Messages:
     """W004: the cache in which allauth counts login attempts stores nothing."""
     if settings.CACHES.get("default", {}).get("BACKEND") != "django.core.cache.backends.dummy.DummyCache":

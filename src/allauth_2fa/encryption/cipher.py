@@ -21,9 +21,8 @@ import json
 import math
 from base64 import b85encode
 from binascii import a2b_base64, b2a_base64
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -65,8 +64,7 @@ class CannotDecryptError(ValueError):
     """An encrypted secret cannot be decrypted. The message says why and contains no part of the secret."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Key:
+class Key(NamedTuple):
     """One entry of the setting and the keys derived from it (HKDF-SHA256, RFC 5869)."""
 
     name: bytes
@@ -74,6 +72,10 @@ class Key:
     digesting: bytes
     mismatch: type[Exception]
     """The exception that ``siv`` raises for a wrong key, owner, column or text."""
+
+    def __repr__(self) -> str:
+        """Return the name alone: error reports show this, and this holds keys."""
+        return f"<{type(self).__name__}>"
 
     @property
     def id(self) -> str:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db.models import F
 
@@ -51,8 +50,7 @@ def clean_answer(text: str) -> str:
     return "".join(str(unicodedata.decimal(symbol, symbol)) for symbol in letters)
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(NamedTuple):
     """One field that a user fills in to add a device: its name in the model, and its texts on the page."""
 
     name: str

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from django.conf import settings
 from django.utils import timezone
@@ -36,8 +35,7 @@ ROUNDS = 8
 the last one: the other process has used the code, or the device is throttled."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """The time step that a code belongs to, and its distance from our clock in steps."""
 
     step: int

@@ -6,10 +6,9 @@ Nothing here knows a page. What a setting says wrongly, and a rule that breaks, 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from math import ceil
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from django.conf import settings
 from django.utils import timezone
@@ -48,8 +47,7 @@ WORDS: dict[str, Rule] = {
 """Whom a word of the settings means. These cost no query."""
 
 
-@dataclass(frozen=True, slots=True)
-class Requirement:
+class Requirement(NamedTuple):
     """What the site asks of one user: ``status``, since when they know, when it falls due, and which factors will do.
 
     * ``free``: nothing is asked.

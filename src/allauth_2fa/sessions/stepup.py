@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from allauth_2fa import compat
 from allauth_2fa.factors import lookup
@@ -17,8 +16,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
 
-@dataclass(frozen=True, slots=True)
-class Proof:
+class Proof(NamedTuple):
     """One answer that this session's user has given in it."""
 
     factor: str

@@ -35,7 +35,7 @@ class Standing(Enum):
     STOPPED_AT_LOGIN = "It was turned into a pending login at Django's signal, in the view that logged it in."
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class RequestState:
     """What this request has learnt about its login, from the stages to the adapter and the middleware."""
 

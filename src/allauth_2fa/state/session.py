@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .store import ChallengeStore, moment, number
 
@@ -41,8 +40,7 @@ def take_stopped(session: MutableMapping[str, Any], user: AbstractBaseUser) -> b
     return session.pop(STOPPED_SESSION_KEY, None) not in (None, str(user.pk))
 
 
-@dataclass(frozen=True, slots=True)
-class Met:
+class Met(NamedTuple):
     """What the site requires of a user is not due."""
 
     until: float
