@@ -186,26 +186,26 @@ def pending_login(request: HttpRequest) -> Login | None:
     return stagekit.unstash_login(request, peek=True)
 
 
-def put_off_earlier_stages(request: HttpRequest, login: Login) -> None:
+def defer_earlier_stages(request: HttpRequest, login: Login) -> None:
     """Mark the stages before ours as handled, so that allauth finds ours as the pending one. They run after the answer.
 
-    Nothing is deferred at a stage that does not resume them (``takes_up_stages``): a user who sets up a first device needs no code.
+    Nothing is deferred at a stage that does not resume them (``resumes_stages``): a user who sets up a first device needs no code.
     """
     controller = LoginStageController(request, login)
     stages, current = controller.get_stages(), login.state["stages"]["current"]
-    if not any(stage.key == current and getattr(stage, "takes_up_stages", False) for stage in stages):
+    if not any(stage.key == current and getattr(stage, "resumes_stages", False) for stage in stages):
         return
     earlier = [stage.key for stage in takewhile(lambda stage: stage.key != current, stages)]
     for key in earlier:
         controller.set_handled(key)
-    login.state["stages"][current]["data"]["put_off"] = [key for key in earlier if key != STAGE_KEY]
+    login.state["stages"][current]["data"]["deferred"] = [key for key in earlier if key != STAGE_KEY]
 
 
-def take_up_stages(login: Login) -> None:
+def resume_stages(login: Login) -> None:
     """Mark the deferred stages as not handled, so that the login goes through them."""
     stages = login.state["stages"]
     states = [stage.get("data", {}) for stage in stages.values() if isinstance(stage, dict)]
-    for key in [key for state in states for key in state.pop("put_off", [])]:
+    for key in [key for state in states for key in state.pop("deferred", [])]:
         stages[key]["handled"] = False
 
 

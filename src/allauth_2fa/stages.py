@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 class _Stage(compat.LoginStage):
     """What both of our stages do."""
 
-    takes_up_stages = True
+    resumes_stages = True
 
     def exit(self) -> HttpResponse:
         """Let the login go on, through the stages that the guard had put off first."""
-        compat.take_up_stages(self.login)
+        compat.resume_stages(self.login)
         return super().exit()
 
     def abort(self) -> HttpResponse:

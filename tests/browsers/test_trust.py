@@ -112,7 +112,7 @@ def test_the_audit_log_and_a_mail_tell_of_it(client, alice, phone, django_captur
     assert (row.user_id, row.facts) == (alice.pk, {"browser": "Firefox on Linux", "until": "2025-07-15"})
     assert any("A browser was trusted" in message.subject for message in mail.outbox)
     come_back(client, alice)
-    assert AuditEntry.objects.get(event="browser_let_in").facts == {"browser": "Firefox on Linux"}
+    assert AuditEntry.objects.get(event="trusted_browser_used").facts == {"browser": "Firefox on Linux"}
     assert cookie_of(client) not in str(list(AuditEntry.objects.values()))
 
 

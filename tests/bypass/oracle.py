@@ -43,8 +43,8 @@ class Outcome:
 
 
 WAITS_FOR_A_CODE = Outcome(
-    "outside, a code is due",
-    "Nobody is logged in. A login waits for a code, and opens nothing at all.",
+    "outside, needs a code",
+    "Nobody is logged in. The pending login waits for a code and opens no page.",
     {
         **FOR_ALL,
         **dict.fromkeys(GUARDED, THE_LOGIN),
@@ -55,26 +55,26 @@ WAITS_FOR_A_CODE = Outcome(
     CHALLENGE,
 )
 WAITS_FOR_A_DEVICE = Outcome(
-    "outside, a device is due",
-    "Nobody is logged in. A login waits for a device, adds one, and opens nothing else.",
+    "outside, needs a device",
+    "Nobody is logged in. The pending login waits for a device. It opens the setup and no other page.",
     {**WAITS_FOR_A_CODE.opens, "adding": "in"},
     SETUP,
 )
 NEEDS_THE_FACTOR = Outcome(
     "stopped",
-    "The session has a user and needs the second factor. Code that asks for the user sees nobody, and the visitor is asked.",
+    "The session has a user and needs the second factor. Code that asks for the user sees nobody, and the visitor is led to the challenge.",
     {**FOR_ALL, "stream": NOBODY, **dict.fromkeys(GUARDED, (CHALLENGE, f"403: {CHALLENGE}"))},
 )
 NEEDS_THE_FACTOR_EACH_TIME = Outcome(
     "stopped each time",
-    "The same, and the proxy logs in again before any page is looked for, even one that there is not.",
+    "The same. The proxy logs the user in again before Django looks for the page, so even an unknown path leads to the challenge.",
     {**dict.fromkeys(NEEDS_THE_FACTOR.opens, (CHALLENGE, f"403: {CHALLENGE}")), "logout": "logged out"},
     CHALLENGE,
 )
 LACKS = Outcome(
-    "kept out",
-    "The session has a user who lacks what the site requires. What sets it up is open, after the password given once more, and"
-    " so is the change of the password.",
+    "restricted",
+    "The session has a user who lacks the required factor. The setup is open after the user has entered the password again."
+    " The change of the password is open too.",
     {
         **FOR_ALL,
         "stream": NOBODY,
@@ -85,14 +85,14 @@ LACKS = Outcome(
     },
 )
 LACKS_EACH_TIME = Outcome(
-    "kept out each time",
-    "The proxy logs in again before any page is looked for, and each of these logins waits for a device.",
+    "restricted each time",
+    "The proxy logs the user in again before Django looks for the page, and each of these logins waits for a device.",
     {**dict.fromkeys(LACKS.opens, (SETUP, f"403: {SETUP}")), "logout": "logged out", "adding": "in"},
     SETUP,
 )
 INSIDE = Outcome(
     "inside",
-    "The user has no factor, and none is required now. What asks for a proof leads to where a factor is set up.",
+    "The user has no factor, and none is required now. Pages that ask for a second factor lead to the setup.",
     {
         **FOR_ALL,
         **dict.fromkeys((*GUARDED, "stream"), "in"),
@@ -103,14 +103,14 @@ INSIDE = Outcome(
         "secured admin": "403",
     },
 )
-INSIDE_OF_LATE = Outcome(
-    "inside, of late",
-    "The same. allauth has noted the login, and for some minutes that is proof enough to add the first device.",
+JUST_LOGGED_IN = Outcome(
+    "inside, just logged in",
+    "The same. allauth has recorded the login, and for some minutes the user can add a first device without another confirmation.",
     {**INSIDE.opens, "adding": "in"},
 )
-UNPROVED = Outcome(
-    "inside, unproved",
-    "The user has a factor and was let in without it. What asks for a proof asks for it.",
+NOT_VERIFIED = Outcome(
+    "inside, not verified",
+    "The user has a factor and was not asked for it. Pages that need a verified session ask for it.",
     {
         **INSIDE.opens,
         **dict.fromkeys(("adding", "recovery codes", "secured admin"), AGAIN),
@@ -119,31 +119,32 @@ UNPROVED = Outcome(
         "secured api": f"403: {AGAIN}",
     },
 )
-LET_PASS = Outcome(
-    "let pass",
-    "The session needs the second factor, in a browser that is trusted. A page passes on the way and is unproved, a script is refused.",
+PAGES_ONLY = Outcome(
+    "inside, pages only",
+    "The session needs the second factor, and the browser is trusted. A page opens, and the session is not verified. A script is refused.",
     {
-        **{kind: (got if isinstance(got, str) else got[0], f"403: {CHALLENGE}") for kind, got in UNPROVED.opens.items()},
+        **{kind: (got if isinstance(got, str) else got[0], f"403: {CHALLENGE}") for kind, got in NOT_VERIFIED.opens.items()},
         **FOR_ALL,
         "stream": NOBODY,
     },
 )
 VERIFIED = Outcome(
     "verified",
-    "The user has answered. allauth's own pages ask once more, for an answer in the middle of the session.",
+    "The user has entered a code at the login. Pages that use allauth's reauthentication ask again, because they need an answer"
+    " from within the session.",
     {**INSIDE.opens, **dict.fromkeys(GUARDED, "in"), "reauthentication": AGAIN},
     CHALLENGE,
 )
 VERIFIED_LONG_AGO = Outcome(
     "verified, long ago",
-    "The user has answered an hour ago. What changes the second factor, and what sets an age, asks again.",
+    "The user entered a code an hour ago. Pages that change the second factor ask again, and so do pages that set a maximum age.",
     {**VERIFIED.opens, **dict.fromkeys(("adding", "recovery codes"), AGAIN), "fresh": (AGAIN, f"403: {AGAIN}")},
     CHALLENGE,
 )
 
 OUTCOMES = [
     *(WAITS_FOR_A_CODE, WAITS_FOR_A_DEVICE, NEEDS_THE_FACTOR, NEEDS_THE_FACTOR_EACH_TIME, LACKS, LACKS_EACH_TIME),
-    *(INSIDE, INSIDE_OF_LATE, UNPROVED, LET_PASS, VERIFIED, VERIFIED_LONG_AGO),
+    *(INSIDE, JUST_LOGGED_IN, NOT_VERIFIED, PAGES_ONLY, VERIFIED, VERIFIED_LONG_AGO),
 ]
 
 
@@ -155,16 +156,16 @@ def outcome_of(state: State, entrance: Entrance) -> Outcome:
         return _with_a_factor(state, entrance)
     if state.is_missing:
         return LACKS if entrance.is_running else LACKS_EACH_TIME if entrance.each_time else WAITS_FOR_A_DEVICE
-    return INSIDE_OF_LATE if entrance.of_allauth and not entrance.is_running else INSIDE
+    return JUST_LOGGED_IN if entrance.of_allauth and not entrance.is_running else INSIDE
 
 
 def _with_a_factor(state: State, entrance: Entrance) -> Outcome:
     # The adapter's hook spares sessions, and not allauth's own logins.
     if state.is_exempted_by_hook and (entrance.is_running or not entrance.of_allauth):
-        return UNPROVED
+        return NOT_VERIFIED
     # Trust is bound to the password, and lets pages pass.
     if state.is_trusted and not entrance.sets_password and not entrance.by_script:
-        return LET_PASS if entrance.is_running else UNPROVED
+        return PAGES_ONLY if entrance.is_running else NOT_VERIFIED
     return NEEDS_THE_FACTOR if entrance.is_running else NEEDS_THE_FACTOR_EACH_TIME if entrance.each_time else WAITS_FOR_A_CODE
 
 

@@ -106,8 +106,8 @@ PLACES = [
     Place("a page that asks for nobody", "/plain/", "open", is_said=True),
     Place("an unknown path", "/no-such-page/", "unknown"),
     Place("a page for everybody", "/who/", "everybody", is_said=True),
-    Place("an async one", "/who-async/", "everybody", is_said=True),
-    Place("a streamed one", "/stream/", "stream", is_said=True),
+    Place("an async page for everybody", "/who-async/", "everybody", is_said=True),
+    Place("a streamed page for everybody", "/stream/", "stream", is_said=True),
     Place("a page with `login_required`", "/private/", "members", is_said=True),
     Place("an endpoint of REST framework", "/api/", "api", is_said=True),
     Place("Django's admin", "/admin/", "members"),
@@ -119,9 +119,9 @@ PLACES = [
     Place("recovery codes", "/accounts/two-factor/backup-tokens/", "recovery codes"),
     Place("turning the second factor off", "/accounts/two-factor/remove/", "removal"),
     Place("a view with `two_factor_required`", "/vault/", "step-up", is_said=True),
-    Place("an async one with `max_age=300`", "/pay/", "fresh", is_said=True),
+    Place("an async view with `max_age=300`", "/pay/", "fresh", is_said=True),
     Place("an endpoint with `TwoFactorRequired`", "/secured-api/", "secured api", is_said=True),
-    Place("an admin that is secured", "/secured-admin/", "secured admin"),
+    Place("a secured admin", "/secured-admin/", "secured admin"),
     Logout("the logout", "/accounts/logout/", "logout"),
 ]
 WHO = PLACES[2]

@@ -114,19 +114,19 @@ def trust_runs_out(client: Client, user: User) -> None:
 
 STATES = [
     State("none", "The user has no second factor, and the site requires none.", is_for_anybody_new=True),
-    State("unconfirmed", "The user has begun to set up an app, and has not given its first code.", unconfirmed),
-    State("recovery codes alone", "The user has recovery codes, and no factor that they stand in for.", codes),
+    State("unconfirmed", "The user has begun to set up an app, and has not entered its first code.", unconfirmed),
+    State("recovery codes only", "The user has recovery codes, and no other factor.", codes),
     State("confirmed", "The user has an app.", confirmed, has_factor=True),
     State("locked", "The user has an app, and the failure budget of this browser is used up.", locked, has_factor=True, is_locked=True),
     State(
         "required, but missing",
-        "The site requires a factor of the user, who has none.",
+        "The site requires a factor of this user, who has none.",
         changes=REQUIRED,
         is_missing=True,
         is_for_anybody_new=True,
     ),
     State(
-        "required, and begun",
+        "required, and setup begun",
         "The same, and the user has begun to set up an app, and has recovery codes.",
         begun,
         REQUIRED,
@@ -134,12 +134,12 @@ STATES = [
     ),
     State(
         "in grace",
-        "The site requires a factor of the user, who has none and some days left.",
+        "The site requires a factor of this user, who has none and still has some days to add one.",
         changes={**REQUIRED, "ALLAUTH_2FA_GRACE_PERIOD": 14},
         is_for_anybody_new=True,
     ),
-    State("exempt", "The site requires a factor, and spares this user, who has none.", exempt, REQUIRED),
-    State("exempt, with a factor", "The site spares the user, who has an app all the same.", spared, REQUIRED, has_factor=True),
+    State("exempt", "The site requires a factor and exempts this user, who has none.", exempt, REQUIRED),
+    State("exempt, with a factor", "The site exempts this user, who has an app nevertheless.", spared, REQUIRED, has_factor=True),
     State(
         "exempt by the adapter",
         "The user has an app, and the adapter exempts the session, as for impersonation.",
@@ -150,7 +150,7 @@ STATES = [
     ),
     State("trusted", "The user has an app, and this browser is trusted.", trusted, TRUSTING, has_factor=True, is_trusted=True),
     State("trusted elsewhere", "The user has an app, and another browser is trusted.", trusted_elsewhere, TRUSTING, has_factor=True),
-    State("trust run out", "The user has an app, and the trust in this browser is over.", trust_runs_out, TRUSTING, has_factor=True),
-    State("answered", "The user has an app, and has given its code after the entrance.", confirmed, has_factor=True, answers=True),
+    State("trust ended", "The user has an app, and the trust in this browser has ended.", trust_runs_out, TRUSTING, has_factor=True),
+    State("answered", "The user has an app, and has entered its code after the login.", confirmed, has_factor=True, answers=True),
     State("answered an hour ago", "The same, an hour later.", confirmed, has_factor=True, answers=True, later=3600),
 ]

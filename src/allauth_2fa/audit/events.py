@@ -66,7 +66,7 @@ EVENTS: Mapping[str, Event] = {
         Event("unlocked", _("Codes were unblocked"), frozenset({"how", "reason"})),
         Event("browser_trusted", _("A browser was trusted"), frozenset({"browser", "until"})),
         Event("browser_revoked", _("A browser is no longer trusted"), frozenset({"browser", "how"})),
-        Event("browser_let_in", _("Signed in from a trusted browser"), frozenset({"browser"})),
+        Event("trusted_browser_used", _("Signed in from a trusted browser"), frozenset({"browser"})),
         Event("browser_copied", _("Two browsers used the same trusted browser cookie"), frozenset({"browser"}), logging.WARNING),
         Event("exempted", _("An exemption from two-factor authentication was granted"), frozenset({"reason", "until"}), logging.WARNING),
         Event("exemption_ended", _("An exemption from two-factor authentication ended"), frozenset({"reason"})),

@@ -112,7 +112,7 @@ def pass_login(request: HttpRequest, user: AbstractBaseUser, state: PendingLogin
     mine = next((row for row in rows if row.digest in digests and trust_rows.is_sound(user, row.trust, held)), None)
     if mine is None or not _renew(request, user, mine):
         return False
-    request_state(request).let_in = mark = [str(user.pk), mine.pk, mine.name]
+    request_state(request).trusted_by = mark = [str(user.pk), mine.pk, mine.name]
     state.pass_by_trust(mark)
     clear_pending(request)
     return True
@@ -125,7 +125,7 @@ def _renew(request: HttpRequest, user: AbstractBaseUser, row: trust_rows.TrustRo
         mine = {"id": row.pk, "user": user.pk, "digest": row.digest, "trust": row.trust, "trusted_until__gt": timezone.now()}
         is_first = bool(statements.update(Browser, mine, {**entry.columns, "superseded": row.digest}))
         if is_first:
-            events.announce("browser_let_in", user, request=request, browser=entry.columns["name"])
+            events.announce("trusted_browser_used", user, request=request, browser=entry.columns["name"])
     if is_first:
         entry.hand_out(request, user.pk, row.digest)
         # The user has verified nothing: who asks whether they have in this request is not to hear so.
@@ -143,7 +143,7 @@ def _tell_copied(request: HttpRequest, user: AbstractBaseUser, row: trust_rows.T
 
 def still_passes(request: HttpRequest, user: AbstractBaseUser, mark: Any) -> bool:
     """Return whether a login with this mark may be finished (one query, none in the request that has let it pass)."""
-    return request_state(request).let_in == mark or _still_holds(user, mark)
+    return request_state(request).trusted_by == mark or _still_holds(user, mark)
 
 
 def note(request: HttpRequest, user: AbstractBaseUser, mark: Any) -> None:

@@ -109,7 +109,7 @@ def suspend(request: HttpRequest, user: AbstractBaseUser, key: str = compat.STAG
         # The proof that is missing is allauth.mfa's: its page asks for it, and no device of ours will answer.
         state.leave_to_mfa()
         request_state(request).page = compat.MFA_PAGE
-    compat.put_off_earlier_stages(request, login)
+    compat.defer_earlier_stages(request, login)
     compat.stash(request, login)
     request_state(request).standing = Standing.STOPPED
 
@@ -194,5 +194,5 @@ def lead_on(request: HttpRequest, next_url: str | None) -> HttpResponse | None:
     if login is None:
         return None
     login.redirect_url = next_url
-    compat.take_up_stages(login)
+    compat.resume_stages(login)
     return compat.resume(request, login)

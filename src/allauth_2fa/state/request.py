@@ -65,8 +65,8 @@ class RequestState:
     """Whether the marker cookie has to be set (True) or taken away (False) with the response."""
     budget: Budget | None = None
     """What answers in this browser are taken from, as it was when the answer came."""
-    let_in: list[Any] | None = None
-    """By which trust in this browser that login was let pass without a second factor."""
+    trusted_by: list[Any] | None = None
+    """The mark of the trust in this browser, if that login needs no second factor because of it."""
     browser: Browser | None = None
     """The row of this browser, if its user has verified in this request and somebody has asked for it."""
     known_as: tuple[Any, str] | None = None

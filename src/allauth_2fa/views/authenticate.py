@@ -66,7 +66,7 @@ class TwoFactorAuthenticate(AskingPage):
         """Return the state of our stage: a code that was sent counts for this login alone."""
         return PendingLogin(self.stage.state)
 
-    def keep_place(self) -> None:
+    def keep_store(self) -> None:
         """Keep the login again, with what its state now holds."""
         compat.stash(self.request, self.stage.login)
 

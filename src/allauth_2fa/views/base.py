@@ -111,12 +111,12 @@ class ProofRequiredMixin(AccessMixin):
         url = compat.password_reauthentication_url()
         if url and user.has_usable_password():
             return compat.suspend(request, url)
-        return login_anew(request)
+        return log_in_again(request)
 
 
-def login_anew(request: HttpRequest) -> HttpResponse:
+def log_in_again(request: HttpRequest) -> HttpResponse:
     """End the session of somebody who has nothing else to confirm by, and lead to the login and back."""
     path = request.get_full_path()
     logout(request)
-    get_adapter().add_message(request, messages.INFO, "allauth_2fa/messages/login_anew.txt")
+    get_adapter().add_message(request, messages.INFO, "allauth_2fa/messages/login_again.txt")
     return redirect_to_login(path, reverse("account_login"), REDIRECT_FIELD_NAME)

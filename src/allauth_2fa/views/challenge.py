@@ -41,7 +41,7 @@ class AskingPage(FormPage):
         """Return where it is kept which code was sent for this question: a code counts only where it was asked for."""
         return SessionState(self.request.session, self.get_form_user())
 
-    def keep_place(self) -> None:
+    def keep_store(self) -> None:
         """See to it that the store is kept beyond this request."""
 
     def get_form(self, form_class: Any = None) -> Any:
@@ -67,7 +67,7 @@ class AskingPage(FormPage):
             options = passkeys.ask(self.request, self.get_form_user(), self.get_store())
         except Refused as refusal:
             return JsonResponse({"error": refusal.message, "code": refusal.code}, status=409)
-        self.keep_place()
+        self.keep_store()
         return JsonResponse(options)
 
     def form_invalid(self, form: Any) -> HttpResponse:
@@ -75,7 +75,7 @@ class AskingPage(FormPage):
         if not passkeys.recognizes(self.request.POST.get("otp_token", "")):
             return super().form_invalid(form)
         # The question that it has answered is used up.
-        self.keep_place()
+        self.keep_store()
         self.passkey_error = " ".join(form.non_field_errors())
         return self.render_to_response(self.get_context_data(form=self.get_empty_form()))
 
@@ -95,7 +95,7 @@ class AskingPage(FormPage):
         except Refused as refusal:
             self.notice, self.is_refused = refusal.message, True
         else:
-            self.keep_place()
+            self.keep_store()
             self.notice = sent_notice(self.sent)
         return self.render_to_response(self.get_context_data(form=form))
 
