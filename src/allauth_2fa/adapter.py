@@ -99,7 +99,7 @@ class TwoFactorAdapterMixin:
         self.send_mail(mail.template_prefix, mail.address, mail.context)  # type: ignore[attr-defined]
 
     def get_login_stages(self) -> list[str]:
-        """Return allauth's stages with ours behind its verification, instead of ``allauth.mfa``'s.
+        """Return allauth's stages, with ours after its verification and instead of ``allauth.mfa``'s.
 
         What a user has to set up comes last, when a passkey that they have just signed up with is there.
         """
@@ -197,7 +197,7 @@ class TwoFactorAdapterMixin:
             raise ImmediateHttpResponse(end_login(request))
         if challenge.needs_challenge_now(request, user, state):
             return self._ask_again(request, user)
-        request_state(request).settled = True
+        request_state(request).has_passed = True
         return state
 
     def _ask_again(self, request: HttpRequest, user: AbstractBaseUser) -> PendingLogin:

@@ -26,7 +26,7 @@ from .after_response import Waiting
 from .cookies import MARK, PENDING_COOKIE
 from .responses import is_page
 from .state.pending import clear_pending, is_marked_pending
-from .state.request import Standing, request_state
+from .state.request import SessionOutcome, request_state
 from .state.session import is_stopped
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class AllauthTwoFactorMiddleware:
                 raise
 
     def _wrap(self, request: HttpRequest) -> None:
-        """Let whoever asks for the user see only somebody who owes no proof."""
+        """Make the request show its user only if the guard allows it."""
         user, auser, session = request.user, request.auser, getattr(request, "session", None)
 
         is_open = partial(self.is_open, request)
@@ -144,10 +144,10 @@ class AllauthTwoFactorMiddleware:
         served: whoever asked may hold on to the user.
         """
         notes = request_state(request)
-        if notes.standing in {Standing.OPEN, Standing.KEPT_OUT} and notes.is_kept_out == self.is_open(request):
-            notes.standing = Standing.OPEN if notes.is_kept_out else Standing.KEPT_OUT
+        if notes.outcome in {SessionOutcome.OPEN, SessionOutcome.RESTRICTED} and notes.is_restricted == self.is_open(request):
+            notes.outcome = SessionOutcome.OPEN if notes.is_restricted else SessionOutcome.RESTRICTED
             notes.look_again()
-            return HttpResponseForbidden() if notes.is_kept_out else None
+            return HttpResponseForbidden() if notes.is_restricted else None
         return None
 
 
@@ -198,12 +198,12 @@ def _has_work(request: HttpRequest) -> bool:
     """
     notes = request_state(request)
     changed = notes.is_stopped or notes.marked is not None or notes.browser_cookie is not None
-    return changed or notes.is_kept_out or (cookies.is_marked(request) and request.session.accessed)
+    return changed or notes.is_restricted or (cookies.is_marked(request) and request.session.accessed)
 
 
 def _finish(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-    """Turn the response around if the session owed a proof, and keep the marker cookie in step with the session."""
-    if request_state(request).is_stopped or request_state(request).is_kept_out:
+    """Replace the response if the session was stopped, and set the cookies."""
+    if request_state(request).is_stopped or request_state(request).is_restricted:
         response = _in_place_of(response, _turn_around(request, response), request)
     waiting = guard.is_waiting(request)
     if not waiting and is_marked_pending(request.session):
@@ -230,7 +230,7 @@ def _in_place_of(given: HttpResponseBase, response: HttpResponseBase, request: H
     """
     if response is not given:
         add_never_cache_headers(response)
-        if request_state(request).standing is not Standing.STOPPED_AT_LOGIN:
+        if request_state(request).outcome is not SessionOutcome.STOPPED_AT_LOGIN:
             for name, morsel in given.cookies.items():
                 response.cookies.setdefault(name, morsel)
         storage = getattr(request, "_messages", None)

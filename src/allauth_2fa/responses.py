@@ -16,7 +16,7 @@ from allauth_2fa.login import first_device, guard
 
 from . import app_settings, compat
 from .state.pending import ENROLLMENT_KEY
-from .state.request import CHALLENGE_PAGE, ENROLLMENT_PAGE, Standing, request_state
+from .state.request import CHALLENGE_PAGE, ENROLLMENT_PAGE, SessionOutcome, request_state
 from .utils import with_target
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def _refused(flow: str, detail: str, *, is_authenticated: bool, **facts: Any) ->
 
 def _target(request: HttpRequest, response: HttpResponseBase) -> str | None:
     """Return where the visitor wanted to go: what the login view leads to, else the page itself."""
-    if request_state(request).standing is Standing.STOPPED_AT_LOGIN:
+    if request_state(request).outcome is SessionOutcome.STOPPED_AT_LOGIN:
         wanted = response.headers.get("Location") if isinstance(response, HttpResponse) else None
     elif request.method in {"GET", "HEAD"}:
         wanted = request.get_full_path()

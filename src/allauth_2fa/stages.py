@@ -97,7 +97,7 @@ class TwoFactorStage(_Stage):
 
     def _hand_over(self, user: AbstractBaseUser, state: PendingLogin) -> tuple[HttpResponse | None, bool]:
         response, lives_on = compat.mfa_stage(self).handle()
-        # Who is let pass for another reason (a trusted browser) has settled it with allauth.mfa, who has no authenticator has not.
+        # A user who passes has a browser that allauth.mfa trusts, or no authenticator of allauth.mfa: only the first one was judged by it.
         if response is not None or compat.mfa_enabled_for(user):
             state.leave_to_mfa()
         if response is not None:
@@ -106,7 +106,7 @@ class TwoFactorStage(_Stage):
 
 
 class EnrollmentStage(_Stage):
-    """Waits until the user has what the site requires of them, behind the second factor that they have already."""
+    """Waits until the user has what the site requires. It comes after the challenge for a factor that the user has already."""
 
     key = ENROLLMENT_KEY
     urlname = ENROLLMENT_PAGE

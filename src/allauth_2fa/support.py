@@ -107,7 +107,7 @@ def unlock(user: AbstractBaseUser, actor: Any, reason: str, how: str) -> list[st
 
 
 def users() -> Any:
-    """Return the active users, whom alone a login lets in."""
+    """Return the active users. Nobody else can log in."""
     model: Any = get_user_model()
     return model._default_manager.filter(is_active=True) if _has_field(model, "is_active") else model._default_manager.all()
 

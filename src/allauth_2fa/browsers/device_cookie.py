@@ -50,7 +50,7 @@ VALUE = re.compile(r"[A-Za-z0-9_-]{24}")
 
 
 def presented(request: HttpRequest) -> list[str]:
-    """Return the values of the cookie, the oldest first, as they will be behind this request. What has another shape is none."""
+    """Return the values of the cookie, the oldest first, as they will be after this request. What has another shape is none."""
     given_out = request_state(request).browser_cookie
     values = (request.COOKIES.get(COOKIE, "") if given_out is None else given_out).split(".")
     return [value for value in values if VALUE.fullmatch(value)] if len(values) <= MOST_VALUES else []

@@ -1,8 +1,8 @@
-"""Trusted browsers: for some days the user is let pass there by the password alone, and the session is not verified.
+"""Trusted browsers: for some days, the password alone logs the user in there. The session is not verified.
 
 Trust belongs to a row of :class:`~allauth_2fa.models.Browser`, which is found by the random value in the browser's cookie.
 It holds for one user, with the password and the devices as they were when it was given, so that a change of either ends it
-whoever makes it. With each login that is let pass the value is replaced: whoever comes with the one before holds a copy.
+whoever makes it. Each such login replaces the value: whoever presents the earlier one has a copy.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ if TYPE_CHECKING:
     from allauth_2fa.state.pending import PendingLogin
 
 NAME_BYTES = 12
-"""Random bytes that name one trust: 96 bits. A session that was let pass by an ended one does not live again with the next."""
+"""Random bytes that name one trust: 96 bits. A session that began by an ended trust does not continue with the next one."""
 
 GRACE = timedelta(seconds=60)
-"""How long the value before is no sign of a copy: a form that is sent twice, or two windows, come with it for a moment."""
+"""How long the earlier value is no sign of a copy: a form that is sent twice, or two windows, may still present it."""
 
 DISTRUSTED = {"trusted_until": None, "trust": "", "superseded": ""}
-"""What a row says of a browser that is not trusted."""
+"""The columns of a browser that is not trusted."""
 
 
 def may_trust(user: AbstractBaseUser) -> bool:
@@ -61,7 +61,7 @@ def default_rule(user: AbstractBaseUser) -> bool:
 
 
 def is_strong(device: Device) -> bool:
-    """Return whether the device may give trust. A recovery code may not: who uses one has lost something."""
+    """Return whether the device may give trust. A recovery code may not: whoever uses one has lost something."""
     factor = registry.factor_of(device)
     return factor is not None and factor.primary
 
@@ -82,18 +82,18 @@ def grant(request: HttpRequest, user: AbstractBaseUser) -> None:
             events.announce("browser_trusted", user, request=request, browser=browser.name, until=until.date())
 
 
-# Letting pass
+# Logging in by trust
 
 
 def pass_login(request: HttpRequest, user: AbstractBaseUser, state: PendingLogin) -> bool:
-    """Let a login pass whose user would be asked for a second factor, if this browser is trusted, and return whether it was.
+    """Let the login continue without a second factor if this browser is trusted, and return whether it is.
 
-    That is one query for a browser that has a cookie, and none for others. Letting pass costs one more, and the row of the audit log.
+    That is one query for a browser that has a cookie, and none for others. Using the trust costs one more, and the row of the audit log.
 
     Args:
         request: whose browser it is.
         user: who has passed the first factor.
-        state: of our stage. It keeps by which trust the login was let pass, since another stage may come in between.
+        state: of our stage. It stores the trust, because another stage may come before the login is finished.
     """
     digests = [device_cookie.digest(value) for value in device_cookie.presented(request)]
     if not digests or not may_trust(user):
@@ -128,7 +128,7 @@ def _renew(request: HttpRequest, user: AbstractBaseUser, row: trust_rows.TrustRo
             events.announce("trusted_browser_used", user, request=request, browser=entry.columns["name"])
     if is_first:
         entry.hand_out(request, user.pk, row.digest)
-        # The user has verified nothing: who asks whether they have in this request is not to hear so.
+        # The user has verified nothing: nothing in this request may report that they have.
         request_state(request).known_as = None
     return is_first
 
@@ -142,17 +142,17 @@ def _tell_copied(request: HttpRequest, user: AbstractBaseUser, row: trust_rows.T
 
 
 def still_passes(request: HttpRequest, user: AbstractBaseUser, mark: Any) -> bool:
-    """Return whether a login with this mark may be finished (one query, none in the request that has let it pass)."""
+    """Return whether a login with this mark may be finished (one query, none in the request that has used the trust)."""
     return request_state(request).trusted_by == mark or _still_holds(user, mark)
 
 
 def note(request: HttpRequest, user: AbstractBaseUser, mark: Any) -> None:
-    """Let the session that was let pass live as long as the trust does."""
+    """Store the trust in the session, which then ends with it."""
     SessionState(request.session, user).trust = mark
 
 
 def holds(request: HttpRequest, user: AbstractBaseUser) -> bool:
-    """Return whether a trust that still holds has let this session pass (one query, none for a session without a mark)."""
+    """Return whether this session began by a trust that still holds (one query, none for a session without a mark)."""
     return _still_holds(user, SessionState(request.session, user).trust)
 
 
@@ -171,7 +171,7 @@ def _still_holds(user: AbstractBaseUser, mark: Any) -> bool:
 
 
 def trusted(user: AbstractBaseUser) -> list[Browser]:
-    """Return the browsers that are trusted now, the last used one first (two queries). What has run out or is void is none."""
+    """Return the browsers that are trusted now, the last used one first (two queries). Expired and invalid ones are left out."""
     rows = list(trust_rows.alive(user).order_by("-last_seen_at")) if may_trust(user) else []
     held = trust_rows.look(user, trust_rows.no_row)[1] if rows else ""
     return [row for row in rows if trust_rows.is_sound(user, row.trust, held)]
@@ -197,7 +197,7 @@ def revoke(
     request: HttpRequest | None = None,
     actor: AbstractBaseUser | None = None,
 ) -> int:
-    """Trust browsers of the user's no longer, announce each, and return how many they were.
+    """End the trust in browsers of the user, announce each, and return how many there were.
 
     They stay known, as browsers in which the user has verified, which skips nothing.
 

@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 
 def complete(stage: compat.LoginStage, user: AbstractBaseUser, device: Device) -> HttpResponse:
-    """Let the login go on behind the device that has accepted the answer, and return what it leads to."""
+    """Continue the login with the device that has accepted the answer, and return the response."""
     factor = registry.factor_of(device)
     events.announce("challenge_passed", user, request=stage.request, device=device, factor=factor.id if factor else "")
     return resume(stage, user, device)
 
 
 def resume(stage: compat.LoginStage, user: AbstractBaseUser, device: Device) -> HttpResponse:
-    """Let the login go on behind a stage of ours, bound to the device, and return what it leads to."""
+    """Continue the login after a stage of ours, bound to the device, and return the response."""
     verified.record_answer(stage.request, user, device)
     PendingLogin(stage.state).prove_by_device(device)
     request_state(stage.request).device = device
@@ -46,7 +46,7 @@ def passed_state(request: HttpRequest, user: AbstractBaseUser, key: str = compat
 
 
 def needs_challenge_now(request: HttpRequest, user: AbstractBaseUser, state: PendingLogin) -> bool:
-    """Return whether a login that our stage let pass in an earlier request needs a second factor by now.
+    """Return whether a login that needed no second factor in an earlier request needs one by now.
 
     Args:
         request: in which the login comes out of the last stage.
@@ -61,7 +61,7 @@ def needs_challenge_now(request: HttpRequest, user: AbstractBaseUser, state: Pen
 def proving_device(request: HttpRequest, state: PendingLogin, user: AbstractBaseUser) -> Device | None:
     """Return the device that answered, None if it is not the user's or not confirmed any more.
 
-    In the request that judged the answer it is at hand; behind another stage it is loaded again.
+    It is at hand in the request with the answer. After another stage it is loaded again.
     """
     device = request_state(request).device
     if device is not None and device.persistent_id == state.device_id and device.user_id == user.pk and device.confirmed:
@@ -70,7 +70,7 @@ def proving_device(request: HttpRequest, state: PendingLogin, user: AbstractBase
 
 
 def restore_backend(user: AbstractBaseUser, state: PendingLogin) -> None:
-    """Log the user in through the authentication back end of the door that they came by."""
+    """Log the user in through the authentication back end with which the login began."""
     if state.backend in settings.AUTHENTICATION_BACKENDS:
         user.backend = state.backend
 

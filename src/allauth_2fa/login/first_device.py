@@ -34,7 +34,7 @@ PAGES = {
     compat.STAGE_KEY: (CHALLENGE_PAGE, compat.MFA_PAGE),
     ENROLLMENT_KEY: (ENROLLMENT_PAGE, "two-factor-setup", "two-factor-add"),
 }
-"""How the names of the pages begin on which a pending login is gone on with, by the stage at which it waits."""
+"""The prefix of the names of the pages on which a pending login continues, by the stage at which it waits."""
 
 OPEN_PAGES = frozenset(
     {
@@ -84,8 +84,8 @@ def own_pages(request: HttpRequest) -> tuple[str, ...]:
 def is_wanted(stage: compat.LoginStage, user: AbstractBaseUser) -> bool:
     """Return whether the login has to wait at the stage for a device that satisfies the site.
 
-    Who can add none here is let in: the guard leads them to the overview, and shows them nothing else. That is who has no
-    room and has to remove a device first, and who holds one that the login did not ask for.
+    Users who cannot add one here are logged in, and the guard opens nothing but the overview to them: users who must remove a
+    device first, because they have as many as they may, and users who have a device that the login did not ask for.
     """
     proving = challenge.proving_device(stage.request, _challenged(stage), user)
     if proving is not None:

@@ -1,7 +1,7 @@
 """The guard: until a user completes the challenge, a session counts as anonymous, however it was created.
 
 A session that was logged in by another view than allauth's, or before its user had a factor, is turned into a pending login of
-allauth's: its authentication keys go, a pending login takes their place, and the user is anonymous.
+allauth's: its authentication keys are deleted, a pending login replaces them, and the user is anonymous.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from django_otp import DEVICE_ID_SESSION_KEY
 from allauth_2fa import compat
 from allauth_2fa.sessions import ending, verified
 from allauth_2fa.state.pending import ENROLLMENT_KEY, OUR_STAGES, PendingLogin, is_marked_pending
-from allauth_2fa.state.request import ENROLLMENT_PAGE, Standing, request_state, take_settled
+from allauth_2fa.state.request import ENROLLMENT_PAGE, SessionOutcome, request_state, take_passed
 from allauth_2fa.state.session import SessionState, is_stopped, mark_stopped, take_stopped
 
 from . import challenge, other_views, pending
@@ -70,12 +70,12 @@ def admit(request: HttpRequest, user: Any, is_open: Callable[[], bool]) -> Any:
     if verdict is Verdict.SHOWN:
         return user
     stays_open = is_open()
-    request_state(request).standing = Standing.OPEN if stays_open else Standing.KEPT_OUT
+    request_state(request).outcome = SessionOutcome.OPEN if stays_open else SessionOutcome.RESTRICTED
     return user if stays_open else nobody()
 
 
 def _end(request: HttpRequest) -> None:
-    """Empty a session that is over, as a logout does."""
+    """Empty a session that has ended, as a logout does."""
     request_state(request).ended = request.session
     request.session.flush()
     _forget_cached(request)
@@ -87,7 +87,7 @@ def _forget_cached(request: HttpRequest) -> None:
 
 
 def suspend(request: HttpRequest, user: AbstractBaseUser, key: str = compat.STAGE_KEY) -> None:
-    """Turn a logged-in session into a pending login of allauth's that waits at the stage of that key."""
+    """Turn a logged-in session into a pending login that waits at the stage with that key."""
     login = compat.Login(user=user)
     stages = login.state["stages"] = {"current": key}
     data: dict[str, Any] = {}
@@ -111,18 +111,18 @@ def suspend(request: HttpRequest, user: AbstractBaseUser, key: str = compat.STAG
         request_state(request).page = compat.MFA_PAGE
     compat.defer_earlier_stages(request, login)
     compat.stash(request, login)
-    request_state(request).standing = Standing.STOPPED
+    request_state(request).outcome = SessionOutcome.STOPPED
 
 
 def on_user_logged_in(request: HttpRequest | None, user: AbstractBaseUser) -> None:
-    """Catch a login by any door at Django's signal, before another reader of the session can see it."""
+    """Judge a login by any view at Django's signal, before another reader of the session can see its user."""
     if request is None or not hasattr(request, "session"):
         return
     _clear_for(request, user)
     shown, request_state(request).shown = request_state(request).shown, user
     ending.note(request.session, user)
     request_state(request).ended = None
-    if take_settled(request):
+    if take_passed(request):
         return
     other_views.record(request, user, shown)
     if verified.is_bound(user):
@@ -144,12 +144,12 @@ def _stop(request: HttpRequest, user: AbstractBaseUser, shown: AbstractBaseUser 
     suspend(request, user, key)
     is_own = shown is None or shown.pk == user.pk
     mark_stopped(request.session, user if is_own else None)
-    request_state(request).standing = Standing.STOPPED_AT_LOGIN
+    request_state(request).outcome = SessionOutcome.STOPPED_AT_LOGIN
     forget_user(request)
 
 
 def _clear_for(request: HttpRequest, user: AbstractBaseUser) -> None:
-    """Take out of the session what does not concern the user who has just logged in.
+    """Delete from the session what does not belong to the user who has just logged in.
 
     Django empties a session in which another user was logged in. It does not know of one that the guard has stopped.
     """
@@ -181,12 +181,12 @@ def sweep(request: HttpRequest) -> None:
 
 
 def is_waiting(request: HttpRequest) -> bool:
-    """Return whether the login that was turned around is still waiting; the view may have cancelled it, as logout does."""
+    """Return whether a login still waits at a stage of ours; the view may have cancelled it, as logout does."""
     return compat.pending_stage_key(request) in OUR_STAGES
 
 
 def lead_on(request: HttpRequest, next_url: str | None) -> HttpResponse | None:
-    """Run the login that was turned around through allauth's stages, and return what it leads to.
+    """Run the stopped login through allauth's stages, and return the response.
 
     The stages of e-mail and phone verification and login by code apply to it as to any other login.
     """

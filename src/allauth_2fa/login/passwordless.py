@@ -61,7 +61,7 @@ def log_in(request: HttpRequest, text: str, redirect_url: str | None) -> HttpRes
         raise PasskeyUnknown
     passkeys.judge_telling(request, device, assertion, question)
     judge.ensure_passwordless(device, assertion)
-    # Judged first, as behind the password: only who holds the passkey learns it.
+    # Checked first, as after a password: only whoever holds the passkey learns the rest.
     manage.ensure_allowed(device.user, device)
     return _perform(request, device, redirect_url)
 
@@ -84,10 +84,10 @@ def _perform(request: HttpRequest, device: Any, redirect_url: str | None) -> Htt
 
 
 def holds(request: HttpRequest, user: AbstractBaseUser, state: PendingLogin) -> bool:
-    """Return whether the passkey that began the login proves it still.
+    """Return whether the passkey that began the login still counts.
 
-    It does in the request that has judged its answer. Behind another stage, in a later request, it does once, and only if it
-    was not used elsewhere meanwhile: a session that is sent again (a signed cookie) logs nobody in twice.
+    It does in the request with its answer. After another stage, in a later request, it counts once, and only if it was not
+    used elsewhere in between: a session that is sent again (a signed cookie) logs nobody in twice.
     """
     device: Any = challenge.proving_device(request, state, user)
     if device is None or not pending.is_sound(user, state):

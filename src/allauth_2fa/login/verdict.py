@@ -1,4 +1,4 @@
-"""What the guard finds of a session and its user. Nothing is changed by it, but that the session remembers what was found."""
+"""What the guard finds out about a session and its user. It changes nothing; the session remembers the result for a while."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Verdict(Enum):
-    """What the guard finds of a session and the user whom it names."""
+    """What the guard finds out about a session and the user whom it names."""
 
     SHOWN = "may show its user"
     ENDED = "was ended"
@@ -42,7 +42,7 @@ class SessionAlone(HttpRequest):
 
 
 def judge(request: HttpRequest, user: Any) -> Verdict:
-    """Return what the guard finds of the session of this request and of its user."""
+    """Return what the guard finds out about the session of this request and its user."""
     if passes_at_once(request, user) or _is_exempt(request, user):
         return Verdict.SHOWN
     if not _is_known_to_need_nothing(request, user) and _was_ended(request, user):
@@ -51,7 +51,7 @@ def judge(request: HttpRequest, user: Any) -> Verdict:
 
 
 def judge_login(request: HttpRequest, user: AbstractBaseUser) -> Verdict:
-    """Return what the guard finds of a login that has just been made, and whose session so cannot have been ended yet."""
+    """Return what the guard finds out about a login that was just made. Its session cannot have ended yet."""
     return Verdict.SHOWN if _is_exempt(request, user) else _judge_proof(request, user)
 
 

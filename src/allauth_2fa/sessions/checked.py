@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def was_checked(request: HttpRequest, user: AbstractBaseUser) -> bool:
-    """Return whether this session owed nothing a short while ago, and nothing has happened to the user since."""
+    """Return whether this session needed no second factor a short while ago, and its user has not changed since."""
     if not ending.is_noted(request.session, user):
         return False
     checked_at = SessionState(request.session, user).checked_at
@@ -24,15 +24,15 @@ def was_checked(request: HttpRequest, user: AbstractBaseUser) -> bool:
 
 
 def remember(request: HttpRequest, user: AbstractBaseUser) -> None:
-    """Keep in the session that this user owes nothing for now."""
+    """Store in the session that this user needs no second factor for now."""
     SessionState(request.session, user).checked_at = int(time.time())
 
 
 def remember_mfa(request: HttpRequest, user: AbstractBaseUser) -> None:
-    """Keep in the session that ``allauth.mfa`` has judged this user's proof."""
+    """Store in the session that ``allauth.mfa`` has accepted this user's answer."""
     SessionState(request.session, user).is_proved_by_mfa = True
 
 
 def mfa_is_proved(request: HttpRequest, user: AbstractBaseUser) -> bool:
-    """Return whether ``allauth.mfa`` recorded a proof of this user in this session."""
+    """Return whether ``allauth.mfa`` has recorded an answer of this user in this session."""
     return any(entry.get("method") == "mfa" for entry in compat.records(request, user))

@@ -36,7 +36,7 @@ def is_fresh(request: HttpRequest, user: AbstractBaseUser, *, has_factor: bool) 
 
 
 def _of_late(request: HttpRequest, user: AbstractBaseUser, seconds: int) -> list[dict[str, Any]]:
-    """Return what this user has proved in this session within so many seconds."""
+    """Return by what this user has authenticated in this session within that number of seconds."""
     now = time.time()
     return [entry for entry in compat.records(request, user) if 0 <= now - entry.get("at", 0) < seconds]
 

@@ -91,7 +91,7 @@ def lacks(request: HttpRequest, max_age: float | None = None, factors: Collectio
     """Return what this request lacks: ``login``, ``factor``, ``proof`` or nothing (an empty text).
 
     Args:
-        request: behind the guard, so that a session that owes a proof is nobody's.
+        request: one that has passed the guard, so that a session that needs a second factor has no user.
         max_age: seconds, as :meth:`TwoFactor.is_fresh` takes them.
         factors: ids of the factors that count.
     """

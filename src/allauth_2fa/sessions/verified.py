@@ -34,7 +34,7 @@ def needs_challenge(user: AbstractBaseUser) -> bool:
     return bool(wants(user))
 
 
-# Behind the answer
+# After the answer
 
 
 def record_answer(request: HttpRequest, user: AbstractBaseUser, device: Device, **facts: Any) -> None:

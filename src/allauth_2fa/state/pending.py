@@ -24,7 +24,7 @@ ENROLLMENT_KEY = "two_factor_enrollment"
 OUR_STAGES = (compat.STAGE_KEY, ENROLLMENT_KEY)
 
 PENDING_SESSION_KEY = "allauth_2fa_user_id"
-"""The name by which 0.x told that a second factor is pending. It is written for others and never read here."""
+"""The key by which 0.x said that a second factor is pending. It is written for the project's own code and never decides anything."""
 
 
 def mark_pending(request: HttpRequest, user: AbstractBaseUser) -> None:
@@ -39,24 +39,24 @@ def is_marked_pending(session: MutableMapping[str, Any]) -> bool:
 
 
 def clear_pending(request: HttpRequest) -> None:
-    """Take away what marked the session as waiting."""
+    """Remove the mark that a login waits in the session."""
     request.session.pop(PENDING_SESSION_KEY, None)
     request_state(request).marked = False
 
 
 class ProvedBy(StrEnum):
-    """By what a login is proved, beyond the first factor."""
+    """What has authenticated a login, beyond the first factor."""
 
     NOTHING_YET = "nothing yet"
-    """It needs a proof, and has none."""
+    """It needs a second factor, and has not got one."""
     DEVICE = "device"
     """A device has accepted an answer."""
     PASSKEY = "passkey"
-    """It was begun by a passkey that has proved both factors."""
+    """It began by a passkey, which is both factors in one."""
     MFA = "mfa"
     """``allauth.mfa`` judges it, at our stage."""
     TRUST = "trust"
-    """It was let pass in a trusted browser."""
+    """It needs none in a trusted browser."""
     NOT_ASKED = "not asked"
     """Nothing is asked of its user."""
 
@@ -68,7 +68,7 @@ _DETAILS: dict[ProvedBy, list[type]] = {ProvedBy.DEVICE: [str], ProvedBy.PASSKEY
 class PendingLogin(ChallengeStore):
     """What a stage of ours knows of a login: a typed view of the stage's state, which allauth keeps as JSON with the login.
 
-    What cannot be read counts as a login that needs a proof and has none.
+    What cannot be read counts as a login that needs a second factor and has none.
     """
 
     def _proof(self) -> tuple[ProvedBy, list[Any]]:
@@ -85,12 +85,12 @@ class PendingLogin(ChallengeStore):
 
     @property
     def proved_by(self) -> ProvedBy:
-        """By what the login is proved."""
+        """What has authenticated the login, beyond the first factor."""
         return self._proof()[0]
 
     @property
     def needs_device(self) -> bool:
-        """Whether the login ends without a device that has answered, or has just been added."""
+        """Whether the login needs a device that has answered, or has just been added."""
         return self.proved_by in {ProvedBy.NOTHING_YET, ProvedBy.DEVICE, ProvedBy.PASSKEY}
 
     @property
@@ -107,12 +107,12 @@ class PendingLogin(ChallengeStore):
 
     @property
     def trust(self) -> list[Any] | None:
-        """The mark of the trust by which the login was let pass, None if it was not."""
+        """The mark of the trust because of which the login needs no second factor, None if there is none."""
         by, details = self._proof()
         return details[0] if by is ProvedBy.TRUST else None
 
     def wait(self, user: AbstractBaseUser) -> None:
-        """Let the login end without a proof, or when the password of its user has changed."""
+        """Require a second factor of the login, and bind the login to the password that its user has now."""
         self._prove(ProvedBy.NOTHING_YET)
         self._put(password=user.get_session_auth_hash())
 
@@ -129,11 +129,11 @@ class PendingLogin(ChallengeStore):
         self._prove(ProvedBy.MFA)
 
     def pass_by_trust(self, mark: list[Any]) -> None:
-        """Keep by which trust in the browser the login was let pass."""
+        """Store the trust because of which the login needs no second factor."""
         self._prove(ProvedBy.TRUST, mark)
 
     def ask_nothing(self) -> None:
-        """Let the login go on without a proof."""
+        """Let the login continue without a second factor."""
         self._prove(ProvedBy.NOT_ASKED)
 
     @property

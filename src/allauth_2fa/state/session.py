@@ -26,7 +26,7 @@ OF_NOBODY = ""
 
 
 def mark_stopped(session: MutableMapping[str, Any], user: AbstractBaseUser | None) -> None:
-    """Keep in the session that the guard has stopped it, and whose it was; None for what is for nobody."""
+    """Store in the session that the guard has stopped it, and whose it was; None if it belongs to nobody."""
     session[STOPPED_SESSION_KEY] = OF_NOBODY if user is None else str(user.pk)
 
 
@@ -122,7 +122,7 @@ class SessionState(ChallengeStore):
 
     @property
     def met(self) -> Met | None:
-        """That what the site requires is not due, None if that is not known."""
+        """Until when nothing that the site requires is due, None if that is not known."""
         match self._facts().get("met"):
             case [kept_until, kept_due] if (until := number(kept_until)) is not None:
                 due_at = moment(kept_due)
@@ -136,7 +136,7 @@ class SessionState(ChallengeStore):
 
     @property
     def is_proved_by_mfa(self) -> bool:
-        """Whether ``allauth.mfa`` has judged this user's answer in this session."""
+        """Whether ``allauth.mfa`` has accepted this user's answer in this session."""
         return self._facts().get("mfa") is True
 
     @is_proved_by_mfa.setter
@@ -145,7 +145,7 @@ class SessionState(ChallengeStore):
 
     @property
     def trust(self) -> list[Any] | None:
-        """The trust in this browser by which the session was let pass: ``[user id, key of the row, name of the trust]``."""
+        """The trust in this browser by which the session began: ``[user id, key of the row, name of the trust]``."""
         mark = self._facts().get("trust")
         return mark if isinstance(mark, list) else None
 

@@ -42,7 +42,7 @@ def tell_code_used(request: HttpRequest, user: AbstractBaseUser, device: Device)
 def _tell(request: HttpRequest, template: str, left: int) -> None:
     """Add the message, with a link to the page where codes are made if few are left.
 
-    The adapter of a project may keep a message back. It renders plain text alone, so the link is put behind that.
+    The adapter of a project may keep a message back. It renders plain text alone, so the link is added after it.
     """
     storage: Any = messages.get_messages(request)
     before = len(storage)

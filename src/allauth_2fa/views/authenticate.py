@@ -67,7 +67,7 @@ class TwoFactorAuthenticate(AskingPage):
         return PendingLogin(self.stage.state)
 
     def keep_store(self) -> None:
-        """Keep the login again, with what its state now holds."""
+        """Store the login again, with its changed state."""
         compat.stash(self.request, self.stage.login)
 
     def get_form(self, form_class: Any = None) -> Any:
@@ -99,7 +99,7 @@ class TwoFactorAuthenticate(AskingPage):
         return self.user
 
     def form_valid(self, form: Any) -> HttpResponse:
-        """Let the login go on behind the device that has accepted the answer."""
+        """Continue the login with the device that has accepted the answer."""
         device: Device | None = getattr(form, "device", None)
         if device is None or device.user_id != self.user.pk:
             return self.form_invalid(form)

@@ -39,7 +39,7 @@ class TwoFactorBackupTokens(ProofRequiredMixin, FactorRequiredMixin, Page, Templ
         return self.ask_for_proof(request, has_factor=True)
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Show the page; behind the first enrollment, with the first codes."""
+        """Show the page; after the first enrollment, with the first codes."""
         if request.method == "GET" and recovery_codes.codes_pending(request):
             return self.post(request, *args, **kwargs)
         return super().get(request, *args, **kwargs)

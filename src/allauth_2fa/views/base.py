@@ -71,7 +71,7 @@ class FormPage(Page, FormView):
 
 
 def name_or_path(target: str) -> str:
-    """Return the URL behind a setting: a URL name, or a path as it is."""
+    """Return the URL that a setting names: by a URL name, or by a path."""
     return resolve_url(target)
 
 
@@ -96,7 +96,7 @@ class ProofRequiredMixin(AccessMixin):
     """
 
     def ask_for_proof(self, request: HttpRequest, *, has_factor: bool) -> HttpResponseBase | None:
-        """Return where a proof can be given, None if it is fresh."""
+        """Return the page on which the user can authenticate again, None if the last authentication is recent enough."""
         user: AbstractBaseUser = request.user  # type: ignore[assignment]
         has_mfa = not has_factor and compat.mfa_enabled_for(user)
         if reauthentication.is_fresh(request, user, has_factor=has_factor or has_mfa):
@@ -104,7 +104,7 @@ class ProofRequiredMixin(AccessMixin):
         return self.lead_to_proof(request, has_factor=has_factor, has_mfa=has_mfa)
 
     def lead_to_proof(self, request: HttpRequest, *, has_factor: bool, has_mfa: bool) -> HttpResponseBase:
-        """Return where the proof can be given that is too old. A POST is kept, and gone on with behind it."""
+        """Return the page on which the user can authenticate again. A POST is stored, and continues after that."""
         user: AbstractBaseUser = request.user  # type: ignore[assignment]
         if has_factor or has_mfa:
             return compat.suspend(request, reverse(compat.REAUTHENTICATION_PAGE if has_mfa else "two-factor-reauthenticate"))
@@ -115,7 +115,7 @@ class ProofRequiredMixin(AccessMixin):
 
 
 def log_in_again(request: HttpRequest) -> HttpResponse:
-    """End the session of somebody who has nothing else to confirm by, and lead to the login and back."""
+    """End the session of a user who has no other way to authenticate again, and lead to the login and back."""
     path = request.get_full_path()
     logout(request)
     get_adapter().add_message(request, messages.INFO, "allauth_2fa/messages/login_again.txt")

@@ -1,4 +1,4 @@
-"""What the pages share that ask for a second factor: the devices on offer, the code that some of them send, the passkeys."""
+"""What pages that ask for a second factor share: the devices on offer, the code that some of them send, the passkeys."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ class AskingPage(FormPage):
     """The device that has just sent a code, as it is now."""
 
     def get_store(self) -> ChallengeStore:
-        """Return where it is kept which code was sent for this question: a code counts only where it was asked for."""
+        """Return the store of this challenge. A code that was sent counts only for the challenge that asked for it."""
         return SessionState(self.request.session, self.get_form_user())
 
     def keep_store(self) -> None:
-        """See to it that the store is kept beyond this request."""
+        """Save the store beyond this request, if it does not save itself."""
 
     def get_form(self, form_class: Any = None) -> Any:
         """Return the form, and keep it at hand with the devices that it offers."""
@@ -112,15 +112,15 @@ class AskingPage(FormPage):
             "devices": offered,
             "asked": asked,
             "can_send": any(device["is_interactive"] for device in offered),
-            "notice": self.notice or self.get_standing() or self.get_obstacle(),
+            "notice": self.notice or self.get_lock_notice() or self.get_obstacle(),
             "is_refused": self.is_refused or not self.notice,
             "resend": resend(self.request, shown[offered.index(asked)]) if asked else None,
             "passkeys": [described(self.request, device) for device in self.devices if device not in typed],
             "passkey_error": self.passkey_error,
         }
 
-    def get_standing(self) -> str:
-        """Return what a page says that is shown while no code is judged: when one is, or what opens the lock."""
+    def get_lock_notice(self) -> str:
+        """Return what the page says while no code is accepted: how long that lasts, or what ends it."""
         if self.request.method != "GET" or not self.devices:
             return ""
         refusal = stored.budget_of(self.get_form_user(), self.request, self.devices).refusal()

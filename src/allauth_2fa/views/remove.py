@@ -39,7 +39,7 @@ class TwoFactorRemove(ProofRequiredMixin, FactorRequiredMixin, AskingPage):
         return self.ask_for_proof(request, has_factor=True)
 
     def form_valid(self, form: Any) -> HttpResponse:
-        """Remove the second factor, if the form has judged an answer or the session has a fresh proof."""
+        """Remove the second factor, if the form has accepted an answer or the session has authenticated recently."""
         if getattr(form, "device", None) is None and (ask := self.ask_for_proof(self.request, has_factor=True)):
             return cast("HttpResponse", ask)
         form.save()

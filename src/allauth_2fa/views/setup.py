@@ -16,7 +16,7 @@ from allauth_2fa.exceptions import EnrollmentEnded, Refused
 from allauth_2fa.factors import lookup, registry
 from allauth_2fa.forms import TOTPDeviceForm
 from allauth_2fa.sessions import ending
-from allauth_2fa.state.request import ENROLLMENT_PAGE, Standing, request_state
+from allauth_2fa.state.request import ENROLLMENT_PAGE, SessionOutcome, request_state
 
 from .base import name_or_path, with_next
 from .devices import offered
@@ -58,7 +58,7 @@ class SetupForAnotherMixin:
         if getattr(owner, "pk", None) == visitor.pk:
             return
         is_somebody = bool(getattr(owner, "pk", None) and owner.is_active)
-        if request_state(self.request).standing is Standing.OPEN or not (
+        if request_state(self.request).outcome is SessionOutcome.OPEN or not (
             is_somebody and staff.may(visitor, owner) and self.may_set_up_for(owner)
         ):
             raise PermissionDenied

@@ -46,7 +46,7 @@ function grouped(text) {
     return /^\d+$/.test(bare) ? bare.match(/\d{1,3}/g).join(" ") : bare;
 }
 
-/** Write what stands in the field in groups, with the caret behind the same digit as before. */
+/** Write the digits of the field in groups. The caret stays after the same digit. */
 function regroup(field) {
     const typed = field.value;
     const text = grouped(typed);
