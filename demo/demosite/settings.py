@@ -48,7 +48,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     # 2FA: these two, in this order, anywhere below AuthenticationMiddleware. The second
-    # keeps out every session that still owes a code, whichever view signed it in.
+    # stops every session that still needs a code, whichever view signed it in.
     "django_otp.middleware.OTPMiddleware",
     "allauth_2fa.middleware.AllauthTwoFactorMiddleware",
     "allauth.account.middleware.AccountMiddleware",

@@ -259,7 +259,7 @@ class BaseRequire2FAMiddleware(MiddlewareMixin):
     """Names of URLs that stay open, with their namespaces (``shop:help``)."""
 
     require_2fa_message: Any = gettext_lazy("You need to set up two-factor authentication before you can continue.")
-    """What a user reads who is led to the setup."""
+    """The message for a user who is led to the setup."""
 
     needed_pages: ClassVar[frozenset[str]] = frozenset(
         {
@@ -271,10 +271,10 @@ class BaseRequire2FAMiddleware(MiddlewareMixin):
     """Names of URLs without which the setup cannot be reached or left. They are open whatever a subclass allows."""
 
     def on_require_2fa(self, request: HttpRequest) -> HttpResponseBase:
-        """Return what a user gets who has to set up a second factor first."""
+        """Return the response to a user who must set up a second factor first."""
         if "django.contrib.messages" in settings.INSTALLED_APPS:
             responses.message_once(request, self.require_2fa_message)
-        # Who has an app and needs another factor has nothing to look for on the page that sets an app up.
+        # Whoever has an app and needs another factor does not need the page that sets an app up.
         page = responses.enrollment_url(request_state(request).requirement) if app_settings.REQUIRED_FACTORS else "two-factor-setup"
         return redirect(page)
 

@@ -1,4 +1,4 @@
-"""What is offered to a user who has to prove something, and how the answer finds its judge."""
+"""What is offered to a user who must authenticate, and which device an answer goes to."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def offers(user: AbstractBaseUser, text: str = "") -> list[Any]:
 
     Args:
         user: whose devices they are.
-        text: the answer, if there is one already. ``device.is_static`` then tells whether it is a static token, and
+        text: the answer, if there is one already. ``device.is_static`` then says if it is a static token, and
             ``device.recovery_left`` how many recovery codes the user has left before it is checked, in the same query. So does
             ``device.budget`` with the failure budget of this browser.
     """
@@ -67,7 +67,7 @@ def answer(
     What came of it is announced. A device of recovery codes tells in ``device.recovery_left`` how many there are after this one.
 
     Args:
-        user: who has to prove something. Only this user's devices are looked at.
+        user: the user who must authenticate. Only this user's devices are looked at.
         text: what was given back, as typed.
         device_id: the django-otp id of the device that was chosen on the page, None where one field serves all.
         devices: what :func:`offers` gave for this user and text, if the caller has it already.
@@ -145,7 +145,7 @@ def _tell_refused(user: AbstractBaseUser, refusal: Refused, device: Device | Non
 
 
 def _budget(user: AbstractBaseUser, devices: list[Any]) -> Budget:
-    """Return what wrong answers are taken out of here, and note it for what comes behind the answer."""
+    """Return the budget that wrong answers are charged to, and note it for what follows the answer."""
     request = context.request
     budget = stored.budget_of(user, request, devices)
     if request is not None:

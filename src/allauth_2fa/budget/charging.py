@@ -1,10 +1,10 @@
-"""The failure budget: no code is judged before a try has been taken out of a budget, which somebody has to have in it.
+"""The failure budget: every attempt is charged to a failure budget before it is judged.
 
 The budgets are rows of :class:`~allauth_2fa.models.Browser`. A browser in which the user has verified before has its own, so
 that nobody who knows the password can empty it from elsewhere; all other browsers share one. A budget is written by one
 conditional UPDATE, or under the row's lock when somebody else was faster: however many answers come at once, by however
-many devices, logins and processes, no more of them are judged than it holds. A right answer takes nothing, but it has its
-turn among the others: behind the last failure that there was room for, it is refused as they are.
+many devices, logins and processes, no more of them are judged than it holds. A right answer costs nothing, but it has its
+turn among the others: after the last failure that the budget permits, it is refused as they are.
 """
 
 from __future__ import annotations
@@ -184,7 +184,7 @@ def _announce_lock(user: AbstractBaseUser, budget: Budget, weight: int) -> None:
         events.announce("locked", user, scope=budget.scope, until=refusal.until or "")
 
 
-# What a verified user leaves behind
+# After a verification
 
 
 def _note(request: HttpRequest | None, budget: Budget, entry: device_cookie.NewCookie | None) -> None:
@@ -196,7 +196,7 @@ def _note(request: HttpRequest | None, budget: Budget, entry: device_cookie.NewC
 def note_verified(request: HttpRequest, user: AbstractBaseUser, device: Device) -> None:
     """Know this browser again, now that the user has verified in it, and open its budget if that was locked.
 
-    Nothing is left to do behind a guess. Whatever else was accepted could not be guessed, and opens a lock.
+    After a guess nothing is left to do. Whatever else was accepted cannot be guessed, and opens a lock.
     """
     if device_cookie.was_noted(request, user):
         return

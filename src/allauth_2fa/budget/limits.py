@@ -91,7 +91,7 @@ def parsed(entries: tuple[str, ...]) -> Limits:
 
 
 def most_a_year(windows: Iterable[Window]) -> float:
-    """Return how many failures the windows let pass in a year at most, infinity without any."""
+    """Return the highest number of failures that the windows permit in a year, infinity without any."""
     return min((window.most * math.ceil(YEAR / window.seconds) for window in windows), default=math.inf)
 
 

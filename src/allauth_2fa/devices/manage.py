@@ -167,8 +167,8 @@ def ensure_allowed(user: AbstractBaseUser, device: Device) -> None:
     """Check that the user may answer by the device.
 
     Raises:
-        NotAllowed: the project's adapter does not permit it. A login waits for such devices all the same: whoever has
-            nothing else is not let in without a second factor.
+        NotAllowed: the project's adapter does not permit it. A login still waits for such devices: whoever has
+            nothing else cannot log in without a second factor.
     """
     factor = registry.factor_of(device)
     if factor is not None and not is_allowed(user, factor):

@@ -220,7 +220,7 @@ def add(request: HttpRequest, user: AbstractBaseUser, text: str, name: str = "")
             sessions_ended = None if held else ending.invalidate(user)
             events.announce("device_added", user, request=request, device=device, factor=manage.factor_id(device))
             passwordless = kept.get("passwordless") is True and user_verified and may_log_in()
-            # It says no, too: an earlier passkey of that number may have left its note behind.
+            # It says no, too: an earlier passkey with that key may have left its options here.
             DeviceOptions.write(device, passwordless=passwordless)
     except IntegrityError:
         # Somebody has added the same one at the same moment.
@@ -238,7 +238,7 @@ def note_change(request: HttpRequest) -> None:
 
 
 def take_change(request: HttpRequest) -> str:
-    """Return, once behind a change, what ``PublicKeyCredential.signalAllAcceptedCredentials`` is to be told, as JSON.
+    """Return, once after a change, what ``PublicKeyCredential.signalAllAcceptedCredentials`` is to be told, as JSON.
 
     Password managers then hide the passkeys that are not on the list.
     """

@@ -103,7 +103,7 @@ class _Entered(APIView):
     """Runs after allauth has found the stage of a :class:`StageView`: it comes next in the order of the classes."""
 
     def handle(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Serve the request, unless the stage cannot be gone on with here."""
+        """Serve the request, unless the stage cannot continue here."""
         return self.enter(request) or super().handle(request, *args, **kwargs)
 
     def enter(self, request: HttpRequest) -> HttpResponseBase | None:
@@ -149,7 +149,7 @@ def endpoints(client: Client, ours: list[URLPattern], of_mfa: list[URLPattern]) 
     Args:
         client: the client.
         ours: endpoints beside allauth's own.
-        of_mfa: endpoints in the place of those of ``allauth.mfa``. What it has and we have not stays.
+        of_mfa: endpoints that replace those of ``allauth.mfa``. Those that only it has stay.
     """
     (version,) = headless_urls.build_urlpatterns(client)
     others, theirs = [], []

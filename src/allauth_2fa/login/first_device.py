@@ -123,7 +123,7 @@ def has_proved(stage: compat.LoginStage) -> bool:
 
 
 def _still_proves(stage: compat.LoginStage, user: AbstractBaseUser) -> bool:
-    """Return whether what the login has answered by is there still: who has lost it removes it, and a finder waits here."""
+    """Return whether the user still has the device that answered. Whoever loses a device removes it, and its finder may wait here."""
     challenged = _challenged(stage)
     if challenged.device_id is not None:
         return challenge.proving_device(stage.request, challenged, user) is not None

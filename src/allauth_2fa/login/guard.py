@@ -57,7 +57,7 @@ def admit(request: HttpRequest, user: Any, is_open: Callable[[], bool]) -> Any:
     Args:
         request: whose session it is.
         user: who is logged in.
-        is_open: tells whether this page is one that stays open.
+        is_open: returns whether this page stays open.
     """
     verdict = judge(request, user)
     if verdict is Verdict.ENDED:

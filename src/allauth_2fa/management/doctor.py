@@ -205,7 +205,7 @@ def login_views() -> Part:
 
 
 def used_login_views() -> Part:
-    """Return the login views that are not allauth's and were used of late, and how many logins each had."""
+    """Return the login views that are not allauth's and were used recently, and how many logins each had."""
     return dict(log.other_logins())
 
 

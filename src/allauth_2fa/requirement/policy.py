@@ -252,7 +252,7 @@ def _since(user: AbstractBaseUser, *, note: bool) -> datetime | None:
 
 
 def falls_due(since: datetime | None) -> datetime | None:
-    """Return when it falls due of a user who has known of it since then, or learns of it now; None: at any time."""
+    """Return when the requirement falls due for a user whom it first met then, or meets now (None); None: at any time."""
     start, grace = required_from(), timedelta(days=app_settings.GRACE_PERIOD)
     if not grace:
         return start

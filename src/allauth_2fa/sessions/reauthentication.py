@@ -31,11 +31,11 @@ def is_fresh(request: HttpRequest, user: AbstractBaseUser, *, has_factor: bool) 
         has_factor: whether the user has a second factor, which then has to be what was proved. Without one, the
             login itself or a confirmed password will do.
     """
-    entries = _of_late(request, user, app_settings.REAUTHENTICATION_TIMEOUT)
+    entries = _recent_records(request, user, app_settings.REAUTHENTICATION_TIMEOUT)
     return any(entry.get("method") == "mfa" or not has_factor for entry in entries)
 
 
-def _of_late(request: HttpRequest, user: AbstractBaseUser, seconds: int) -> list[dict[str, Any]]:
+def _recent_records(request: HttpRequest, user: AbstractBaseUser, seconds: int) -> list[dict[str, Any]]:
     """Return by what this user has authenticated in this session within that number of seconds."""
     now = time.time()
     return [entry for entry in compat.records(request, user) if 0 <= now - entry.get("at", 0) < seconds]
@@ -45,13 +45,13 @@ def _of_late(request: HttpRequest, user: AbstractBaseUser, seconds: int) -> list
 
 
 def keep(theirs: Callable[..., HttpResponse], request: HttpRequest, *what: Any, **named: Any) -> HttpResponse:
-    """Let allauth keep what has to wait for a reauthentication, instead of what waited before, and note whose it is.
+    """Let allauth store a request until the user has reauthenticated, instead of an earlier one, and note whose it is.
 
-    So a look at a page ends what somebody has left there. Nothing is kept for a visitor who is not logged in: nobody knows
-    who comes next.
+    So a request that somebody has left there ends when another page asks. Nothing is stored for a visitor who is not logged in:
+    nobody knows who comes next.
 
     Args:
-        theirs: keeps it, and leads to where the user can reauthenticate.
+        theirs: allauth's function, which stores it and leads to where the user can reauthenticate.
         request: in which something has to wait.
         what: whatever ``theirs`` takes beside the request.
         named: the same, by name.
@@ -65,20 +65,20 @@ def keep(theirs: Callable[..., HttpResponse], request: HttpRequest, *what: Any, 
 
 
 def resume(theirs: Callable[[HttpRequest], HttpResponse | None], request: HttpRequest) -> HttpResponse | None:
-    """Let allauth go on with what waited for the reauthentication, and forget what its user has not left there of late.
+    """Let allauth resume the stored request, if its user has stored it recently. Any other one is deleted.
 
     It waits as long as a pending login does: ``ACCOUNT_LOGIN_TIMEOUT`` seconds.
 
     Args:
-        theirs: goes on with it, and returns what it leads to, None for where the page leads by itself.
+        theirs: allauth's function, which resumes it and returns the response; None if there is none.
         request: whose user has just reauthenticated.
     """
-    if not _is_of_late(request.session.get(compat.SUSPENDED_KEY), request.user):
+    if not _is_current(request.session.get(compat.SUSPENDED_KEY), request.user):
         request.session.pop(compat.SUSPENDED_KEY, None)
     return theirs(request)
 
 
-def _is_of_late(kept: Any, user: AbstractBaseUser | AnonymousUser) -> bool:
+def _is_current(kept: Any, user: AbstractBaseUser | AnonymousUser) -> bool:
     """Return whether the user has left it there not too long ago. A session may hold anything."""
     if not isinstance(kept, dict) or kept.get("user") != str(user.pk):
         return False
@@ -90,7 +90,7 @@ def _is_of_late(kept: Any, user: AbstractBaseUser | AnonymousUser) -> bool:
 
 
 def is_recent(theirs: Callable[[HttpRequest], bool], request: HttpRequest) -> bool:
-    """Tell allauth whether the user of the request has reauthenticated of late. Its own verdict is narrowed, never widened.
+    """Return whether the user of the request has reauthenticated recently, for allauth. Its own verdict is narrowed, never widened.
 
     Whoever has a factor, ours or one of ``allauth.mfa``'s, has to have answered by one within
     ``ACCOUNT_REAUTHENTICATION_TIMEOUT`` seconds, when asked in the middle of the session: as with allauth's own ways, the
@@ -106,7 +106,7 @@ def is_recent(theirs: Callable[[HttpRequest], bool], request: HttpRequest) -> bo
     user: Any = request.user
     if not (verified.is_verified_by_factor(user) or lookup.has_primary(user) or compat.mfa_enabled_for(user)):
         return True
-    entries = _of_late(request, user, compat.reauthentication_timeout())
+    entries = _recent_records(request, user, compat.reauthentication_timeout())
     return any(entry.get("method") == "mfa" and bool(entry.get("reauthenticated")) for entry in entries)
 
 

@@ -63,7 +63,7 @@ class TwoFactor:
         return self.proof.age if self.proof else None
 
     def is_fresh(self, max_age: float | None = None, factors: Collection[str] | None = None) -> bool:
-        """Return whether this session has answered, of late enough and by one of the factors.
+        """Return whether this session has answered recently enough, by one of the factors.
 
         Args:
             max_age: seconds; None for however long ago.

@@ -21,10 +21,10 @@ USED, FEW = "allauth_2fa/messages/recovery_codes_left.txt", "allauth_2fa/message
 
 
 def tell_at_login(request: HttpRequest, user: AbstractBaseUser, device: Device) -> None:
-    """Tell somebody who has just logged in by this device what there is to know of their recovery codes.
+    """Tell a user who has just logged in by this device about their recovery codes.
 
-    Who has used one is told how many are left, everybody else only of few. It costs no query: those of the answer have
-    counted them.
+    Whoever has used one reads how many are left. Everybody else reads it only if few are left. It costs no query: the answer's
+    own statements have counted them.
     """
     left = getattr(device, "recovery_left", None)
     if recovery_codes.is_recovery(device):
@@ -34,7 +34,7 @@ def tell_at_login(request: HttpRequest, user: AbstractBaseUser, device: Device) 
 
 
 def tell_code_used(request: HttpRequest, user: AbstractBaseUser, device: Device) -> None:
-    """Tell somebody who has used a recovery code how many are left, counted here if a form of the project's own has judged it."""
+    """Tell a user who has used a recovery code how many are left, counted here if a form of the project's own has checked it."""
     left = getattr(device, "recovery_left", None)
     _tell(request, USED, recovery_codes.left(user) if left is None else left)
 

@@ -91,7 +91,7 @@ class TwoFactorEnroll(EnteringMixin, Page, TemplateView):
     _for_owners = False
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Serve the login that waits for a device; who is logged in goes on to the page from which devices are added."""
+        """Serve the login that waits for a device. Whoever is logged in is redirected to the page from which devices are added."""
         if request.user.is_authenticated:
             return HttpResponseRedirect(reverse("two-factor-overview"))
         return self.turn_away(request) or super().dispatch(request, *args, **kwargs)

@@ -85,7 +85,7 @@ class SetupForAnotherMixin:
 
 
 class TwoFactorSetup(SetupForAnotherMixin, AddingPage):
-    """Adds the first authenticator app; who has one is led on."""
+    """Adds the first authenticator app. Whoever has one is redirected."""
 
     page = form_key = "setup"
     form_class = TOTPDeviceForm

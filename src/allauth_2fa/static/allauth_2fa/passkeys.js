@@ -1,6 +1,6 @@
 // Passkeys: asks the site what to ask the browser for, and posts what the browser hands over by the page's own form.
 
-/** How often the login page puts a new question in the place of one whose time is over: for an hour, with five minutes each. */
+/** How often the login page replaces a question whose time is over: for an hour, with five minutes each. */
 const RENEWALS = 15;
 
 /** When that is, as a part of the question's time. */
