@@ -165,7 +165,7 @@ def test_a_pending_verification_applies_at_a_foreign_login_view_too(client, alic
     assert mail.outbox
 
 
-def test_a_new_password_after_the_reset_voids_a_login_that_was_pending_elsewhere(client, alice, phone, address):
+def test_a_new_password_after_the_reset_ends_a_login_that_was_pending_elsewhere(client, alice, phone, address):
     give_password(client, alice)
     by_reset(Client(), alice)
     give_answer(client, code_of(phone))

@@ -156,7 +156,7 @@ def test_a_pending_login_connects_no_social_account(client, alice, held):
     assert not SocialAccount.objects.filter(user=alice).exists()
 
 
-def test_a_link_to_reset_the_password_from_before_the_first_factor_is_void(client, alice, address):
+def test_a_link_to_reset_the_password_from_before_the_first_factor_is_invalid(client, alice, address):
     thief = Client()
     thief.post(reverse("account_reset_password"), {"email": alice.email})
     path = link(r"/accounts/password/reset/key/\S+")

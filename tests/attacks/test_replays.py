@@ -92,7 +92,7 @@ def test_a_spent_static_token_is_dead_in_every_spelling(client, alice, phone):
     assert not tries("abcdefgh", alice)
 
 
-def test_renewed_codes_void_the_old_ones_of_both_kinds(client, alice, phone, settings):
+def test_renewed_codes_invalidate_the_old_ones_of_both_kinds(client, alice, phone, settings):
     old = registry.recovery.renew(alice, 1)[0]
     StaticDevice.objects.create(user=alice).token_set.create(token="abcdefgh")
     log_in(client, alice, phone)

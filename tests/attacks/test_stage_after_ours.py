@@ -107,7 +107,7 @@ def test_a_login_that_the_guard_had_stopped_for_a_first_device_is_asked_at_the_l
     assert who(client)["user"] == "alice"
 
 
-def test_a_trusted_browser_is_let_pass_at_the_last_gate_as_at_the_first(client, alice, phone, settings):
+def test_a_trusted_browser_needs_no_code_at_the_last_stage_as_at_the_first(client, alice, phone, settings):
     settings.ALLAUTH_2FA_TRUST_DAYS = 30
     give_password(client, alice)
     give_answer(client, code_of(phone), trust="on")

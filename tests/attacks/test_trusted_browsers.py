@@ -297,7 +297,7 @@ def test_a_pending_login_gives_no_trust_before_it_is_finished(client, alice, pho
 
 
 @pytest.mark.parametrize("loss", ["revoked", "forbidden", "password", None])
-def test_a_login_that_was_let_pass_is_not_finished_after_another_stage_if_the_trust_has_ended(trusted, alice, settings, loss):
+def test_a_login_by_trust_is_not_finished_after_another_stage_if_the_trust_has_ended(trusted, alice, settings, loss):
     settings.ACCOUNT_ADAPTER = "tests.attacks.adapters.LaterStageAdapter"
     give_password(trusted, alice)
     assert not is_logged_in(trusted)
@@ -312,7 +312,7 @@ def test_a_login_that_was_let_pass_is_not_finished_after_another_stage_if_the_tr
     assert loss is None or response["Location"] == reverse("account_login")
 
 
-def test_what_a_login_that_was_let_pass_has_noted_is_not_carried_into_the_next_one(trusted, alice, phone, settings):
+def test_what_a_login_by_trust_has_stored_is_not_carried_into_the_next_one(trusted, alice, phone, settings):
     settings.ACCOUNT_ADAPTER = "tests.attacks.adapters.LaterStageAdapter"
     give_password(trusted, alice)
     trust.revoke(alice, "owner")
@@ -428,7 +428,7 @@ def test_a_revoke_that_comes_before_the_update_wins(trusted, alice, rf, django_c
     assert request_state(request).browser_cookie is None
 
 
-def test_of_two_logins_with_one_value_one_is_let_pass(trusted, alice, rf):
+def test_of_two_logins_with_one_value_only_one_needs_no_code(trusted, alice, rf):
     row = trust_rows.look(alice, every_row)[0][0]
     assert [trust._renew(rf.get("/"), alice, row) for _ in range(2)] == [True, False]
 

@@ -100,7 +100,7 @@ def test_the_codes_stand_in_two_columns_where_there_is_room_and_each_on_one_line
     assert len({round(box["height"]) for box in boxes}) == 1
 
 
-def test_a_user_who_looks_at_new_codes_is_offered_nothing_that_would_void_them(visitor, codes):
+def test_a_user_who_looks_at_new_codes_is_offered_nothing_that_would_invalidate_them(visitor, codes):
     expect(visitor.button("Create new recovery codes")).to_have_count(0)
     expect(visitor.link("Turn off two-factor authentication")).to_have_count(0)
 

@@ -18,7 +18,7 @@ def has_been_trusted(visitor, person):
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
-def test_a_browser_is_trusted_let_pass_listed_and_revoked(visit, bea, scripts):
+def test_a_browser_is_trusted_needs_no_code_is_listed_and_revoked(visit, bea, scripts):
     visitor = visit(java_script_enabled=scripts)
     visitor.come_to_the_challenge(bea)
     tick(visitor)

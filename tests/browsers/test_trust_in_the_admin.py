@@ -87,7 +87,7 @@ def test_a_user_who_may_look_alone_ends_no_trust(onlooker, browser):
     assert not revoked()
 
 
-def test_trust_that_is_void_before_its_date_is_shown_as_such(helper, browser):
+def test_trust_that_is_invalid_before_its_date_is_shown_as_such(helper, browser):
     browser.user.set_password("another one")
     browser.user.save()
     page = helper.get(CHANGELIST).text

@@ -116,7 +116,7 @@ def test_what_is_no_sealed_text_is_damaged(text):
 
 @settings(**SHARED)
 @given(text=texts)
-def test_any_text_is_readable_if_it_is_a_hexadecimal_number_and_is_shut_otherwise(text):
+def test_any_text_is_readable_if_it_is_a_hexadecimal_number_and_unreadable_otherwise(text):
     value = values.decrypted(text, PLACE, "7")
     assert value == text
     assert (type(value) is str) is (len(text) % 2 == 0 and set(text) <= set("0123456789abcdefABCDEF"))
@@ -276,7 +276,7 @@ def test_a_pickle_holds_no_secret_and_no_code():
     assert pickle.loads(pickle.dumps(thawed_code)) == "271828"  # noqa: S301 - our own
 
 
-def test_a_pickle_of_what_cannot_be_read_stays_shut_until_the_key_is_back(use):
+def test_a_pickle_of_what_cannot_be_read_stays_unreadable_until_the_key_is_back(use):
     text = seal()
     use(STRANGE)
     frozen = pickle.dumps(values.decrypted(text, PLACE, "7"))

@@ -236,7 +236,7 @@ def test_django_otp_does_not_take_anothers(bob, codes, device):
 # Renewal
 
 
-def test_renewed_codes_void_the_old_ones_used_or_not(alice, codes, device):
+def test_renewed_codes_invalidate_the_old_ones_used_or_not(alice, codes, device):
     recovery.judge(device, codes[0])
     fresh = recovery.renew(alice, 5)
     renewed = RecoveryDevice.objects.get(user=alice)

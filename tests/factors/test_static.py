@@ -226,7 +226,7 @@ def test_a_user_who_always_comes_too_late_is_refused_in_the_end(device):
 # Renewal
 
 
-def test_renewal_voids_the_old_tokens_and_makes_readable_ones(alice, device):
+def test_renewal_invalidates_the_old_tokens_and_makes_readable_ones(alice, device):
     StaticDevice.objects.create(user=alice, name="from the support").token_set.create(token="second")
     made = static.renew(alice, 4)
     assert [token.token for token in static.unused(alice)] == [token.token for token in made]
@@ -251,7 +251,7 @@ def test_renewal_brings_a_device_back_that_was_set_aside(alice, device):
 
 def test_void_tokens_leave_the_device_and_other_people_alone(alice, bob, device):
     static.renew(bob, 1)
-    static.void(alice)
+    static.invalidate(alice)
     assert not device.token_set.exists()
     assert copy_of(device).confirmed
     assert static.unused(bob).count() == 1

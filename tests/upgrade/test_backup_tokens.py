@@ -64,7 +64,7 @@ def test_each_of_them_logs_in_once(alices, alice):
     assert not is_logged_in(alices)
 
 
-def test_new_ones_void_the_old(alices, alice):
+def test_new_ones_invalidate_the_old(alices, alice):
     old = shown(alices.post(TOKENS))
     new = shown(alices.post(TOKENS))
     assert not set(old) & set(new)
@@ -76,7 +76,7 @@ def test_new_ones_void_the_old(alices, alice):
     assert is_logged_in(alices)
 
 
-def test_new_ones_void_those_that_0x_made(alices, alice, tokens):
+def test_new_ones_invalidate_those_that_0x_made(alices, alice, tokens):
     alices.post(TOKENS)
     alices.post(reverse("account_logout"))
     give_password(alices, alice)

@@ -42,7 +42,7 @@ def test_a_device_of_0x_logs_in_with_its_drift(client, alice, old_phone):
     assert is_logged_in(client)
 
 
-def test_the_drift_goes_on_being_followed(client, alice, old_phone):
+def test_the_drift_is_still_followed(client, alice, old_phone):
     give_password(client, alice)
     give_answer(client, code_of(old_phone, 3))
     old_phone.refresh_from_db()

@@ -150,7 +150,7 @@ def _budget(user: AbstractBaseUser, devices: list[Any]) -> Budget:
     budget = stored.budget_of(user, request, devices)
     if request is not None:
         request_state(request).budget = budget
-    throttling.lift(budget, devices)
+    throttling.clear(budget, devices)
     return budget
 
 
@@ -237,7 +237,7 @@ def _charge_tokens(user: AbstractBaseUser, text: str) -> None:
     if device.verify_is_allowed()[0]:
         registry.static.charge(device)
     else:
-        throttling.lift_tokens(_noted_purse(), device)
+        throttling.clear_token_throttling(_noted_budget(), device)
 
 
 @sensitive_variables("text")
@@ -249,7 +249,7 @@ def _recovery_device(user: AbstractBaseUser, text: str) -> Device:
 @sensitive_variables("text")
 def _static_device(user: AbstractBaseUser, text: str) -> Device:
     device = registry.static.addressed(user, text)
-    if device is not None and throttling.lift_tokens(_noted_purse(), device):
+    if device is not None and throttling.clear_token_throttling(_noted_budget(), device):
         # While it waited, it alone was looked at.
         device = registry.static.addressed(user, text)
     if device is None:
@@ -257,7 +257,7 @@ def _static_device(user: AbstractBaseUser, text: str) -> Device:
     return device
 
 
-def _noted_purse() -> Budget | None:
+def _noted_budget() -> Budget | None:
     """Return what wrong answers are taken out of in this browser, as it was read for this answer."""
     return request_state(context.request).budget if context.request is not None else None
 

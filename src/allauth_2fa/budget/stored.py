@@ -60,11 +60,11 @@ def _rows(user_id: Any, digests: Sequence[Any]) -> QuerySet[Browser]:
 
 def budget_of(user: AbstractBaseUser, request: HttpRequest | None, devices: Sequence[Any] = ()) -> Budget:
     """Return the budget that answers in this browser are taken from (no query, if it was read along with the devices)."""
-    return purse_for(user.pk, request, devices)
+    return budget_for(user.pk, request, devices)
 
 
-def purse_for(user_id: Any, request: HttpRequest | None, devices: Sequence[Any] = ()) -> Budget:
-    """Return what :func:`purse_of` does, where the user's key alone is at hand."""
+def budget_for(user_id: Any, request: HttpRequest | None, devices: Sequence[Any] = ()) -> Budget:
+    """Return what :func:`budget_of` does, where the user's key alone is at hand."""
     if devices and hasattr(devices[0], "budget"):
         return Budget.of(user_id, devices[0].budget)
     return Budget.of(user_id, _rows(user_id, _digests(request)).values(*COLUMNS).first())

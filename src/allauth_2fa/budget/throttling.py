@@ -51,7 +51,7 @@ def reset(user: AbstractBaseUser) -> int:
     return sum(devices.update(**UNTHROTTLED) for devices in counted)
 
 
-def lift(budget: Budget, devices: Sequence[Any]) -> None:
+def clear(budget: Budget, devices: Sequence[Any]) -> None:
     """Let devices that wait because of wrong codes elsewhere not wait in a browser in which the user has verified.
 
     Wrong codes in this very browser make a device wait as long as the site has configured.
@@ -63,7 +63,7 @@ def lift(budget: Budget, devices: Sequence[Any]) -> None:
                 vars(device).update(UNTHROTTLED)
 
 
-def lift_tokens(budget: Budget | None, device: Any) -> bool:
+def clear_token_throttling(budget: Budget | None, device: Any) -> bool:
     """Let static tokens that wait not wait in a browser in which the user has verified, and return whether they did.
 
     Each answer that is tried as one of them while they wait is rationed there, right or wrong: they can be guessed, and

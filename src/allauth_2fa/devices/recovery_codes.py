@@ -69,7 +69,7 @@ def _renew(user: AbstractBaseUser, number: int) -> Sequence[ShownCode]:
         deletion.delete(registry.recovery.model.objects.filter(user_id=user.pk))
         return [ShownCode(token.token) for token in tokens]
     codes = registry.recovery.renew(user, number)
-    registry.static.void(user)
+    registry.static.invalidate(user)
     return [ShownCode(code) for code in codes]
 
 

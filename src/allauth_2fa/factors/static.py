@@ -170,7 +170,7 @@ class StaticFactor(Factor):
             device = device or StaticDevice.objects.create(user_id=user.pk, name=DEVICE_NAME)
             # Lock the device before its tokens, in the same order as judge(), so that there is no deadlock.
             StaticDevice.objects.filter(pk=device.pk).update(confirmed=True)
-            self.void(user)
+            self.invalidate(user)
             fresh = [StaticToken(device=device, token=StaticToken.random_token()) for _ in range(number)]
             return StaticToken.objects.bulk_create(fresh)
 
@@ -178,6 +178,6 @@ class StaticFactor(Factor):
         """Return the user's tokens; a spent one is deleted."""
         return StaticToken.objects.filter(device__user_id=user.pk, device__confirmed=True).order_by("pk")
 
-    def void(self, user: AbstractBaseUser) -> None:
+    def invalidate(self, user: AbstractBaseUser) -> None:
         """Delete the user's tokens and keep the devices."""
         StaticToken.objects.filter(device__user_id=user.pk).delete()

@@ -1,4 +1,4 @@
-"""How a login goes on after the challenge, and what it is proved by."""
+"""How a login continues after the challenge, and which device has answered for it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def needs_challenge_now(request: HttpRequest, user: AbstractBaseUser, state: Pen
     """Return whether a login that needed no second factor in an earlier request needs one by now.
 
     Args:
-        request: in which the login comes out of the last stage.
+        request: the request in which the login leaves the last stage.
         user: whose login it is, with the device that it has answered by, if any.
         state: our stage's state of it.
     """
@@ -76,5 +76,5 @@ def restore_backend(user: AbstractBaseUser, state: PendingLogin) -> None:
 
 
 def remember_backend(request: HttpRequest, state: PendingLogin) -> None:
-    """Keep the authentication back end of a session that is turned into a pending login."""
+    """Store the authentication back end of a session that is turned into a pending login."""
     state.backend = request.session.get(BACKEND_SESSION_KEY)

@@ -1,7 +1,7 @@
 """A login that waits for its user's first device, or for the first of a kind that the site requires.
 
-Nobody is logged in meanwhile. The password alone has been given, so that such a login adds one device and does nothing
-else: it removes none, and none is added once the user holds a factor that the login has not proved.
+Nobody is logged in meanwhile. Only the password was entered, so such a login can add one device and nothing else: it removes
+none, and adds none if the user has a factor by then that the login has not answered for.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ OPEN_PAGES = frozenset(
         *("admin:logout", "admin:password_change", "admin:password_change_done"),
     }
 )
-"""Names of pages of others that stay open to a user who is logged in and lacks what the site requires."""
+"""Names of other pages that stay open to a user who is logged in and lacks what the site requires."""
 
 
 OUR_PAGES = frozenset(
@@ -57,14 +57,14 @@ OUR_PAGES = frozenset(
         *("mfa_index", compat.REAUTHENTICATION_PAGE),
     }
 )
-"""Names of the pages of this package, which stay open too. A page of the project's own is not one of them by its name."""
+"""Names of the pages of this package, which stay open too. A page of the project's own does not become one by its name."""
 
 
 CLOSED_TO_OTHERS = OUR_PAGES - {"two-factor-authenticate", "two-factor-enroll", "two-factor-passkey-login"}
-"""Names of the pages that show or change what protects an account, to its owner alone."""
+"""Names of the pages that show or change what protects an account. Only its owner may see them."""
 
 FOR_OWNERS = "_for_owners"
-"""What the classes of these pages bear: a project may serve one of them under another name."""
+"""The attribute of the classes of these pages: a project may serve one of them under another name."""
 
 
 def is_for_owners(request: HttpRequest) -> bool:
@@ -76,13 +76,13 @@ def is_for_owners(request: HttpRequest) -> bool:
 
 
 def own_pages(request: HttpRequest) -> tuple[str, ...]:
-    """Return how the names of the pages begin whose visit does not cancel the session's pending login."""
+    """Return the prefixes of the names of the pages that a visitor may load without cancelling the pending login."""
     # What a session holds may be anything, a list too.
     return PAGES[ENROLLMENT_KEY if compat.pending_stage_key(request) == ENROLLMENT_KEY else compat.STAGE_KEY]
 
 
 def is_wanted(stage: compat.LoginStage, user: AbstractBaseUser) -> bool:
-    """Return whether the login has to wait at the stage for a device that satisfies the site.
+    """Return whether the login must wait at the stage for a device that satisfies the site.
 
     Users who cannot add one here are logged in, and the guard opens nothing but the overview to them: users who must remove a
     device first, because they have as many as they may, and users who have a device that the login did not ask for.
@@ -96,7 +96,7 @@ def is_wanted(stage: compat.LoginStage, user: AbstractBaseUser) -> bool:
 
 
 def choices(requirement: policy.Requirement, user: AbstractBaseUser | None = None) -> Sequence[Factor]:
-    """Return the factors that satisfy the site and of which users, or this one, can add a device themselves."""
+    """Return the factors that satisfy the site and that users, or this user, can add themselves."""
     return [factor for factor in manage.addable(user) if factor in requirement.factors]
 
 
@@ -139,7 +139,7 @@ def resume(stage: compat.LoginStage, user: AbstractBaseUser, enrolled: Enrolled,
     """Let the login continue after the device that has just been confirmed, and return what it leads to.
 
     Args:
-        stage: at which the login waited.
+        stage: the stage at which the login waited.
         user: whose login it is.
         enrolled: the new device; the session will be bound to it.
         leads_to: where the login leads after the user's first device, whose recovery codes have to be shown.
@@ -153,14 +153,14 @@ def resume(stage: compat.LoginStage, user: AbstractBaseUser, enrolled: Enrolled,
 
 
 def skip(stage: compat.LoginStage) -> HttpResponse:
-    """Let a login go on that has to wait no longer, and return what it leads to."""
+    """Continue a login that need not wait any longer, and return the response."""
     PendingLogin(stage.state).ask_nothing()
     clear_pending(stage.request)
     return stage.exit()
 
 
 def finish(request: HttpRequest, user: AbstractBaseUser) -> None:
-    """Finish what a login began that has set up a device. With a first factor, codes are due and other sessions are over."""
+    """Finish a login that has added a device. After a first factor, recovery codes are made and other sessions end."""
     state = challenge.passed_state(request, user, ENROLLMENT_KEY)
     if state is None:
         return

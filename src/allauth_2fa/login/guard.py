@@ -31,18 +31,18 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
 LOGIN_KEYS = frozenset({SESSION_KEY, BACKEND_SESSION_KEY, HASH_SESSION_KEY, DEVICE_ID_SESSION_KEY, *compat.RECORD_KEYS})
-"""What a login itself writes into a session."""
+"""The session keys that a login itself writes."""
 
 AUTHENTICATION_KEYS = (SESSION_KEY, BACKEND_SESSION_KEY, HASH_SESSION_KEY, DEVICE_ID_SESSION_KEY)
-"""What makes a session that of a user."""
+"""The session keys that log a user in."""
 
 
 def may_show(session: SessionBase, user: AbstractBaseUser) -> bool:
     """Return whether a session that is read without a request may show the user.
 
     Args:
-        session: one that names the user.
-        user: as Django has just read them from the session. They are left as they are.
+        session: a session that names the user.
+        user: the user whom Django has just read from the session. The object is not changed.
     """
     request = SessionAlone(session)
     return judge(request, with_device(request, copy(user))) is Verdict.SHOWN

@@ -1,4 +1,4 @@
-"""What the site requires of the user of a session, as far as the session knows it: asked of the policy, then believed a while."""
+"""What the site requires of a session's user. The policy is asked, and the session then believes the answer for a while."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def is_known_to_be_met(request: HttpRequest, user: AbstractBaseUser) -> bool:
 
 
 def lacks(request: HttpRequest, user: AbstractBaseUser) -> bool:
-    """Return whether the user must have a second factor, of a kind that they have not got, before they may use the site.
+    """Return whether the user lacks a second factor that the site requires before they may use it.
 
-    What is not due is believed for ``ALLAUTH_2FA_GUARD_RECHECK`` seconds, and no longer than until it falls due.
+    That nothing is due is believed for ``ALLAUTH_2FA_GUARD_RECHECK`` seconds, and not beyond the moment when it falls due.
     """
     if is_known_to_be_met(request, user):
         return False
@@ -37,7 +37,7 @@ def lacks(request: HttpRequest, user: AbstractBaseUser) -> bool:
 
 
 def was_met(request: HttpRequest, user: AbstractBaseUser) -> bool:
-    """Return whether what the site requires was not due a short while ago."""
+    """Return whether nothing was due a short while ago."""
     return _known(request, user) is not None
 
 
@@ -47,13 +47,13 @@ def _known(request: HttpRequest, user: AbstractBaseUser) -> Met | None:
 
 
 def remember(request: HttpRequest, user: AbstractBaseUser, requirement: policy.Requirement) -> None:
-    """Keep in the session that what the site requires of this user is not due for now."""
+    """Store in the session that nothing is due for this user now."""
     due_at, until = requirement.due_at, time.time() + app_settings.GUARD_RECHECK
     SessionState(request.session, user).met = Met(until if due_at is None else min(until, due_at.timestamp()), due_at)
 
 
 def shown(request: HttpRequest, user: AbstractBaseUser) -> policy.Requirement:
-    """Return what the site requires of the user, for a page to say: from the session's note, as long as that is believed."""
+    """Return what the site requires of the user, for a page to show. What the session has stored is used as long as it is believed."""
     if policy.is_sure(user):
         return policy.FREE
     met = _known(request, user)

@@ -1,6 +1,6 @@
 """Who must have a second factor, of which kind, and since when: one answer for the login, the guard and 0.x's middleware.
 
-Nothing here knows a page. What a setting says wrongly, and a rule that breaks, holds everybody to the most.
+Nothing here knows a page. A wrong setting and a rule that fails require a factor of everybody.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ logger = logging.getLogger("allauth_2fa.policy")
 Status = Literal["free", "exempt", "satisfied", "grace", "due"]
 
 GROUP = "group:"
-"""How the name of a group is told from the other words."""
+"""The prefix of a group's name in the settings."""
 
 WORDS: dict[str, Rule] = {
     "nobody": lambda _user: False,
@@ -44,17 +44,17 @@ WORDS: dict[str, Rule] = {
     "staff": lambda user: user.is_staff,
     "superusers": lambda user: user.is_superuser,
 }
-"""Whom a word of the settings means. These cost no query."""
+"""The users that each word of the settings means. No word costs a query."""
 
 
 class Requirement(NamedTuple):
     """What the site asks of one user: ``status``, since when they know, when it falls due, and which factors will do.
 
-    * ``free``: nothing is asked.
-    * ``exempt``: something would be, but for an exemption.
-    * ``satisfied``: the user has it.
-    * ``grace``: the user has to have it at ``due_at``.
-    * ``due``: the user has to have it now.
+    * ``free``: nothing is required.
+    * ``exempt``: the user is exempt from what is required.
+    * ``satisfied``: the user has what is required.
+    * ``grace``: the user must have it from ``due_at`` on.
+    * ``due``: the user must have it now.
     """
 
     status: Status
@@ -64,19 +64,19 @@ class Requirement(NamedTuple):
 
     @property
     def is_due(self) -> bool:
-        """Whether the user may do nothing else before they have it."""
+        """Whether the user must set it up before anything else."""
         return self.status == "due"
 
     @property
     def days_left(self) -> int:
-        """How many days are left, the one that has begun counted; 0 without a date."""
+        """The number of days that are left, with the day that has begun; 0 without a date."""
         return 0 if self.due_at is None else max(0, ceil((self.due_at - timezone.now()) / timedelta(days=1)))
 
 
 FREE = Requirement("free")
 
 
-# Whom a setting means
+# Which users a setting means
 
 
 def entries(said: Any) -> list[Any]:
@@ -85,12 +85,12 @@ def entries(said: Any) -> list[Any]:
 
 
 def is_cheap(said: Any) -> bool:
-    """Return whether it costs no query, and calls no code of the project's, to know whom it means."""
+    """Return whether it takes no query, and none of the project's own code, to know which users it means."""
     return all(isinstance(entry, str) and entry in WORDS for entry in entries(said))
 
 
 def rule_of(entry: Any) -> Rule:
-    """Return what tells of a user whether the entry means them.
+    """Return the function that says of a user if the entry means them.
 
     Raises:
         TypeError: the entry is no word, no group, no path and no callable.
@@ -108,7 +108,7 @@ def rule_of(entry: Any) -> Rule:
 
 
 def means(said: Any, user: AbstractBaseUser) -> bool:
-    """Return whether a setting means this user. One that cannot be understood, or breaks, means everybody."""
+    """Return whether a setting means this user. One that cannot be read, or fails, means everybody."""
     try:
         return any(bool(rule_of(entry)(user)) for entry in sorted(entries(said), key=is_cheap, reverse=True))
     except Exception:
@@ -122,7 +122,7 @@ def is_on() -> bool:
 
 
 def factors_for(user: AbstractBaseUser) -> tuple[Factor, ...]:
-    """Return the factors by which the user would satisfy the site: those of the first row that means them, else all."""
+    """Return the factors that satisfy the site for this user: those of the first row that means the user, else all primary ones."""
     return next((_named(ids) for said, ids in app_settings.REQUIRED_FACTORS.items() if means(said, user)), registry.primaries())
 
 
@@ -134,7 +134,7 @@ def _named(ids: Collection[str]) -> tuple[Factor, ...]:
 
 
 def is_sure(user: AbstractBaseUser) -> bool:
-    """Return whether the settings and the session alone say that the site asks nothing more of this user."""
+    """Return whether the settings and the session alone say that nothing more is required of this user."""
     said = app_settings.REQUIRED
     return (is_cheap(said) and not means(said, user)) or _is_surely_satisfied(user)
 
@@ -162,15 +162,15 @@ def _proved(user: AbstractBaseUser) -> Factor | None:
 
 
 def requirement_of(user: AbstractBaseUser, *, required: bool | None = None, note: bool = True) -> Requirement:
-    """Return what the site asks of the user.
+    """Return what the site requires of the user.
 
     Costs no query for a user who is free by ``is_staff`` and the like, or whose session one of the wanted factors has
     verified; otherwise one for a group, one for the devices, one for exemptions, and one for the grace period.
 
     Args:
-        user: of whom it is asked.
-        required: whether anything is required of them; None: as ``ALLAUTH_2FA_REQUIRED`` says.
-        note: whether to note that the requirement has met the user now, if it has not before.
+        user: the user.
+        required: whether a factor is required of the user; None to ask ``ALLAUTH_2FA_REQUIRED``.
+        note: whether to store that the requirement meets the user now, if it has not met them before.
     """
     if not (means(app_settings.REQUIRED, user) if required is None else required):
         return FREE
@@ -185,15 +185,15 @@ def requirement_of(user: AbstractBaseUser, *, required: bool | None = None, note
 
 
 def status_at(due_at: datetime | None) -> Status:
-    """Return the status of a user who lacks what is required, and of whom it falls due then."""
+    """Return the status of a user who lacks what is required, and for whom it falls due at that moment."""
     return "grace" if due_at is not None and timezone.now() < due_at else "due"
 
 
 def is_satisfied(user: AbstractBaseUser, factors: Sequence[Factor]) -> bool:
     """Return whether the user has one of these factors (one query, none if it has just verified the session).
 
-    Where every factor will do, whatever the project's adapter takes for one and an authenticator of ``allauth.mfa`` will
-    do as well.
+    If every factor is accepted, an authenticator of ``allauth.mfa`` is accepted too, and whatever the project's adapter counts as
+    a factor.
     """
     if _proved(user) in factors or lookup.count(user.pk, factors):
         return True
@@ -201,7 +201,7 @@ def is_satisfied(user: AbstractBaseUser, factors: Sequence[Factor]) -> bool:
 
 
 def is_exempt(user: AbstractBaseUser, *, note: bool = True) -> bool:
-    """Return whether an exemption holds (one query). Those that have run out are announced when that is first noticed."""
+    """Return whether an exemption holds (one query). The end of an expired one is announced when it is first noticed."""
     now = timezone.now()
     granted = list(Exemption.objects.filter(user_id=user.pk, ended_at=None))
     for exemption in granted:
@@ -217,7 +217,7 @@ def announce_exemption(exemption: Exemption, request: HttpRequest | None = None)
 
 
 def end(exemption: Exemption, user: AbstractBaseUser, **who: Any) -> bool:
-    """End the exemption, announce it once, and return whether it was not ended before.
+    """End the exemption, announce it once, and return whether it had not ended before.
 
     Args:
         exemption: which one.
@@ -232,7 +232,7 @@ def end(exemption: Exemption, user: AbstractBaseUser, **who: Any) -> bool:
 
 
 def required_from() -> datetime | None:
-    """Return the moment from which the site requires anything, None for always. A day begins in the site's time zone."""
+    """Return the moment from which the site requires a factor, None if it always does. A day begins in the site's time zone."""
     said = app_settings.REQUIRED_FROM
     if said is None:
         return None
@@ -244,7 +244,7 @@ def required_from() -> datetime | None:
 
 
 def _since(user: AbstractBaseUser, *, note: bool) -> datetime | None:
-    """Return since when the user knows of the requirement, None where the site gives no time anyway."""
+    """Return since when the user knows of the requirement, None if the site grants no grace period."""
     if not app_settings.GRACE_PERIOD:
         return None
     noted = FirstMet.objects.filter(user_id=user.pk).values_list("since", flat=True)
@@ -260,20 +260,20 @@ def falls_due(since: datetime | None) -> datetime | None:
     return max(start, end) if start else end
 
 
-# Taking devices away
+# Removing devices
 
 
 def is_held(user: AbstractBaseUser) -> bool:
-    """Return whether the user has to keep a second factor that they have, as long as there is a grace for others, too."""
+    """Return whether the user must keep a second factor. The grace period is only for users who have none yet."""
     start = required_from()
     in_force = is_on() and (start is None or start <= timezone.now())
     return in_force and means(app_settings.REQUIRED, user) and not is_exempt(user)
 
 
 def may_remove(device: Device) -> bool:
-    """Return whether the owner would satisfy the site without the device as they do with it.
+    """Return whether the owner can remove the device and still satisfy the site.
 
-    The caller holds the user's turn, so that of two devices that go at once one stays.
+    The caller has locked the user, so that of two devices that are removed at once one stays.
     """
     if not is_on() or not is_held(device.user):
         return True

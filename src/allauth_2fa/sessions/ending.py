@@ -1,8 +1,8 @@
 """Ending a user's sessions when the second factor is set up or taken away, whichever store they are in.
 
-No store can be searched by user, so none is. A row of ours holds the moment before which the user's sessions are over,
-and each session holds since when it counts. Whether the row has to be read, the user's ``last_login`` tells, which
-every request reads anyway: it moves with each login and with the moment in the row, and a session notes it.
+No store can be searched by user, so none is. A row of ours holds the moment before which the user's sessions have ended, and
+each session holds the moment from which it counts. Every request reads the user's ``last_login`` anyway. It changes with each
+login and with the moment in the row, and a session stores it: the row is read only if the two differ.
 """
 
 from __future__ import annotations
@@ -33,37 +33,37 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 TICK = timedelta(microseconds=1)
-"""What databases tell apart. The moment in the row is later than each login before it, whichever host's clock wrote that."""
+"""The smallest difference that all databases store. The moment in the row is later than every earlier login, on any host's clock."""
 
 
 # What a session knows
 
 
 def note(session: MutableMapping[str, Any], user: AbstractBaseUser, *, least: float = 0) -> None:
-    """Keep in the session that it counts as of now.
+    """Store in the session that it counts from now on.
 
     Args:
         session: one that names the user.
         user: as the database has them.
-        least: Unix seconds, the moment in the user's row, which the session has been found to be later than.
+        least: the moment in the user's row, in Unix seconds. The session was found to be later.
     """
     stamp = _stamp(user)
     SessionState(session, user).since = max(time.time() if stamp is None else stamp, least)
 
 
 def is_noted(session: MutableMapping[str, Any], user: AbstractBaseUser) -> bool:
-    """Tell, without a query, whether nothing has happened to the user since the session was last found to count.
+    """Return whether the user has not changed since the session was last found to count (no query).
 
-    Where users have no ``last_login`` that cannot be told: the row is read when the guard asks for the factor too.
+    Users without ``last_login`` count as not changed. Their row is read whenever the guard also asks for the factor.
     """
     since, stamp = SessionState(session, user).since, _stamp(user)
     return since is not None and (stamp is None or since == stamp)
 
 
 def is_over(session: MutableMapping[str, Any], user: AbstractBaseUser) -> bool:
-    """Return whether the session was ended (one query). One that counts is noted, so that it is not asked again.
+    """Return whether the session was ended (one query). One that counts is noted, so that the row is not read again.
 
-    Only a session that names the user can be over: users who come by a token or a header have none.
+    Only a session that names the user can have ended: a user of a token or a header has none.
     """
     if session.get(SESSION_KEY) != user._meta.pk.value_to_string(user):
         return False
@@ -114,19 +114,19 @@ def _keeps_last_login() -> bool:
 
 
 def end_others(request: HttpRequest, user: AbstractBaseUser, how: str = "", *, before: datetime | None = None) -> int:
-    """End the user's other sessions. That of the request goes on, under a new key.
+    """End the user's other sessions. The session of the request continues, under a new key.
 
     Args:
         request: whose session it is.
         user: the one who is logged in.
         how: what happened, for the audit log.
-        before: what :func:`void` returned, where the change itself has called it.
+        before: the result of :func:`invalidate`, if the change itself has called it.
 
     Returns:
-        How many sessions were taken off ``allauth.usersessions``'s list; 0 where that is not installed.
+        The number of sessions that were taken off the list of ``allauth.usersessions``; 0 if that is not installed.
     """
     if before is None:
-        before = _void(user)
+        before = _invalidate(user)
     old_key = request.session.session_key
     keys.renew(request.session)
     if _keeps_last_login():
@@ -138,14 +138,14 @@ def end_others(request: HttpRequest, user: AbstractBaseUser, how: str = "", *, b
 
 
 def end_all(user: AbstractBaseUser, how: str = "", *, request: HttpRequest | None = None, actor: AbstractBaseUser | None = None) -> int:
-    """End every session of the user, as support does. Returns what :func:`end_others` does."""
-    _void(user)
+    """End every session of the user, as support does, and return the same number as :func:`end_others`."""
+    _invalidate(user)
     number = _end_listed(user)
     _announce(user, how, number, request=request, actor=actor)
     return number or 0
 
 
-def _void(user: AbstractBaseUser) -> datetime:
+def _invalidate(user: AbstractBaseUser) -> datetime:
     with transaction.atomic():
         lock_user(user.pk)
         return invalidate(user)
@@ -154,7 +154,7 @@ def _void(user: AbstractBaseUser) -> datetime:
 def _end_listed(user: AbstractBaseUser, request: HttpRequest | None = None, old_key: str | None = None) -> int | None:
     """Take the user's sessions off the list of ``allauth.usersessions`` and out of their store, None if there is no list.
 
-    They are over already. A store that cannot be reached now leaves them in it, and nothing else depends on it.
+    They have ended already. They stay in a store that cannot be reached now, and nothing depends on that.
     """
     try:
         with transaction.atomic():

@@ -1,4 +1,4 @@
-"""Proof before change: how fresh what this session has proved must be, on our pages and where allauth asks."""
+"""Authentication before a change: how recent it must be, on our pages and where allauth asks."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 
 def is_fresh(request: HttpRequest, user: AbstractBaseUser, *, has_factor: bool) -> bool:
-    """Return whether this session has proved enough, within ``ALLAUTH_2FA_REAUTHENTICATION_TIMEOUT`` seconds.
+    """Return whether this session has authenticated well enough in the last ``ALLAUTH_2FA_REAUTHENTICATION_TIMEOUT`` seconds.
 
     Args:
         request: whose session holds the records.
-        user: who wants to change something.
-        has_factor: whether the user has a second factor, which then has to be what was proved. Without one, the
-            login itself or a confirmed password will do.
+        user: the user who wants to change something.
+        has_factor: whether the user has a second factor. Then only an answer by a second factor counts; otherwise the login itself or a
+            confirmed password does.
     """
     entries = _recent_records(request, user, app_settings.REAUTHENTICATION_TIMEOUT)
     return any(entry.get("method") == "mfa" or not has_factor for entry in entries)
@@ -41,7 +41,7 @@ def _recent_records(request: HttpRequest, user: AbstractBaseUser, seconds: int) 
     return [entry for entry in compat.records(request, user) if 0 <= now - entry.get("at", 0) < seconds]
 
 
-# What waits for a proof
+# What waits for a reauthentication
 
 
 def keep(theirs: Callable[..., HttpResponse], request: HttpRequest, *what: Any, **named: Any) -> HttpResponse:
@@ -79,7 +79,7 @@ def resume(theirs: Callable[[HttpRequest], HttpResponse | None], request: HttpRe
 
 
 def _is_current(kept: Any, user: AbstractBaseUser | AnonymousUser) -> bool:
-    """Return whether the user has left it there not too long ago. A session may hold anything."""
+    """Return whether the user has stored it, and not too long ago. A session may hold anything."""
     if not isinstance(kept, dict) or kept.get("user") != str(user.pk):
         return False
     at = kept.get("at")
@@ -90,16 +90,18 @@ def _is_current(kept: Any, user: AbstractBaseUser | AnonymousUser) -> bool:
 
 
 def is_recent(theirs: Callable[[HttpRequest], bool], request: HttpRequest) -> bool:
-    """Return whether the user of the request has reauthenticated recently, for allauth. Its own verdict is narrowed, never widened.
+    """Return whether the user of the request has reauthenticated recently, for allauth.
+
+    The result may be stricter than allauth's own, and never less strict.
 
     Whoever has a factor, ours or one of ``allauth.mfa``'s, has to have answered by one within
-    ``ACCOUNT_REAUTHENTICATION_TIMEOUT`` seconds, when asked in the middle of the session: as with allauth's own ways, the
-    login itself does not count, and the password alone does not either. allauth lets everybody pass of whom it knows no
-    way to reauthenticate.
+    ``ACCOUNT_REAUTHENTICATION_TIMEOUT`` seconds, when asked within the session: as with allauth's own ways, the
+    login itself does not count, and neither does the password alone. allauth accepts every user for whom it knows no way to
+    reauthenticate.
 
     Args:
-        theirs: gives allauth's own verdict.
-        request: whose user wants to go on.
+        theirs: allauth's function, which returns its own verdict.
+        request: the request whose user wants to continue.
     """
     if not without_our_factors(theirs, request):
         return False
@@ -111,11 +113,11 @@ def is_recent(theirs: Callable[[HttpRequest], bool], request: HttpRequest) -> bo
 
 
 def flows_of(theirs: Callable[[Any], Described], user: AbstractBaseUser | AnonymousUser) -> Described:
-    """Tell allauth and its headless clients by which flows the user can reauthenticate.
+    """Return the flows by which the user can reauthenticate, for allauth and its headless clients.
 
     Args:
-        theirs: gives the flows that allauth knows of.
-        user: who is asked for.
+        theirs: allauth's function, which returns the flows that it knows.
+        user: the user who is asked.
     """
     flows = theirs(user)
     if _ours_aside.get() or not user.is_authenticated:
@@ -129,7 +131,7 @@ def flows_of(theirs: Callable[[Any], Described], user: AbstractBaseUser | Anonym
 
 
 def without_password(ways: Described) -> Described:
-    """Return the ways to reauthenticate that are left to somebody with a factor: all but the password alone."""
+    """Return the ways to reauthenticate that a user with a second factor has: all but the password alone."""
     return [way for way in ways if way["id"] != compat.BY_PASSWORD]
 
 
@@ -137,7 +139,7 @@ _ours_aside: ContextVar[bool] = ContextVar("allauth_2fa_ours_aside", default=Fal
 
 
 def without_our_factors(ask: Callable[[Any], Any], about: Any) -> Any:
-    """Return what allauth answers about the reauthentication of a user or a request when it does not hear of our factors."""
+    """Return allauth's answer about the reauthentication of a user or a request, as if our factors were not there."""
     token = _ours_aside.set(True)
     try:
         return ask(about)

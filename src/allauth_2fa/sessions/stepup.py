@@ -1,4 +1,4 @@
-"""Step-up: what this session has proved, how long ago and by which factor; and whether that is enough."""
+"""Step-up: by which factor this session was verified, how long ago, and whether that is enough."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class Proof(NamedTuple):
 
     @property
     def age(self) -> float:
-        """How many seconds ago. A moment that lies in the future, by a clock that was set back, is as old as can be."""
+        """The age in seconds. A moment in the future, because a clock was set back, is infinitely old."""
         seconds = (datetime.now(UTC) - self.at).total_seconds()
         return seconds if seconds >= 0 else float("inf")
 
 
 class TwoFactor:
-    """What ``request.two_factor`` tells. Nothing is asked of the database beyond what ``request.user`` asks."""
+    """The value of ``request.two_factor``. It makes no more queries than ``request.user`` does."""
 
     def __init__(self, request: HttpRequest) -> None:
         self._request = request
@@ -66,7 +66,7 @@ class TwoFactor:
         """Return whether this session has answered recently enough, by one of the factors.
 
         Args:
-            max_age: seconds; None for however long ago.
+            max_age: seconds; None for any age.
             factors: ids of the factors that count; None for all, recovery codes among them.
         """
         return any((max_age is None or proof.age <= max_age) and (factors is None or proof.factor in factors) for proof in self._proofs())

@@ -23,7 +23,7 @@ def is_bound(user: Any) -> bool:
 
 
 def is_verified_by_factor(user: Any) -> bool:
-    """Return whether the session is bound to a device that a login can wait for, which a recovery code is not."""
+    """Return whether the session is bound to a device of a primary factor. A recovery code is not one."""
     factor = registry.factor_of(user.otp_device) if is_bound(user) else None
     return factor is not None and factor.primary
 
@@ -38,13 +38,13 @@ def needs_challenge(user: AbstractBaseUser) -> bool:
 
 
 def record_answer(request: HttpRequest, user: AbstractBaseUser, device: Device, **facts: Any) -> None:
-    """Record with allauth that the user has answered by this device, and announce it in the middle of a session.
+    """Record with allauth that the user has answered by this device. Within a session, announce it too.
 
     Args:
         request: whose session it is.
-        user: who has answered.
-        device: by which device.
-        facts: what allauth's record is to hold besides: ``reauthenticated=True`` in the middle of a session.
+        user: the user who has answered.
+        device: the device that accepted the answer.
+        facts: more for allauth's record: ``reauthenticated=True`` within a session.
     """
     factor = registry.factor_of(device)
     kind = factor.id if factor else device.model_label()

@@ -230,7 +230,7 @@ def test_a_user_who_does_not_cannot(logged_in, authenticator):
     assert not DeviceOptions.objects.filter(passwordless=True).exists()
 
 
-def test_a_note_that_an_earlier_one_has_left_behind_gives_it_nothing(logged_in, alice):
+def test_options_of_an_earlier_one_with_the_same_key_give_it_nothing(logged_in, alice):
     earlier = Authenticator().enroll(alice, passwordless=True)
     drop(WebAuthnCredential.objects.all())
     DeviceOptions.objects.update(device=f"django_otp_webauthn.webauthncredential/{earlier.pk + 1}")

@@ -228,7 +228,7 @@ def test_the_code_of_one_login_is_taken_once(alice):
     assert kinds(at_once(answering(alice, device, other, unused))) == {Pager: 1}
 
 
-def test_a_wrong_code_of_one_login_is_judged_once_and_voids_no_others(alice):
+def test_a_wrong_code_of_one_login_is_checked_once_and_invalidates_no_others(alice):
     Pager.sent.clear()
     device = Pager.objects.create(user=alice, name="Pager", throttling_failure_count=5)
     store, _code = asked_for(alice, device)

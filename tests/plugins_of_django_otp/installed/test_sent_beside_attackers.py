@@ -88,7 +88,7 @@ def test_the_owner_gets_in_at_home_while_somebody_else_takes_each_moment(client,
     assert sign_in(client, alice, sent)
 
 
-def test_a_code_that_was_sent_to_another_login_voids_none(client, alice, clock, sender, sent):
+def test_a_code_that_was_sent_to_another_login_invalidates_none(client, alice, clock, sender, sent):
     give_password(client, alice)
     own = sent()[-1]
     clock.shift(MINUTE + 1)
