@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from allauth_2fa.login import first_device, guard
 
@@ -95,15 +96,17 @@ def enrollment_url(requirement: Requirement | None) -> str:
 # A session in which somebody else uses the user's account
 
 
+IMPERSONATED = gettext_lazy("You are using another user's account. Only its owner can see and change its two-factor authentication.")
+
+
 def impersonated(request: HttpRequest) -> HttpResponse:
     """Return the answer to somebody who uses another user's account and asks for a page about that user's devices."""
-    detail = _("You are using another user's account. Only its owner can see and change its two-factor authentication.")
     if is_page(request):
         template = f"allauth_2fa/impersonated.{app_settings.TEMPLATE_EXTENSION}"
-        response = render(request, template, {"detail": detail}, status=403)
+        response = render(request, template, {"detail": IMPERSONATED}, status=403)
     else:
-        error = {"code": "impersonated", "message": detail}
-        response = JsonResponse({"status": 403, "detail": detail, "errors": [error]}, status=403)
+        error = {"code": "impersonated", "message": IMPERSONATED}
+        response = JsonResponse({"status": 403, "detail": IMPERSONATED, "errors": [error]}, status=403)
     add_never_cache_headers(response)
     return response
 

@@ -78,12 +78,16 @@ COMPAT = {
 
 # The same for headless/compat.py, which a site without the headless API never imports.
 HEADLESS_COMPAT = {
+    "allauth.app_settings.MFA_ENABLED": "value",
     "allauth.core.exceptions.ImmediateHttpResponse": "class",
     "allauth.headless.app_settings.CLIENTS": "value",
     "allauth.headless.app_settings.SERVE_SPECIFICATION": "value",
     "allauth.headless.base.response.APIResponse": "class",
     "allauth.headless.base.response.AuthenticationResponse": "class",
     "allauth.headless.base.response.ConfigResponse": "class",
+    "allauth.headless.base.response.ConflictResponse": "class",
+    "allauth.headless.base.response.ForbiddenResponse": "class",
+    "allauth.headless.base.response.ReauthenticationResponse": "class",
     "allauth.headless.base.response.UnauthorizedResponse": "class",
     "allauth.headless.base.views.APIView": "class",
     "allauth.headless.base.views.AuthenticatedAPIView": "class",
@@ -106,6 +110,8 @@ DESCRIPTION = {
 
 # What stands in the package as a string, because importing it demands that allauth.mfa is installed.
 BY_NAME = {
+    "allauth.mfa.app_settings": "module",
+    "allauth.mfa.webauthn.internal.auth": "module",
     "allauth.mfa.models.Authenticator": "class",
     "allauth.mfa.stages.TrustStage": "class",
     "allauth.mfa.webauthn.stages.PasskeySignupStage": "class",
@@ -140,6 +146,17 @@ RELIED_ON = {
     "allauth.headless.internal.restkit.views.RESTView._parse_json": "self request",
     "allauth.headless.internal.restkit.views.RESTView.handle": "self request args kwargs",
     "allauth.headless.mfa.views.AuthenticateView": "class",
+    "allauth.headless.mfa.views.AuthenticateWebAuthnView": "class",
+    "allauth.headless.mfa.views.LoginWebAuthnView": "class",
+    "allauth.headless.mfa.views.ReauthenticateView": "class",
+    "allauth.headless.mfa.views.ReauthenticateWebAuthnView": "class",
+    "allauth.headless.mfa.views.SignupWebAuthnView": "class",
+    "allauth.mfa.app_settings.PASSKEY_LOGIN_ENABLED": "value",
+    "allauth.mfa.app_settings.PASSKEY_SIGNUP_ENABLED": "value",
+    "allauth.mfa.webauthn.internal.auth.UserVerificationRequirement": "class",
+    "allauth.mfa.webauthn.internal.auth.get_server": "",
+    "allauth.mfa.webauthn.internal.auth.set_state": "state",
+    "allauth.mfa.webauthn.internal.auth.websafe_decode": "data",
     "allauth.usersessions.adapter.DefaultUserSessionsAdapter.end_sessions": "self sessions",
     "allauth.usersessions.models.UserSession.session_key": "value",
     "allauth.usersessions.models.UserSessionManager.create_from_request": "self request",

@@ -198,7 +198,7 @@ def _here(request: HttpRequest | None, device: Device) -> int | None:
     """
     if not device.confirmed:
         return None
-    budget = stored.purse_for(device.user_id, request, [device])
+    budget = stored.budget_for(device.user_id, request, [device])
     return budget.pk if budget.is_known else None
 
 

@@ -9,14 +9,24 @@ import json
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from allauth import app_settings as allauth_settings
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.headless import app_settings as headless_settings
 from allauth.headless import urls as headless_urls
-from allauth.headless.base.response import APIResponse, AuthenticationResponse, ConfigResponse, UnauthorizedResponse
+from allauth.headless.base.response import (
+    APIResponse,
+    AuthenticationResponse,
+    ConfigResponse,
+    ConflictResponse,
+    ForbiddenResponse,
+    ReauthenticationResponse,
+    UnauthorizedResponse,
+)
 from allauth.headless.base.views import APIView, AuthenticatedAPIView, AuthenticationStageAPIView
 from allauth.headless.constants import Client
 from allauth.headless.internal.restkit import inputs
 from allauth.headless.internal.restkit.response import ErrorResponse
+from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import RequestDataTooBig, ValidationError
 from django.urls import URLPattern, URLResolver, include, path
 from django.utils.translation import gettext_lazy as _
@@ -34,13 +44,18 @@ __all__ = [
     "AuthenticationResponse",
     "Client",
     "ConfigurationResponse",
+    "ConflictResponse",
+    "ForbiddenResponse",
+    "ReauthenticationResponse",
     "StageView",
     "UnauthorizedResponse",
     "View",
     "clients",
     "endpoints",
+    "hand_out_tokens",
     "inputs",
-    "mfa_view",
+    "mfa_allows",
+    "mfa_shares_question",
     "specification",
 ]
 
@@ -70,9 +85,12 @@ class _ErrorFormat:
             data: dict[str, Any] | None = super()._parse_json(request)  # type: ignore[misc]
             json.dumps(data, ensure_ascii=False).encode()
         except UNREADABLE:
-            error = ValidationError(_("The body of the request must be a JSON object."), code="invalid")
-            raise ImmediateHttpResponse(ErrorResponse(request, exception=error)) from None
+            raise self._unreadable(request) from None
         return data
+
+    def _unreadable(self, request: HttpRequest) -> ImmediateHttpResponse:
+        error = ValidationError(_("The body of the request must be a JSON object."), code="invalid")
+        return ImmediateHttpResponse(ErrorResponse(request, exception=error))
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Serve the methods that the endpoint has. The body of any other request is not looked at."""
@@ -84,6 +102,15 @@ class _ErrorFormat:
     def http_method_not_allowed(self, request: HttpRequest, *_args: Any, **_kwargs: Any) -> HttpResponse:
         """Return the answer to a method that the endpoint does not have."""
         return self._name_methods(request, 405)
+
+    def leave_to_mfa(self, name: str, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Return what ``allauth.mfa``'s own view of that name answers. It must be installed."""
+        data = self._parse_json(request) if request.method != "GET" else None
+        if data and isinstance(data.get("credential"), str):
+            # It would be read as JSON once more, with the same traps.
+            raise self._unreadable(request)
+        view = getattr(import_module("allauth.headless.mfa.views"), name)
+        return view.as_view(client=self.client)(request, *args, **kwargs)  # type: ignore[attr-defined]
 
     def options(self, request: HttpRequest, *_args: Any, **_kwargs: Any) -> HttpResponse:
         """Return the methods that the endpoint has."""
@@ -119,9 +146,26 @@ class AuthenticatedView(_ErrorFormat, AuthenticatedAPIView):
     """An endpoint for users who are logged in. All others get 401."""
 
 
-def mfa_view(name: str) -> type[APIView]:
-    """Return ``allauth.mfa``'s own view for an endpoint. It must be installed."""
-    return getattr(import_module("allauth.headless.mfa.views"), name)
+def mfa_allows(setting: str) -> bool:
+    """Return whether ``allauth.mfa`` is installed, and allows what that setting of its own is about."""
+    return allauth_settings.MFA_ENABLED and bool(getattr(import_module("allauth.mfa.app_settings"), setting))
+
+
+def mfa_shares_question(challenge: str) -> None:
+    """Have ``allauth.mfa`` accept the answer of a passkey of its own to a question of ours: a client asks one, whoever answers.
+
+    Args:
+        challenge: the random value of the question, as WebAuthn writes it in JSON.
+    """
+    auth = import_module("allauth.mfa.webauthn.internal.auth")
+    asked = {"user_verification": auth.UserVerificationRequirement.REQUIRED, "challenge": auth.websafe_decode(challenge)}
+    _options, state = auth.get_server().authenticate_begin(credentials=[], **asked)
+    auth.set_state(state)
+
+
+def hand_out_tokens(request: HttpRequest) -> None:
+    """Have the response hand out new JWTs to an app whose session has got a new key. Those that it has name the old one."""
+    request.allauth.headless._pre_user = AnonymousUser()  # type: ignore[attr-defined]  # noqa: SLF001 - there is no hook
 
 
 class _Extended(APIResponse):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from .compat import inputs
@@ -33,9 +34,17 @@ class CodeInput(inputs.Input):
 class CredentialField(inputs.Field):
     """What a browser hands over for a passkey: an object. It is passed on as text, which is read where it is judged."""
 
-    def to_python(self, value: Any) -> str:
-        """Return the object as JSON. A text is taken for JSON already."""
-        return value if isinstance(value, str) or value in self.empty_values else json.dumps(value)
+    def to_python(self, value: Any) -> str | None:
+        """Return the object as JSON.
+
+        Raises:
+            ValidationError: it is no object.
+        """
+        if value in self.empty_values:
+            return None
+        if not isinstance(value, dict):
+            raise ValidationError(_("This is not the answer of a passkey."), code="invalid")
+        return json.dumps(value)
 
 
 class CredentialInput(inputs.Input):

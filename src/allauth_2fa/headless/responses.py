@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.utils import timezone
 
 from allauth_2fa.exceptions import NotYet
+from allauth_2fa.responses import IMPERSONATED
 
 from .compat import APIResponse
 
@@ -40,3 +41,13 @@ def refused(request: HttpRequest, refusal: Refused, param: str, status: int = 40
     if wait is not None:
         response.headers["Retry-After"] = str(wait)
     return response
+
+
+def impersonated(request: HttpRequest) -> APIResponse:
+    """Return the answer to somebody who uses another user's account, at an endpoint for its owner alone."""
+    return APIResponse(request, errors=[{"code": "impersonated", "message": IMPERSONATED}], status=403)
+
+
+def request_options(request: HttpRequest, options: dict[str, Any]) -> APIResponse:
+    """Return what the browser is to ask a passkey."""
+    return APIResponse(request, data={"request_options": {"publicKey": options}})

@@ -9,24 +9,37 @@ from typing import TYPE_CHECKING
 
 from django.urls import include, path
 
-from . import compat
-from .views import authenticate, config
+from . import compat as api
+from .views.authenticate import AuthenticateView, AuthenticateWebAuthnView
+from .views.config import ConfigView
+from .views.passkeys import LoginWebAuthnView, SignupWebAuthnView
+from .views.reauthenticate import ReauthenticateView, ReauthenticateWebAuthnView
 
 if TYPE_CHECKING:
     from django.urls import URLPattern, URLResolver
 
 
-def _of_mfa(client: compat.Client) -> list[URLPattern]:
-    """Return the endpoints of the second factor, by the names that ``allauth.mfa`` gives them."""
-    return [path("auth/2fa/authenticate", authenticate.AuthenticateView.as_api_view(client=client), name="authenticate")]
+OF_MFA: tuple[tuple[str, type[api.View], str], ...] = (
+    ("auth/2fa/authenticate", AuthenticateView, "authenticate"),
+    ("auth/2fa/reauthenticate", ReauthenticateView, "reauthenticate"),
+    ("auth/webauthn/authenticate", AuthenticateWebAuthnView, "authenticate_webauthn"),
+    ("auth/webauthn/reauthenticate", ReauthenticateWebAuthnView, "reauthenticate_webauthn"),
+    ("auth/webauthn/login", LoginWebAuthnView, "login_webauthn"),
+    ("auth/webauthn/signup", SignupWebAuthnView, "signup_webauthn"),
+)
+"""The path, the view and the name of each endpoint of the second factor, as ``allauth.mfa`` has them."""
 
 
-def _patterns(client: compat.Client) -> list[URLResolver]:
-    return [compat.endpoints(client, [path("config", config.ConfigView.as_api_view(client=client), name="config")], _of_mfa(client))]
+def _of_mfa(client: api.Client) -> list[URLPattern]:
+    return [path(route, view.as_api_view(client=client), name=name) for route, view, name in OF_MFA]
+
+
+def _patterns(client: api.Client) -> list[URLResolver]:
+    return [api.endpoints(client, [path("config", ConfigView.as_api_view(client=client), name="config")], _of_mfa(client))]
 
 
 app_name = "headless"
 urlpatterns = [
-    *(path(f"{client.value}/", include((_patterns(client), "headless"), namespace=client.value)) for client in compat.clients()),
-    *compat.specification(),
+    *(path(f"{client.value}/", include((_patterns(client), "headless"), namespace=client.value)) for client in api.clients()),
+    *api.specification(),
 ]

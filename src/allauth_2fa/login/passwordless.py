@@ -9,7 +9,7 @@ from django.utils import timezone
 from allauth_2fa import compat
 from allauth_2fa.audit import events
 from allauth_2fa.devices import manage, passkeys
-from allauth_2fa.exceptions import PasskeyNotVerified, PasskeyUnknown
+from allauth_2fa.exceptions import PasskeyNotVerified, PasskeyRefused, PasskeyUnknown
 from allauth_2fa.sessions import verified
 from allauth_2fa.state.pending import PendingLogin
 from allauth_2fa.state.request import request_state
@@ -64,6 +64,16 @@ def log_in(request: HttpRequest, text: str, redirect_url: str | None) -> HttpRes
     # Checked first, as after a password: only whoever holds the passkey learns the rest.
     manage.ensure_allowed(device.user, device)
     return _perform(request, device, redirect_url)
+
+
+def is_ours(text: str) -> bool:
+    """Return whether the browser's JSON is of a passkey of this package, confirmed or not. What cannot be read is refused here, too."""
+    from allauth_2fa.factors.ceremony import Assertion  # noqa: PLC0415 - it demands that django-otp-webauthn is installed
+
+    try:
+        return passkeys.factor_in_use().is_known(Assertion.read(text))
+    except PasskeyRefused:
+        return True
 
 
 def _perform(request: HttpRequest, device: Any, redirect_url: str | None) -> HttpResponse:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import django_otp
 from django.contrib.auth.mixins import LoginRequiredMixin
 
 from allauth_2fa import compat
-from allauth_2fa.budget import charging
 from allauth_2fa.devices import recovery_codes
 from allauth_2fa.forms import TOTPAuthenticateForm
-from allauth_2fa.sessions import keys, verified
+from allauth_2fa.login import reauthentication
 
 from . import announcements
 from .challenge import AskingPage
@@ -31,10 +29,7 @@ class TwoFactorReauthenticate(LoginRequiredMixin, AskingPage, compat.BaseReauthe
         user, device = self.get_form_user(), getattr(form, "device", None)
         if device is None or device.user_id != user.pk or not device.confirmed:
             return self.form_invalid(form)
-        verified.record_answer(self.request, user, device, reauthenticated=True)
-        charging.note_verified(self.request, user, device)
-        django_otp.login(self.request, device)
-        keys.renew(self.request.session)
+        reauthentication.complete(self.request, user, device)
         if recovery_codes.is_recovery(device):
             announcements.tell_code_used(self.request, user, device)
         return super().form_valid(form)

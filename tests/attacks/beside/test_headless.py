@@ -138,7 +138,7 @@ def test_a_foreign_login_view_and_the_api_share_no_loophole(client, alice, phone
             assert not is_inside(client, BROWSER)
 
 
-# Reauthentication. There is no address yet at which a device of ours could be answered for: nobody passes who has one.
+# Reauthentication. This site does not include our endpoints: nobody passes who has a device of ours.
 
 
 @pytest.fixture(params=["with a password", "without a password"])

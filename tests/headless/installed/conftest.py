@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from django.apps import apps
 
 from tests.headless.clients import BY_JWT, CLIENTS, Api, JwtApp
+
+collect_ignore = [] if apps.is_installed("allauth.mfa") else ["test_beside_mfa.py"]
 
 
 @pytest.fixture(params=CLIENTS, ids=lambda client: client.__name__.lower())

@@ -6,19 +6,20 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from allauth_2fa.answers import verify
-from allauth_2fa.exceptions import LoginEnded, Refused
-from allauth_2fa.headless import compat, inputs, responses
+from allauth_2fa.devices import passkeys
+from allauth_2fa.exceptions import LoginEnded, PasskeyRefused, Refused
+from allauth_2fa.headless import compat as api
+from allauth_2fa.headless import inputs, responses
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
     from django.http import HttpRequest, HttpResponse
-    from django.http.response import HttpResponseBase
     from django_otp.models import Device
 
     from allauth_2fa.state.store import ChallengeStore
 
 
-class AskingView(compat.View, ABC):
+class AskingView(api.View, ABC):
     """Judges an answer, and says in allauth's words why it is refused."""
 
     input_class: ClassVar[Any] = {"POST": inputs.CodeInput}
@@ -62,8 +63,32 @@ class AskingView(compat.View, ABC):
         """Return the response to an answer that is refused."""
         return responses.refused(self.request, refusal, self.param)
 
-    def leave_to_mfa(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Return what ``allauth.mfa``'s view answers."""
-        if request.method != "GET":
-            self._parse_json(request)
-        return compat.mfa_view(self.mfa_view).as_view(client=self.client)(request, *args, **kwargs)
+
+class AskingPasskeys(AskingView):
+    """Puts a question to the user's passkeys, and judges what the browser hands over."""
+
+    input_class: ClassVar[Any] = {"POST": inputs.CredentialInput}
+    param: ClassVar[str] = "credential"
+
+    def keep_store(self) -> None:
+        """See to it that the store is kept beyond this request."""
+
+    def get(self, request: HttpRequest, *_args: Any, **_kwargs: Any) -> HttpResponse:
+        """Put a question to the user's passkeys."""
+        try:
+            options = passkeys.ask(request, self.get_user(), self.get_store())
+        except Refused as refusal:
+            return responses.refused(request, refusal, self.param, status=409)
+        self.keep_store()
+        return responses.request_options(request, options)
+
+    def judge(self) -> Device:
+        """Return the passkey that has answered. What is none of a passkey's answers costs nothing, and is no code either."""
+        if not passkeys.recognizes(self.input.answer):
+            raise PasskeyRefused
+        return super().judge()
+
+    def refuse(self, refusal: Refused) -> HttpResponse:
+        """Return the response to an answer that is refused. The question is used up."""
+        self.keep_store()
+        return super().refuse(refusal)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from allauth_2fa import compat
 from allauth_2fa.exceptions import LoginEnded
-from allauth_2fa.headless import compat
+from allauth_2fa.headless import compat as api
 from allauth_2fa.login import challenge, pending
 from allauth_2fa.stages import TwoFactorStage
 from allauth_2fa.state.pending import PendingLogin, ProvedBy
 
-from .asking import AskingView
+from .asking import AskingPasskeys, AskingView
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from django_otp.models import Device
 
 
-class AuthenticateView(AskingView, compat.StageView):
+class AuthenticateView(AskingView, api.StageView):
     """Takes a code for the login that waits."""
 
     stage_class = TwoFactorStage
@@ -28,7 +29,7 @@ class AuthenticateView(AskingView, compat.StageView):
     def enter(self, request: HttpRequest) -> HttpResponseBase | None:
         """Let a login go on that is sound and waits for a device of ours. One that ``allauth.mfa`` judges is left to its view."""
         if PendingLogin(self.stage.state).proved_by is ProvedBy.MFA:
-            return self.leave_to_mfa(request)
+            return self.leave_to_mfa(self.mfa_view, request)
         try:
             self.user = pending.ensure_sound(self.stage)
         except LoginEnded:
@@ -46,9 +47,19 @@ class AuthenticateView(AskingView, compat.StageView):
     def accept(self, device: Device) -> HttpResponse:
         """Let the login go on, and tell the client where it stands."""
         challenge.complete(self.stage, self.user, device)
-        return compat.AuthenticationResponse(self.request)
+        return api.AuthenticationResponse(self.request)
 
     def end(self) -> HttpResponse:
         """End the login."""
         self.stage.abort()
-        return compat.UnauthorizedResponse(self.request)
+        return api.UnauthorizedResponse(self.request)
+
+
+class AuthenticateWebAuthnView(AskingPasskeys, AuthenticateView):
+    """Takes the answer of a passkey for the login that waits."""
+
+    mfa_view = "AuthenticateWebAuthnView"
+
+    def keep_store(self) -> None:
+        """Keep the login again, with what its state now holds."""
+        compat.stash(self.request, self.stage.login)

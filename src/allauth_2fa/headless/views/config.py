@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 from allauth_2fa.devices import passkeys
 from allauth_2fa.factors import registry
 from allauth_2fa.factors.base import API_TYPES
-from allauth_2fa.headless import compat
+from allauth_2fa.headless import compat as api
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
 
-class ConfigurationResponse(compat.ConfigurationResponse):
+class ConfigurationResponse(api.ConfigurationResponse):
     """allauth's description of the configuration, with the factors of the site."""
 
     def extend(self, theirs: dict[str, Any]) -> dict[str, Any]:
@@ -27,7 +27,7 @@ class ConfigurationResponse(compat.ConfigurationResponse):
         }
 
 
-class ConfigView(compat.View):
+class ConfigView(api.View):
     """Tells the site's configuration."""
 
     def get(self, request: HttpRequest, *_args: Any, **_kwargs: Any) -> HttpResponse:

@@ -1,0 +1,157 @@
+"""The headless API with ``allauth.mfa`` beside us: users of either are served, and so are users of both."""
+
+from __future__ import annotations
+
+import json
+from base64 import b32decode, b32encode
+
+import pytest
+from allauth.mfa.models import Authenticator
+from django.core.cache import cache
+from django.urls import reverse
+from django_otp import oath
+
+from tests.cast import PASSWORD, code_of, give_password
+from tests.headless.clients import errors_of, pending
+from tests.passkeys.authenticator import Authenticator as OurKey
+from tests.software_key import SoftwareKey
+
+pytestmark = pytest.mark.django_db
+
+SECRET = b32encode(b"twenty bytes of hers").decode()
+HERE = {"domain": "testserver", "client_data": {"origin": "https://testserver"}}
+LOGIN, CHALLENGE, CONFIRM = "auth/webauthn/login", "auth/webauthn/authenticate", "auth/webauthn/reauthenticate"
+
+
+@pytest.fixture
+def app_of_mfa(alice) -> Authenticator:
+    """An authenticator app of Alice's that ``allauth.mfa`` knows."""
+    return Authenticator.objects.create(user=alice, type=Authenticator.Type.TOTP, data={"secret": SECRET})
+
+
+@pytest.fixture
+def passkey_of_mfa(client, alice) -> SoftwareKey:
+    """A passkey of Alice's that ``allauth.mfa`` knows."""
+    key = SoftwareKey()
+    give_password(client, alice)
+    client.post(reverse("account_reauthenticate"), {"password": PASSWORD})
+    options = client.get(reverse("mfa_add_webauthn")).context["js_data"]["creation_options"]["publicKey"]
+    client.post(reverse("mfa_add_webauthn"), {"name": "Laptop", "credential": key.create(options, **HERE), "passwordless": "on"})
+    assert Authenticator.objects.filter(type=Authenticator.Type.WEBAUTHN).exists()
+    return key
+
+
+def mfa_code() -> str:
+    return f"{oath.totp(b32decode(SECRET)):06d}"
+
+
+def options_from(api, path):
+    response = api.get(path)
+    assert response.status_code == 200, response.content
+    return response.json()["data"]["request_options"]["publicKey"]
+
+
+def signed(api, path, key, **lies):
+    return {"credential": json.loads(key.get(options_from(api, path), **lies))}
+
+
+def test_a_user_of_allauth_mfa_alone_answers_to_it(api, alice, app_of_mfa):
+    assert pending(api.log_in(alice)) == {"id": "mfa_authenticate", "is_pending": True, "types": ["totp"]}
+    assert errors_of(api.answer("000000" if mfa_code() != "000000" else "111111")) == [("incorrect_code", "code")]
+    assert api.answer(mfa_code()).status_code == 200
+    assert api.user() == "alice"
+
+
+def test_a_user_of_both_answers_to_us(api, alice, phone, app_of_mfa):
+    assert pending(api.log_in(alice))["factors"] == ["totp"]
+    assert api.answer(code_of(phone)).status_code == 200
+    assert api.user() == "alice"
+
+
+def test_a_user_of_both_does_not_get_past_us_by_the_other(api, alice, phone, app_of_mfa):
+    api.log_in(alice)
+    assert errors_of(api.answer(mfa_code())) == [("incorrect_code", "code")]
+    assert api.user() is None
+
+
+def test_a_passkey_of_allauth_mfa_answers_after_the_password(api, alice, passkey_of_mfa):
+    assert pending(api.log_in(alice))["types"] == ["recovery_codes", "webauthn"]
+    assert api.post(CHALLENGE, signed(api, CHALLENGE, passkey_of_mfa, **HERE)).status_code == 200
+    assert api.user() == "alice"
+
+
+def test_passkeys_of_either_sign_in_alone_by_one_question(api, alice, bob, passkey_of_mfa):
+    ours = OurKey()
+    ours.enroll(bob, passwordless=True)
+    for key, lies, name in ((passkey_of_mfa, HERE, "alice"), (ours, {}, "bob")):
+        visitor = type(api)()
+        assert visitor.post(LOGIN, signed(visitor, LOGIN, key, **lies)).status_code == 200
+        assert visitor.user() == name
+
+
+def test_a_user_of_both_who_signs_in_by_the_others_passkey_is_asked_for_our_device(api, alice, passkey_of_mfa, phone):
+    response = api.post(LOGIN, signed(api, LOGIN, passkey_of_mfa, **HERE))
+    assert pending(response)["factors"] == ["totp"]
+    assert api.answer(code_of(phone)).status_code == 200
+
+
+def test_an_answer_to_the_shared_question_counts_once(api, alice, passkey_of_mfa):
+    answer = signed(api, LOGIN, passkey_of_mfa, **HERE)
+    api.post(LOGIN, answer)
+    thief = type(api)()
+    assert thief.post(LOGIN, answer).status_code == 400
+    thief.get(LOGIN)
+    assert thief.post(LOGIN, answer).status_code == 400
+    assert thief.user() is None
+
+
+def test_where_our_passkeys_do_not_sign_in_alone_the_others_do(api, alice, passkey_of_mfa, settings):
+    settings.ALLAUTH_2FA_PASSKEY_LOGIN = False
+    assert api.post(LOGIN, signed(api, LOGIN, passkey_of_mfa, **HERE)).status_code == 200
+    assert api.user() == "alice"
+
+
+SECRETS = "account/authenticators/recovery-codes"
+"""What is shown to nobody who has not answered of late."""
+
+
+def test_a_user_of_allauth_mfa_alone_reauthenticates_by_it(api, alice, app_of_mfa):
+    api.log_in(alice)
+    api.answer(mfa_code())
+    assert api.post(SECRETS).status_code == 401
+    # allauth keeps in the cache which code was used.
+    cache.clear()
+    assert api.post("auth/2fa/reauthenticate", {"code": mfa_code()}).status_code == 200
+    assert api.post(SECRETS).status_code == 200
+
+
+def test_a_user_of_our_app_and_the_others_passkey_reauthenticates_by_either(api, alice, passkey_of_mfa, phone):
+    api.log_in(alice)
+    api.answer(code_of(phone))
+    (flow,) = api.get(SECRETS).json()["data"]["flows"]
+    assert sorted(flow["types"]) == ["recovery_codes", "totp", "webauthn"]
+    assert api.post(CONFIRM, signed(api, CONFIRM, passkey_of_mfa, **HERE)).status_code == 200
+    assert api.get(SECRETS).status_code != 401
+
+
+def test_whoever_may_sign_up_by_a_passkey_there_may_do_so(api, settings):
+    settings.MFA_PASSKEY_SIGNUP_ENABLED = True
+    settings.ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+    settings.ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
+    response = api.post("auth/webauthn/signup", {"email": "new@example.com", "username": "new"})
+    assert pending(response)["id"] == "verify_email"
+
+
+def test_what_the_other_alone_has_is_still_there(api, alice, app_of_mfa):
+    api.log_in(alice)
+    api.answer(mfa_code())
+    (entry,) = api.get("account/authenticators").json()["data"]
+    assert entry["type"] == "totp"
+
+
+@pytest.mark.parametrize("body", ["", "[", "[]", '{"code": "\\ud800"}', '{"credential": "' + "[" * 100_000 + '"}'])
+@pytest.mark.parametrize("path", ["auth/2fa/authenticate", CHALLENGE])
+def test_its_endpoints_answer_in_json_as_well(api, alice, app_of_mfa, path, body):
+    api.log_in(alice)
+    assert api.ask("POST", path, body=body).status_code == 400
+    assert api.ask("PATCH", path).status_code == 405
