@@ -37,10 +37,12 @@ if TYPE_CHECKING:
 
 STAGE = "allauth_2fa.stages.TwoFactorStage"
 
+TRUST_STAGE = "allauth_2fa.stages.TrustStage"
+
 ENROLLMENT_STAGE = "allauth_2fa.stages.EnrollmentStage"
 
-LATER_STAGES = ("allauth.mfa.stages.TrustStage", "allauth.mfa.webauthn.stages.PasskeySignupStage")
-"""Stages of ``allauth.mfa`` that must find the second factor answered."""
+LATER_STAGES = (TRUST_STAGE, "allauth.mfa.stages.TrustStage", "allauth.mfa.webauthn.stages.PasskeySignupStage")
+"""Stages that must find the second factor answered."""
 
 ADDRESSES = "allauth.account"
 """For what allauth asks for a proof before it changes an e-mail address."""
@@ -103,11 +105,11 @@ class TwoFactorAdapterMixin:
 
         What a user has to set up comes last, when a passkey that they have just signed up with is there.
         """
-        ours = {compat.MFA_STAGE, STAGE, ENROLLMENT_STAGE}
+        ours = {*compat.MFA_STAGES, STAGE, TRUST_STAGE, ENROLLMENT_STAGE}
         stages = [stage for stage in super().get_login_stages() if stage not in ours]  # type: ignore[misc]
         later = [stage for stage in stages if stage in LATER_STAGES]
         earlier = [stage for stage in stages if stage not in LATER_STAGES]
-        return [*earlier, STAGE, *later, ENROLLMENT_STAGE]
+        return [*earlier, STAGE, TRUST_STAGE, *later, ENROLLMENT_STAGE]
 
     def get_reauthentication_methods(self, user: AbstractBaseUser | AnonymousUser) -> list[dict[str, Any]]:
         """Return allauth's ways to confirm who one is, led by the second factor where the user has one.

@@ -47,10 +47,12 @@ __all__ = [
     "ACCOUNT_STAGES",
     "BY_PASSWORD",
     "MFA_PAGE",
+    "MFA_STAGES",
     "REAUTHENTICATION_PAGE",
     "RECORD_KEYS",
     "STAGE_KEY",
     "SUSPENDED_KEY",
+    "TRUST_KEY",
     "BaseReauthenticateView",
     "Login",
     "LoginStage",
@@ -88,7 +90,11 @@ logger = logging.getLogger(__name__)
 STAGE_KEY = "mfa_authenticate"
 """The key of our login stage: the one that allauth's headless clients expect for a second factor."""
 
-MFA_STAGE = "allauth.mfa.stages.AuthenticateStage"
+TRUST_KEY = "mfa_trust"
+"""The key of the stage that offers to trust the browser, and the URL name of ``allauth.mfa``'s page for it."""
+
+MFA_STAGES = ("allauth.mfa.stages.AuthenticateStage", "allauth.mfa.stages.TrustStage")
+"""The stages of ``allauth.mfa`` that ours replace. Ours hand over to them."""
 
 MFA_PAGE = "mfa_authenticate"
 """The URL name of the page on which ``allauth.mfa`` asks for its authenticators."""
@@ -161,10 +167,11 @@ def mfa_authenticators() -> Any:
 
 
 def mfa_stage(stage: LoginStage) -> LoginStage:
-    """Return ``allauth.mfa``'s own stage for the same login and state as ours."""
-    from allauth.mfa.stages import AuthenticateStage  # noqa: PLC0415 - importing it demands that allauth.mfa is installed
+    """Return ``allauth.mfa``'s own stage of the same key, for the same login and state as ours."""
+    from allauth.mfa.stages import AuthenticateStage, TrustStage  # noqa: PLC0415 - importing it demands that allauth.mfa is installed
 
-    return cast("LoginStage", AuthenticateStage(stage.controller, stage.request, stage.login))
+    of_mfa = TrustStage if stage.key == TRUST_KEY else AuthenticateStage
+    return cast("LoginStage", of_mfa(stage.controller, stage.request, stage.login))
 
 
 def login_timeout() -> int:

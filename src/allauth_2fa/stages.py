@@ -8,12 +8,12 @@ from urllib.parse import urlsplit
 from allauth.account.adapter import get_adapter
 from django.contrib.auth import SESSION_KEY
 from django.core.exceptions import ImproperlyConfigured
-from django.http import HttpResponseRedirect
+from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from allauth_2fa.browsers import trust
 from allauth_2fa.devices import sending
-from allauth_2fa.login import first_device, passwordless, pending
+from allauth_2fa.login import challenge, first_device, passwordless, pending
 from allauth_2fa.sessions import verified
 
 from . import compat
@@ -23,7 +23,10 @@ from .state.request import CHALLENGE_PAGE, ENROLLMENT_PAGE, request_state
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
-    from django.http import HttpRequest, HttpResponse
+    from django.http import HttpRequest
+
+SINGLE_PAGE_APP = "browser"
+"""What allauth's headless API calls its clients that keep cookies. The others have no browser to trust."""
 
 
 class _Stage(compat.LoginStage):
@@ -103,6 +106,42 @@ class TwoFactorStage(_Stage):
         if response is not None:
             pending.renew_key(self.request)
         return response, lives_on
+
+
+class TrustStage(_Stage):
+    """Asks a single-page app, after the answer, whether the browser is to be trusted. Pages have a box for that at the challenge.
+
+    It stands instead of ``allauth.mfa``'s stage of the same key, and hands over to it those users who have not answered to us.
+    """
+
+    key = compat.TRUST_KEY
+
+    def __init__(self, controller: compat.LoginStageController, request: HttpRequest, login: compat.Login) -> None:
+        super().__init__(controller, request, login)
+        if PendingLogin(self.state).proved_by is ProvedBy.MFA:
+            self.urlname = compat.TRUST_KEY
+
+    def challenged(self) -> PendingLogin:
+        """Return what our first stage knows of the login."""
+        return PendingLogin(self.login.state["stages"].get(compat.STAGE_KEY, {}).get("data"))
+
+    def handle(self) -> tuple[HttpResponse | None, bool]:
+        """Return what the login leads to (None: go on), and whether it lives on."""
+        challenged, user = self.challenged(), self.login.user
+        if user is not None and challenged.proved_by is ProvedBy.DEVICE:
+            return self._offer(challenged, user), True
+        if not compat.mfa_installed():
+            return None, True
+        PendingLogin(self.state).leave_to_mfa()
+        response, lives_on = compat.mfa_stage(self).handle()
+        return response, lives_on
+
+    def _offer(self, challenged: PendingLogin, user: AbstractBaseUser) -> HttpResponse | None:
+        if challenged.wants_trust or compat.is_headless_request(self.request) != SINGLE_PAGE_APP or not trust.may_trust(user):
+            return None
+        device = challenge.proving_device(self.request, challenged, user)
+        # allauth's own response takes its place.
+        return HttpResponse() if device is not None and trust.is_strong(device) else None
 
 
 class EnrollmentStage(_Stage):

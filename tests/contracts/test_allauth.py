@@ -71,6 +71,7 @@ COMPAT = {
     "allauth.headless.tokens.strategies.jwt.JWTTokenStrategy": "class",
     "allauth.mfa.signals.authenticator_added": "value",
     "allauth.mfa.stages.AuthenticateStage": "class",
+    "allauth.mfa.stages.TrustStage": "class",
     "allauth.usersessions.adapter.get_adapter": "",
     # Ours stands there by then, over the function that sessionkit calls.
     "allauth.usersessions.models.get_session_user": "request",
@@ -113,7 +114,6 @@ BY_NAME = {
     "allauth.mfa.app_settings": "module",
     "allauth.mfa.webauthn.internal.auth": "module",
     "allauth.mfa.models.Authenticator": "class",
-    "allauth.mfa.stages.TrustStage": "class",
     "allauth.mfa.webauthn.stages.PasskeySignupStage": "class",
     "allauth.usersessions.models.UserSession": "class",
 }
@@ -151,6 +151,7 @@ RELIED_ON = {
     "allauth.headless.mfa.views.ReauthenticateView": "class",
     "allauth.headless.mfa.views.ReauthenticateWebAuthnView": "class",
     "allauth.headless.mfa.views.SignupWebAuthnView": "class",
+    "allauth.headless.mfa.views.TrustView": "class",
     "allauth.mfa.app_settings.PASSKEY_LOGIN_ENABLED": "value",
     "allauth.mfa.app_settings.PASSKEY_SIGNUP_ENABLED": "value",
     "allauth.mfa.webauthn.internal.auth.UserVerificationRequirement": "class",

@@ -57,3 +57,9 @@ class CredentialInput(inputs.Input):
     def answer(self) -> str:
         """The answer, as JSON."""
         return self.cleaned_data["credential"]
+
+
+class TrustInput(inputs.Input):
+    """Whether the browser is to be trusted."""
+
+    trust = inputs.BooleanField(required=False)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from django.urls import include, path
 
 from . import compat as api
-from .views.authenticate import AuthenticateView, AuthenticateWebAuthnView
+from .views.authenticate import AuthenticateView, AuthenticateWebAuthnView, TrustView
 from .views.config import ConfigView
 from .views.passkeys import LoginWebAuthnView, SignupWebAuthnView
 from .views.reauthenticate import ReauthenticateView, ReauthenticateWebAuthnView
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from django.urls import URLPattern, URLResolver
 
 
-OF_MFA: tuple[tuple[str, type[api.View], str], ...] = (
+Endpoint = tuple[str, type[api.View | api.StageView], str]
+
+OF_MFA: tuple[Endpoint, ...] = (
     ("auth/2fa/authenticate", AuthenticateView, "authenticate"),
     ("auth/2fa/reauthenticate", ReauthenticateView, "reauthenticate"),
     ("auth/webauthn/authenticate", AuthenticateWebAuthnView, "authenticate_webauthn"),
@@ -30,8 +32,13 @@ OF_MFA: tuple[tuple[str, type[api.View], str], ...] = (
 """The path, the view and the name of each endpoint of the second factor, as ``allauth.mfa`` has them."""
 
 
+TRUST: Endpoint = ("auth/2fa/trust", TrustView, "trust")
+"""The same for what a client with cookies alone can ask: there is nothing to trust in the others."""
+
+
 def _of_mfa(client: api.Client) -> list[URLPattern]:
-    return [path(route, view.as_api_view(client=client), name=name) for route, view, name in OF_MFA]
+    those = [*OF_MFA, TRUST] if client is api.Client.BROWSER else OF_MFA
+    return [path(route, view.as_api_view(client=client), name=name) for route, view, name in those]
 
 
 def _patterns(client: api.Client) -> list[URLResolver]:

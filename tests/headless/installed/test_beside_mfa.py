@@ -11,8 +11,8 @@ from django.core.cache import cache
 from django.urls import reverse
 from django_otp import oath
 
-from tests.cast import PASSWORD, code_of, give_password
-from tests.headless.clients import errors_of, pending
+from tests.cast import PASSWORD, code_of, give_password, is_logged_in
+from tests.headless.clients import Browser, errors_of, pending
 from tests.passkeys.authenticator import Authenticator as OurKey
 from tests.software_key import SoftwareKey
 
@@ -155,3 +155,24 @@ def test_its_endpoints_answer_in_json_as_well(api, alice, app_of_mfa, path, body
     api.log_in(alice)
     assert api.ask("POST", path, body=body).status_code == 400
     assert api.ask("PATCH", path).status_code == 405
+
+
+def test_allauth_mfas_own_question_about_trust_goes_to_its_view(alice, app_of_mfa, settings):
+    settings.MFA_TRUST_ENABLED = True
+    browser = Browser()
+    browser.log_in(alice)
+    assert pending(browser.answer(mfa_code()))["id"] == "mfa_trust"
+    assert browser.post("auth/2fa/trust", {"trust": True}).status_code == 200
+    assert browser.user() == "alice"
+    browser.ask("DELETE", "auth/session")
+    assert browser.log_in(alice).status_code == 200
+
+
+def test_allauth_mfas_own_question_about_trust_is_asked_on_its_page(client, alice, app_of_mfa, settings):
+    settings.MFA_TRUST_ENABLED = True
+    give_password(client, alice)
+    response = client.post(reverse("mfa_authenticate"), {"code": mfa_code()})
+    assert response["Location"] == reverse("mfa_trust")
+    assert client.get(reverse("account_login"))["Location"] == reverse("mfa_trust")
+    client.post(reverse("mfa_trust"), {"action": "trust"})
+    assert is_logged_in(client)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from allauth_2fa import compat
 from allauth_2fa.exceptions import LoginEnded
 from allauth_2fa.headless import compat as api
+from allauth_2fa.headless import inputs
 from allauth_2fa.login import challenge, pending
-from allauth_2fa.stages import TwoFactorStage
+from allauth_2fa.stages import TrustStage, TwoFactorStage
 from allauth_2fa.state.pending import PendingLogin, ProvedBy
 
 from .asking import AskingPasskeys, AskingView
@@ -63,3 +64,22 @@ class AuthenticateWebAuthnView(AskingPasskeys, AuthenticateView):
     def keep_store(self) -> None:
         """Keep the login again, with what its state now holds."""
         compat.stash(self.request, self.stage.login)
+
+
+class TrustView(api.StageView):
+    """Takes whether the browser is to be trusted, after the answer."""
+
+    stage_class = TrustStage
+    input_class = {"POST": inputs.TrustInput}
+    input: inputs.TrustInput
+
+    def enter(self, request: HttpRequest) -> HttpResponseBase | None:
+        """Leave a login that has answered to ``allauth.mfa`` to its view."""
+        is_of_mfa = PendingLogin(self.stage.state).proved_by is ProvedBy.MFA
+        return self.leave_to_mfa("TrustView", request) if is_of_mfa else None
+
+    def post(self, request: HttpRequest, *_args: Any, **_kwargs: Any) -> HttpResponse:
+        """Let the login go on. The browser is trusted once it is finished."""
+        self.stage.challenged().wants_trust = self.input.cleaned_data["trust"]
+        self.stage.exit()
+        return api.AuthenticationResponse(request)
