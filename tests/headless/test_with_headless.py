@@ -10,10 +10,17 @@ import pytest
 
 from tests.cast import run_with
 
+INSTALLED = "tests/headless/installed"
+
+
+@pytest.mark.oldest_and_newest
+@pytest.mark.timeout(600)
+def test_clients_of_the_api_are_served():
+    run_with("tests.settings_headless", INSTALLED)
+
 
 @pytest.mark.oldest_and_newest
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("neighbours", ["", "mfa"])
-def test_clients_of_the_api_are_served(monkeypatch, neighbours):
-    monkeypatch.setenv("TEST_NEIGHBOURS", neighbours)
-    run_with("tests.settings_headless", "tests/headless/installed")
+def test_clients_are_served_beside_allauth_mfa(monkeypatch):
+    monkeypatch.setenv("TEST_NEIGHBOURS", "mfa")
+    run_with("tests.settings_headless", *(f"{INSTALLED}/test_{name}.py" for name in ("beside_mfa", "login", "passkeys", "trust")))

@@ -6,6 +6,7 @@ The other modules of the room go through this one. ``tests/contracts/test_allaut
 from __future__ import annotations
 
 import json
+from functools import wraps
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ from allauth.headless.constants import Client
 from allauth.headless.internal.restkit import inputs
 from allauth.headless.internal.restkit.response import ErrorResponse
 from django.contrib.auth.models import AnonymousUser
+from django.contrib.sessions.backends.base import UpdateError
 from django.core.exceptions import RequestDataTooBig, ValidationError
 from django.urls import URLPattern, URLResolver, include, path
 from django.utils.translation import gettext_lazy as _
@@ -67,13 +69,29 @@ UNREADABLE = (ImmediateHttpResponse, RecursionError, RequestDataTooBig, ValueErr
 many brackets, more than ``DATA_UPLOAD_MAX_MEMORY_SIZE``, and numbers with thousands of digits."""
 
 
+def _while_session_lasts(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """Wrap the view of an app, whose session allauth saves in the end: another request may have ended it, or given it a new key."""
+
+    @wraps(view)
+    def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        session, user = request.session, request.user
+        try:
+            return view(request, *args, **kwargs)
+        except UpdateError:
+            # allauth has not come to put these back.
+            request.session, request.user = session, user
+            return UnauthorizedResponse(request, status=410)
+
+    return wrapped
+
+
 class _ErrorFormat:
     """Answers in allauth's error format whatever is posted."""
 
     @classmethod
     def as_api_view(cls, **initkwargs: Any) -> Callable[..., HttpResponseBase]:
         """Return the view for a client (``client=``). No error report shows the variables of what it calls: codes are among them."""
-        return sensitive_variables()(super().as_api_view(**initkwargs))  # type: ignore[misc]
+        return _while_session_lasts(sensitive_variables()(super().as_api_view(**initkwargs)))  # type: ignore[misc]
 
     def _parse_json(self, request: HttpRequest) -> dict[str, Any] | None:
         """Return the body, None for an empty one.

@@ -25,7 +25,7 @@ def refused(request: HttpRequest, refusal: Refused, param: str, status: int = 40
     """Return the answer to an answer that is refused.
 
     allauth knows two codes for that. ``reason`` is ours, and says more. ``retry_after`` says in how many seconds the client may
-    try again, and is null while nobody knows: a lock does not end by itself.
+    try again, and is null if that is not known, or waiting does not help.
 
     Args:
         request: the request.
