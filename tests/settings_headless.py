@@ -19,6 +19,15 @@ INSTALLED_APPS = [
     *(f"allauth.{name}" for name in os.environ.get("TEST_NEIGHBOURS", "").split(",") if name),
 ]
 ALLAUTH_2FA_PASSKEY_LOGIN = True
+HEADLESS_ONLY = "TEST_HEADLESS_ONLY" in os.environ
+if HEADLESS_ONLY:
+    # A site without pages has to say where those of its app are.
+    HEADLESS_FRONTEND_URLS = {
+        "account_confirm_email": "https://app.example.com/confirm?key={key}",
+        "account_reset_password": "https://app.example.com/forgotten",
+        "account_reset_password_from_key": "https://app.example.com/reset?key={key}",
+        "account_signup": "https://app.example.com/signup",
+    }
 HEADLESS_JWT_ALGORITHM = "HS256"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
 MFA_PASSKEY_LOGIN_ENABLED = True

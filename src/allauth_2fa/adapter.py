@@ -9,7 +9,6 @@ from allauth.core import context as current
 from allauth.core.exceptions import ImmediateHttpResponse, ReauthenticationRequired
 from django.contrib import messages
 from django.db import transaction
-from django.http import HttpResponseRedirect
 from django.urls import reverse
 from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from allauth.account.models import EmailAddress
     from django.contrib.auth.base_user import AbstractBaseUser
     from django.contrib.auth.models import AnonymousUser
-    from django.http import HttpRequest
+    from django.http import HttpRequest, HttpResponse
 
     from .mails import Mail
 
@@ -237,12 +236,12 @@ def _remember_what_is_required(request: HttpRequest, user: AbstractBaseUser) -> 
         in_session.remember(request, user, requirement)
 
 
-def end_login(request: HttpRequest) -> HttpResponseRedirect:
+def end_login(request: HttpRequest) -> HttpResponse:
     """Lead to the login page, and say why."""
     from allauth.account.adapter import get_adapter  # noqa: PLC0415 - the project's adapter derives from this module
 
     get_adapter().add_message(request, messages.ERROR, "allauth_2fa/messages/login_ended.txt")
-    return HttpResponseRedirect(reverse("account_login"))
+    return compat.headed_redirect_response("account_login")
 
 
 class OTPAdapter(TwoFactorAdapterMixin, DefaultAccountAdapter):

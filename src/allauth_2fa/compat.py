@@ -29,7 +29,7 @@ from allauth.account.stages import EmailVerificationStage, LoginByCodeStage, Log
 from allauth.account.views import BaseReauthenticateView
 from allauth.core import context
 from allauth.core.internal import ratelimit, sessionkit
-from allauth.core.internal.httpkit import is_headless_request
+from allauth.core.internal.httpkit import headed_redirect_response, is_headless_request
 from django.apps import apps
 from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.contrib.auth.models import AnonymousUser
@@ -64,7 +64,9 @@ __all__ = [
     "entrance_context",
     "guard_session_readers",
     "guards_session_readers",
+    "headed_redirect_response",
     "headless_installed",
+    "headless_only",
     "is_headless_request",
     "is_headless_url",
     "join_reauthentication",
@@ -148,6 +150,11 @@ def may_send_again(key: str, action: str = "allauth_2fa_send") -> bool | None:
 def headless_installed() -> bool:
     """Return whether allauth's headless API is installed."""
     return allauth_settings.HEADLESS_ENABLED
+
+
+def headless_only() -> bool:
+    """Return whether the site has none of allauth's pages, and serves the headless API alone (``HEADLESS_ONLY``)."""
+    return allauth_settings.HEADLESS_ONLY
 
 
 def mfa_installed() -> bool:

@@ -245,11 +245,12 @@ def _turn_around(request: HttpRequest, response: HttpResponseBase) -> HttpRespon
     if compat.is_headless_request(request):
         return response
     notes = request_state(request)
+    leads_on = is_page(request) and routes.are_served()
     if not notes.is_stopped:
-        return responses.to_enrollment(request, response) if is_page(request) else responses.enrollment_required(notes.requirement)
+        return responses.to_enrollment(request, response) if leads_on else responses.enrollment_required(notes.requirement)
     if not guard.is_waiting(request) or _is_own_page(request):
         return response
-    return responses.to_challenge(request, response) if is_page(request) else responses.challenge_required(request)
+    return responses.to_challenge(request, response) if leads_on else responses.challenge_required(request)
 
 
 class BaseRequire2FAMiddleware(MiddlewareMixin):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
@@ -15,12 +16,14 @@ from django.utils.translation import gettext_lazy
 
 from allauth_2fa.login import first_device, guard
 
-from . import app_settings, compat
+from . import app_settings, compat, routes
 from .state.pending import ENROLLMENT_KEY
 from .state.request import CHALLENGE_PAGE, ENROLLMENT_PAGE, SessionOutcome, request_state
 from .utils import with_target
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from django.http import HttpRequest
     from django.http.response import HttpResponseBase
 
@@ -62,7 +65,9 @@ def challenge_required(request: HttpRequest) -> JsonResponse:
     notes = request_state(request)
     if notes.page == ENROLLMENT_PAGE:
         return enrollment_required(notes.requirement, page=notes.page)
-    return _refused(compat.STAGE_KEY, _("Complete two-factor authentication first."), is_authenticated=False, url=reverse(notes.page))
+    return _refused(
+        compat.STAGE_KEY, _("Complete two-factor authentication first."), is_authenticated=False, **_way(partial(reverse, notes.page))
+    )
 
 
 # A session that goes on, and whose user lacks what the site requires
@@ -83,8 +88,8 @@ def enrollment_required(requirement: Requirement | None, page: str = "") -> Json
     """
     types = [factor.id for factor in requirement.factors] if requirement else []
     detail = _("This site requires two-factor authentication. Set it up first.")
-    url = reverse(page) if page else enrollment_url(requirement)
-    return _refused(ENROLLMENT_KEY, detail, is_authenticated=not page, url=url, types=types)
+    url = partial(reverse, page) if page else partial(enrollment_url, requirement)
+    return _refused(ENROLLMENT_KEY, detail, is_authenticated=not page, **_way(url), types=types)
 
 
 def enrollment_url(requirement: Requirement | None) -> str:
@@ -112,6 +117,11 @@ def impersonated(request: HttpRequest) -> HttpResponse:
 
 
 # What they share
+
+
+def _way(url: Callable[[], str]) -> dict[str, str]:
+    """Return the ``url`` of the page that leads on, nothing on a site without pages."""
+    return {"url": url()} if routes.are_served() else {}
 
 
 def _refused(flow: str, detail: str, *, is_authenticated: bool, **facts: Any) -> JsonResponse:

@@ -87,6 +87,16 @@ def naming_missing() -> Iterator[None]:
         raise
 
 
+def are_served() -> bool:
+    """Return whether the site has our pages. One that serves allauth's headless API alone need not have them."""
+    if not compat.headless_only():
+        return True
+    try:
+        return bool(reverse("two-factor-authenticate"))
+    except NoReverseMatch:
+        return False
+
+
 def ensure_named(error: Exception) -> None:
     """Raise an error that names the line to add, if ``error`` says that the URLconf lacks one of our pages.
 

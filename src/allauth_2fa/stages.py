@@ -9,7 +9,7 @@ from allauth.account.adapter import get_adapter
 from django.contrib.auth import SESSION_KEY
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 
 from allauth_2fa.browsers import trust
 from allauth_2fa.devices import sending
@@ -70,7 +70,7 @@ class TwoFactorStage(_Stage):
         """
         response = super().exit()
         leads_to = urlsplit(response.headers.get("Location", "")).path
-        if leads_to == reverse(CHALLENGE_PAGE) and SESSION_KEY not in self.request.session:
+        if leads_to and SESSION_KEY not in self.request.session and leads_to == reverse(CHALLENGE_PAGE):
             message = (
                 f"{type(get_adapter()).__qualname__} leads a login back to the challenge that has just been answered. "
                 "Take what redirects there out of its login() and post_login(): a stage of the login asks for the second factor."
@@ -83,7 +83,7 @@ class TwoFactorStage(_Stage):
         user, state = self.login.user, PendingLogin(self.state)
         request_state(self.request).asked = True
         if user is None or not user.is_active:
-            return HttpResponseRedirect(reverse("account_login")), False
+            return compat.headed_redirect_response("account_login"), False
         if state.proved_by is ProvedBy.PASSKEY:
             # A passkey that has checked who is there has proved both factors.
             return (None, True) if passwordless.holds(self.request, user, state) else (end_login(self.request), False)
@@ -93,10 +93,17 @@ class TwoFactorStage(_Stage):
             pending.begin(self.request, self.login, state)
             pending.renew_key(self.request)
             sending.send_first(self.request, user, state)
-            return HttpResponseRedirect(get_adapter().get_2fa_authenticate_url(self.request)), True
+            return self._to_challenge(), True
         # The guard may have begun this login because of an authenticator of allauth.mfa's.
         state.ask_nothing()
         return self._hand_over(user, state) if compat.mfa_installed() else (None, True)
+
+    def _to_challenge(self) -> HttpResponse:
+        try:
+            return HttpResponseRedirect(get_adapter().get_2fa_authenticate_url(self.request))
+        except NoReverseMatch:
+            # That is an error, unless the site has no pages.
+            return compat.headed_redirect_response(CHALLENGE_PAGE)
 
     def _hand_over(self, user: AbstractBaseUser, state: PendingLogin) -> tuple[HttpResponse | None, bool]:
         response, lives_on = compat.mfa_stage(self).handle()
@@ -154,10 +161,10 @@ class EnrollmentStage(_Stage):
         """Return what the login leads to (None: go on), and whether it lives on."""
         user = self.login.user
         if user is None or not user.is_active:
-            return HttpResponseRedirect(reverse("account_login")), False
+            return compat.headed_redirect_response("account_login"), False
         if not first_device.is_wanted(self, user):
             PendingLogin(self.state).ask_nothing()
             return None, True
         pending.begin(self.request, self.login, PendingLogin(self.state))
         pending.renew_key(self.request)
-        return HttpResponseRedirect(reverse(ENROLLMENT_PAGE)), True
+        return compat.headed_redirect_response(ENROLLMENT_PAGE), True

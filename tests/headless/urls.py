@@ -1,11 +1,21 @@
 """The login views of the attacks, and the headless API with the endpoints of this package."""
 
 from django.apps import apps
+from django.conf import settings
+from django.contrib import admin
 from django.urls import include, path
 
-from tests.attacks.urls import urlpatterns as login_views
+API = path("_allauth/", include("allauth_2fa.headless.urls"))
 
-urlpatterns = [*login_views, path("_allauth/", include("allauth_2fa.headless.urls"))]
+if settings.HEADLESS_ONLY:
+    from tests.attacks.urls import custom, who
+
+    # Some views of the site's own, and no page of allauth's or ours.
+    urlpatterns = [API, path("who/", who), path("logins/custom/", custom), path("admin/", admin.site.urls)]
+else:
+    from tests.attacks.urls import urlpatterns as login_views
+
+    urlpatterns = [*login_views, API]
 if apps.is_installed("allauth.mfa"):
     from allauth.mfa.base.views import trust
 

@@ -36,7 +36,8 @@ ONLY_FOR_A_MENU = "mfa_index"
 
 def check_missing(**_kwargs: Any) -> Messages:
     """E007: the URLconf lacks pages of this package."""
-    missing = [route for route in routes.routes() if _is_needed(route.name) and not _is_named(route.name)] if settings.ROOT_URLCONF else []
+    needed = [route for route in routes.routes() if _is_needed(route.name)] if settings.ROOT_URLCONF and routes.are_served() else []
+    missing = [route for route in needed if not _is_named(route.name)]
     if not missing:
         return []
     hint = (
