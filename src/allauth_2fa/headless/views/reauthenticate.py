@@ -8,7 +8,7 @@ from allauth_2fa import compat
 from allauth_2fa.factors import lookup
 from allauth_2fa.headless import compat as api
 from allauth_2fa.headless import responses
-from allauth_2fa.login import guard, reauthentication
+from allauth_2fa.login import reauthentication, verdict
 from allauth_2fa.state.session import SessionState
 
 from .asking import AskingPasskeys, AskingView
@@ -29,7 +29,7 @@ class ReauthenticateView(AskingView, api.AuthenticatedView):
 
     def handle(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Serve the owner of the account. Whoever can answer here by ``allauth.mfa`` alone is left to its view."""
-        if guard.is_impersonated(request):
+        if verdict.is_impersonated(request):
             return responses.impersonated(request)
         user = self.get_user()
         if compat.mfa_installed() and not any(map(self.takes, lookup.held(user))) and compat.mfa_enabled_for(user):
