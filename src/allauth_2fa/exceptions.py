@@ -158,8 +158,7 @@ class Locked(NotYet):
 
     code = "locked"
     sentence = sentence_with_time = _(
-        "Too many wrong codes, so codes from new browsers are blocked. Use a recovery code or a passkey. "
-        "Or enter three consecutive codes from your app, one after another, in the same field."
+        "Too many wrong codes, so codes from new browsers are blocked. Use a recovery code, a passkey or three codes in a row."
     )
 
 
@@ -167,8 +166,7 @@ class LockedHere(Locked):
     """Too many wrong codes in a row came from a browser in which the user has verified. No code is checked there."""
 
     sentence = sentence_with_time = _(
-        "Too many wrong codes, so codes from this browser are blocked. Use a recovery code or a passkey. "
-        "Or enter three consecutive codes from your app, one after another, in the same field."
+        "Too many wrong codes, so codes from this browser are blocked. Use a recovery code, a passkey or three codes in a row."
     )
 
 

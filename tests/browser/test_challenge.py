@@ -1,5 +1,6 @@
 """The challenge: what can be done at it, and what can happen to it, in a real browser."""
 
+import re
 import time
 
 import pytest
@@ -49,7 +50,7 @@ def test_the_keyboard_is_enough(visitor, bea):
     assert seen == ["solid"] * 4
     keyboard.press("Shift+Tab")
     keyboard.press("Enter")
-    visitor.sees("Enter a recovery code instead.")
+    visitor.sees("One of the codes that you saved")
     for _target in ("Sign in", "Trust this browser", "Code"):
         keyboard.press("Shift+Tab")
     expect(code).to_be_focused()
@@ -83,12 +84,10 @@ def test_a_code_is_pasted_with_whatever_blanks_it_was_copied_with(visit, bea):
 
 def test_phones_offer_digits_first_and_letters_for_a_recovery_code(visitor, bea):
     visitor.come_to_the_challenge(bea)
-    code = visitor.field("Code")
-    expect(code).to_have_attribute("inputmode", "numeric")
-    visitor.page.locator("summary").click()
-    expect(code).to_have_attribute("inputmode", "text")
-    visitor.page.locator("summary").click()
-    expect(code).to_have_attribute("inputmode", "numeric")
+    expect(visitor.field("Code")).to_have_attribute("inputmode", "numeric")
+    visitor.use("Recovery code")
+    expect(visitor.field("Recovery code")).to_have_attribute("inputmode", "text")
+    expect(visitor.field("Recovery code")).to_be_focused()
 
 
 def test_without_scripts_phones_offer_letters_with_which_everything_can_be_typed(visit, bea):
@@ -101,13 +100,62 @@ def test_of_two_apps_the_chosen_one_is_asked(visitor, people):
     person = people.make("Work phone", "Tablet")
     _phone, tablet = person.apps
     visitor.come_to_the_challenge(person)
-    visitor.field("Device").select_option("Work phone")
+    asked = visitor.page.get_by_text("Enter the 6-digit code from")
+    expect(asked).to_contain_text("Work phone")
     visitor.answer(tablet.next_code())
     visitor.sees("That code is not right.")
-    expect(visitor.page.locator("#id_device option:checked")).to_have_text("Work phone")
-    visitor.field("Device").select_option("Tablet")
+    expect(asked).to_contain_text("Work phone")
+    visitor.use("Tablet")
+    expect(asked).to_contain_text("Tablet")
     visitor.answer(tablet.next_code())
     visitor.is_logged_in(person)
+
+
+def test_without_scripts_each_way_is_a_form_too(visit, people):
+    person = people.make("Work phone", "Tablet", recovery_codes=("spare567",))
+    visitor = visit(java_script_enabled=False)
+    visitor.come_to_the_challenge(person)
+    visitor.use("Tablet")
+    visitor.sees("Tablet")
+    visitor.use("Recovery code")
+    visitor.is_at("Enter a recovery code")
+    visitor.field("Recovery code").fill("spare567")
+    visitor.button("Sign in").click()
+    visitor.is_logged_in(person)
+
+
+def test_a_message_that_is_pasted_whole_leaves_its_code_in_the_field(visit, bea):
+    visitor = visit(permissions=["clipboard-read", "clipboard-write"])
+    visitor.come_to_the_challenge(bea)
+    visitor.page.evaluate("text => navigator.clipboard.writeText(text)", "Your code is 361423. Keep it to yourself.")
+    visitor.page.keyboard.press("Control+V")
+    expect(visitor.field("Code")).to_have_value("361 423")
+
+
+def test_a_complete_code_is_sent_on_its_own_where_there_is_nothing_left_to_tick(visitor, bea):
+    visitor.come_to_the_challenge(bea)
+    code = bea.app.next_code()
+    visitor.field("Code").press_sequentially(code)
+    # Below the code there is a box to tick.
+    expect(visitor.field("Code")).to_have_accessible_description("")
+    expect(visitor.field("Code")).to_have_value(f"{code[:3]} {code[3:]}")
+    visitor.field("Code").clear()
+    visitor.page.get_by_role("checkbox").evaluate("box => box.remove()")
+    visitor.page.add_script_tag(type="module", url="/static/allauth_2fa/two-factor.js?again")
+    expect(visitor.field("Code")).to_have_accessible_description("The code is sent as soon as it is complete.")
+    visitor.field("Code").press_sequentially(code)
+    visitor.is_logged_in(bea)
+
+
+def test_a_wait_is_counted_down_and_said_when_it_is_over(visitor, bea):
+    visitor.come_to_the_challenge(bea)
+    # The app refuses for a second, then for two, for four.
+    while not visitor.page.get_by_role("timer").is_visible():
+        with visitor.page.expect_navigation():
+            visitor.answer(bea.app.wrong_code())
+    expect(visitor.page.get_by_role("timer")).to_contain_text(re.compile(r"Next try: \d:\d\d \(.+\)"))
+    expect(visitor.page.get_by_role("timer")).to_contain_text("now")
+    expect(visitor.page.get_by_text("You can try again now.")).to_have_attribute("role", "status")
 
 
 def test_cancel_leads_back_to_the_login_page_with_nothing_left_open(visitor, bea):

@@ -41,7 +41,7 @@ def set_up(visitor, person):
     visitor.is_at("Recovery codes")
     visitor.sees("Two-factor authentication is on.")
     person.recovery_codes = visitor.page.locator(".two-factor-codes code").all_inner_texts()
-    assert len(person.recovery_codes) == 8
+    assert len(person.recovery_codes) == 10
     visitor.field("I have saved these codes").check()
     visitor.button("Continue").click()
     visitor.is_logged_in(person)
@@ -63,11 +63,12 @@ def test_a_visitor_signs_up_sets_up_an_app_logs_in_both_ways_and_turns_it_off(vi
     visitor.log_out()
 
     visitor.come_to_the_challenge(person)
-    visitor.page.get_by_text("Use a different method").click()
-    visitor.sees("Enter a recovery code instead.")
-    visitor.answer(person.recovery_codes[0])
+    visitor.use("Recovery code")
+    visitor.is_at("Enter a recovery code")
+    visitor.field("Recovery code").fill(person.recovery_codes[0])
+    visitor.button("Sign in").click()
     visitor.is_logged_in(person)
-    visitor.sees("You used a recovery code. You have 7 left.")
+    visitor.sees("You used a recovery code. You have 9 left.")
 
     visitor.link("Turn off two-factor").click()
     visitor.field("Code").fill(person.app.next_code())

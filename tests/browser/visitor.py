@@ -92,6 +92,11 @@ class Visitor:
         self.field("Code").fill(text)
         self.button("Sign in").click()
 
+    def use(self, way: str) -> None:
+        """Choose one of the other ways to answer."""
+        self.page.get_by_text("Use a different method", exact=True).click()
+        self.page.locator(".two-factor-way", has_text=way).click()
+
     def is_logged_in(self, person: Person) -> None:
         """Wait for the home page, where the site greets its people."""
         self.is_at(f"Signed in as {person.name}")

@@ -90,8 +90,8 @@ def test_the_page_says_what_opens_a_lock(client, alice, phone, clock):
     empty(alice)
     give_password(client, alice)
     page = client.get(reverse("two-factor-authenticate")).text
-    assert "Too many wrong codes, so codes from new browsers are blocked. Use a recovery code or a passkey" in page
-    assert "enter three consecutive codes from your app" in page
+    assert "codes from new browsers are blocked. Use a recovery code, a passkey or three codes in a row." in page
+    assert "From Work phone, one after another" in page
 
 
 def test_the_page_says_nothing_while_codes_are_judged(client, alice, phone):

@@ -38,13 +38,14 @@ def offers(user: AbstractBaseUser, text: str = "") -> list[Any]:
 
     Args:
         user: whose devices they are.
-        text: the answer, if there is one already. ``device.is_static`` then says if it is a static token, and
-            ``device.recovery_left`` how many recovery codes the user has left before it is checked, in the same query. So does
-            ``device.budget`` with the failure budget of this browser.
+        text: the answer, if there is one already. ``device.is_static`` then says if it is a static token.
+
+    In the same query, ``device.recovery_left`` says how many recovery codes the user has left before an answer is checked, and
+    ``device.budget`` the failure budget of this browser.
     """
-    facts = stored.annotation(user, context.request)
+    facts = stored.annotation(user, context.request) | {"recovery_left": recovery_codes.left_fact(user)}
     if text:
-        facts |= {"is_static": registry.static.holds(user, text), "recovery_left": recovery_codes.left_fact(user)}
+        facts |= {"is_static": registry.static.holds(user, text)}
     return offered(user, None, **facts)
 
 

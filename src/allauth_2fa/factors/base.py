@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -27,6 +28,19 @@ API_TYPES = ("recovery_codes", "totp", "webauthn")
 def as_typed(value: Any) -> str:
     """Return a posted answer as text; scripts and tests post codes as numbers too."""
     return "" if value is None else str(value)
+
+
+SENT_CODE = re.compile(r"(?<!\w)(?:\d{6,8}|\d{3}[ -]\d{3})(?!\w)")
+"""A code as messages print it: six to eight digits, or two groups of three."""
+
+
+def code_in(text: str) -> str:
+    """Return the code in a sentence that was pasted whole, "Your code is 361423" say; any other text as it is.
+
+    Text without letters is returned as it is: it may be several codes. A recovery code holds no such group of digits.
+    """
+    found = SENT_CODE.findall(text)
+    return found[0] if len(found) == 1 and any(symbol.isalpha() for symbol in text) else text
 
 
 def with_leading_zeros(answer: str, digits: int) -> str:

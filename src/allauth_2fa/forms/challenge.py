@@ -11,10 +11,9 @@ from django.views.decorators.debug import sensitive_variables
 
 from allauth_2fa import app_settings
 from allauth_2fa.answers import verify
-from allauth_2fa.devices import manage, passkeys, sending, turn_off
+from allauth_2fa.devices import passkeys, sending, turn_off
 from allauth_2fa.exceptions import LoginEnded, NothingEnrolled, Refused
-from allauth_2fa.factors import registry
-from allauth_2fa.factors.base import as_typed
+from allauth_2fa.factors.base import as_typed, code_in
 from allauth_2fa.state.store import ChallengeStore
 
 if TYPE_CHECKING:
@@ -36,7 +35,16 @@ def code_field(label: Any, *, inputmode: str, autofocus: bool = True) -> forms.C
         "dir": "ltr",
     }
     missing = {"required": _("Enter the code.")}
-    return forms.CharField(label=label, widget=forms.TextInput(attrs=attrs), error_messages=missing)
+    return CodeField(label=label, widget=forms.TextInput(attrs=attrs), error_messages=missing)
+
+
+class CodeField(forms.CharField):
+    """Takes a code, also out of a sentence that was pasted whole. The answer of a passkey stays as it is."""
+
+    def to_python(self, value: Any) -> str:
+        """Return the code that stands in the text, or else the text."""
+        text = super().to_python(value) or ""
+        return text if passkeys.recognizes(text) else code_in(text)
 
 
 class AnswerForm(forms.Form):
@@ -49,6 +57,8 @@ class AnswerForm(forms.Form):
             raise ImproperlyConfigured(message)
         self.user = user
         self.device: Device | None = None
+        self.refusal: Refused | None = None
+        """Why the answer was not accepted, if it was not."""
 
     def typed(self) -> str:
         """Return what was given back, as text, before it is cleaned: forms are made of JSON too, where a code may be a number."""
@@ -61,9 +71,11 @@ class AnswerForm(forms.Form):
         try:
             self.device = judge()
         except LoginEnded:
-            self._refuse(NothingEnrolled())
+            self.refusal = NothingEnrolled()
         except Refused as refusal:
-            self._refuse(refusal)
+            self.refusal = refusal
+        if self.refusal is not None:
+            self._refuse(self.refusal)
 
     def _refuse(self, refusal: Refused) -> None:
         self.add_error("otp_token", forms.ValidationError(refusal.message, code=refusal.code))
@@ -78,15 +90,11 @@ class AskingForm(AnswerForm):
         self.store = ChallengeStore({})
 
     def offer_devices(self) -> None:
-        """Offer the user's devices, as a choice if there are several."""
+        """Offer the user's devices."""
         self.devices = verify.offers(self.user, self.typed())
         # Browsers refuse to post an empty field that is required, and a code is asked for with an empty one.
         self.use_required_attribute = not any(sending.sends(device) for device in self.devices)
         typed = verify.typed(self.devices)
-        if len(typed) > 1:
-            choices = [(device.persistent_id, _choice(device)) for device in typed]
-            self.fields["device"] = forms.CharField(label=_("Device"), required=False, widget=forms.Select(choices=choices))
-            self.order_fields(["device", "otp_token"])
         if len(typed) < len(self.devices):
             # The button of the passkey comes first. The field is looked at when something was typed into it.
             self.fields["otp_token"].widget.attrs["autofocus"] = self.is_bound
@@ -95,7 +103,8 @@ class AskingForm(AnswerForm):
 
     @sensitive_variables("text")
     def _answer(self) -> Device:
-        text, chosen = self.cleaned_data["otp_token"], self.cleaned_data.get("device")
+        # The page prints the choice; a template of the project's own that does not leaves it to the shape of the answer.
+        text, chosen = self.cleaned_data["otp_token"], as_typed(self.data.get(self.add_prefix("device")))
         return verify.answer(self.user, text, chosen or None, devices=self.devices, store=self.store)
 
     def _refuse(self, refusal: Refused) -> None:
@@ -119,13 +128,6 @@ class TOTPAuthenticateForm(AskingForm):
         """Judge the answer, once."""
         self.judge(self._answer)
         return self.cleaned_data
-
-
-def _choice(device: Device) -> Any:
-    """Return what stands for a device in the list of those that may be asked for."""
-    factor = registry.factor_of(device)
-    called = manage.called(device)
-    return _("%(device)s, weaker") % {"device": called} if factor and factor.weaker else called
 
 
 class TOTPDeviceRemoveForm(AskingForm):

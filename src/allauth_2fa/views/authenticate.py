@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from allauth_2fa import app_settings, compat
 from allauth_2fa.adapter import end_login
@@ -18,7 +18,7 @@ from allauth_2fa.forms import TOTPAuthenticateForm
 from allauth_2fa.login import challenge, pending
 from allauth_2fa.state.pending import PendingLogin
 
-from . import announcements
+from . import announcements, ways
 from .challenge import AskingPage
 
 if TYPE_CHECKING:
@@ -121,6 +121,23 @@ class TwoFactorAuthenticate(AskingPage):
             **compat.entrance_context(self.request),
             "account": compat.user_display(self.user),
         }
+
+    def get_ways(self, context: dict[str, Any]) -> dict[str, Any]:
+        """Return the ways, and the question that heads the page."""
+        shown = super().get_ways(context)
+        return {**shown, "question": question({**context, **shown})}
+
+
+def question(context: dict[str, Any]) -> str:
+    """Return the heading of the page."""
+    if context["is_locked"]:
+        return _("Too many wrong codes")
+    if context["way"] in QUESTIONS:
+        return str(QUESTIONS[context["way"]])
+    return _("Confirm it's you") if context["passkeys"] else _("Enter your code")
+
+
+QUESTIONS = {ways.RECOVERY_CODE: gettext_lazy("Enter a recovery code"), ways.SEQUENCE: gettext_lazy("Enter three codes in a row")}
 
 
 def trust_field() -> forms.BooleanField:

@@ -98,8 +98,25 @@ def test_one_without_a_name_is_called_a_passkey(client, alice, authenticator):
 def test_a_user_who_has_two_apps_and_a_passkey_chooses_between_the_apps(client, alice, phone, passkey):
     TOTPDevice.objects.create(user=alice, name="Tablet", confirmed=True)
     give_password(client, alice)
-    choices = client.get(reverse(PROVE)).context["form"].fields["device"].widget.choices
-    assert {name for _id, name in choices} == {"Work phone", "Tablet"}
+    page = client.get(reverse(PROVE))
+    asked = page.context["asked"]["name"]
+    assert [way.title for way in page.context["ways"]] == list({"Work phone", "Tablet"} - {asked})
+    assert page.context["passkeys"]
+
+
+def test_a_user_who_has_chosen_another_way_finds_the_passkey_among_the_ways(client, alice, phone, passkey):
+    codes = registry.recovery.renew(alice, 3)
+    give_password(client, alice)
+    page = client.post(reverse(PROVE), {"action": "use", "way": "recovery_code"})
+    assert page.context["passkeys"] == []
+    assert [way.title for way in page.context["ways"]] == ["Passkey", "Work phone"]
+    assert page.context["form"].fields["otp_token"].widget.attrs["autofocus"] is True
+    back = client.post(reverse(PROVE), {"action": "use", "way": "passkey"})
+    assert [one["name"] for one in back.context["passkeys"]] == [passkey.name]
+    assert [way.title for way in back.context["ways"]] == ["Recovery code"]
+    assert back.context["form"].fields["otp_token"].widget.attrs["autofocus"] is False
+    give_answer(client, codes[0])
+    assert is_logged_in(client)
 
 
 def test_a_passkey_cannot_be_chosen_for_a_code(client, alice, phone, passkey):

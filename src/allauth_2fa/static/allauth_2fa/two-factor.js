@@ -74,6 +74,21 @@ function groupDigits(field) {
     });
 }
 
+const SENT_CODE = /(?<![\w])(?:\d{6,8}|\d{3}[ -]\d{3})(?![\w])/g;
+
+/** Of a message that is pasted whole, "Your code is 361423" say, keep the code. The server does the same. */
+function keepCode(field) {
+    field.addEventListener("paste", (event) => {
+        const text = event.clipboardData.getData("text");
+        const found = text.match(SENT_CODE) || [];
+        if (found.length === 1 && /\p{L}/u.test(text)) {
+            event.preventDefault();
+            field.value = found[0];
+            field.dispatchEvent(new Event("input", { bubbles: true }));
+        }
+    });
+}
+
 /** A refused code stays to be looked at, and the next one takes its place. */
 function replaceRefused(field) {
     if (field.autofocus && field.getAttribute("aria-invalid") === "true") {
@@ -95,41 +110,87 @@ function sendOnce(form) {
     });
 }
 
-/** Offer the pad of digits until the visitor turns to recovery codes, which have letters. */
-function switchKeyboard(box) {
-    const field = document.querySelector("input[autocomplete='one-time-code']");
-    const details = box.querySelector("details");
-    if (!field || !details) {
+/** Offer the pad of digits for codes of digits, and send a code as soon as it is complete. */
+function takeAnswer(box) {
+    const field = box.querySelector("input[autocomplete='one-time-code']");
+    if (!field) {
         return;
     }
-    const choose = () => {
-        field.inputMode = details.open ? "text" : "numeric";
-    };
-    details.addEventListener("toggle", choose);
-    choose();
+    field.inputMode = box.dataset.inputmode || "text";
+    const digits = Number(box.dataset.digits);
+    // After a refusal the visitor looks at what they type. A box that is not ticked yet comes after the code.
+    const trust = field.form.querySelector("input[name='trust']:not(:checked)");
+    if (!digits || trust || field.getAttribute("aria-invalid") === "true") {
+        return;
+    }
+    announce(field, box.dataset.hint);
+    field.addEventListener("input", () => {
+        const bare = field.value.replace(/\s/g, "");
+        if (bare.length === digits && /^\d+$/.test(bare)) {
+            field.form.requestSubmit();
+        }
+    });
+}
+
+/** Say below the field, to everybody, what it does on its own. */
+function announce(field, hint) {
+    const said = document.createElement("small");
+    said.id = "two-factor-hint";
+    said.textContent = hint;
+    field.after(said);
+    field.setAttribute("aria-describedby", [field.getAttribute("aria-describedby"), said.id].filter(Boolean).join(" "));
 }
 
 /** Count down to the clock time that stands beside it. Without scripts, the place says how long it was. */
 function countDown(place) {
     const end = performance.now() + 1000 * Number(place.dataset.seconds);
-    const tick = () => {
-        const left = Math.ceil((end - performance.now()) / 1000);
-        place.textContent = left > 0 ? `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}` : place.dataset.done;
-        if (left <= 0) {
-            clearInterval(clock);
+    const waiting = place.dataset.disables ? [...document.querySelectorAll(place.dataset.disables)] : [];
+    const done = () => {
+        clearInterval(clock);
+        place.textContent = place.dataset.done;
+        waiting.forEach((button) => (button.disabled = false));
+        const status = place.dataset.status && document.querySelector(place.dataset.status);
+        if (status) {
+            status.textContent = status.dataset.done;
         }
     };
+    const tick = () => {
+        const left = Math.ceil((end - performance.now()) / 1000);
+        if (left <= 0) {
+            done();
+        } else {
+            place.textContent = clockOf(left);
+        }
+    };
+    waiting.forEach((button) => (button.disabled = true));
     const clock = setInterval(tick, 1000);
     tick();
 }
 
+/** Write seconds as "3:07", or as "2:03:07" from an hour on. */
+function clockOf(seconds) {
+    const parts = [Math.floor(seconds / 60) % 60, seconds % 60].map((part) => String(part).padStart(2, "0"));
+    const hours = Math.floor(seconds / 3600);
+    return hours ? `${hours}:${parts.join(":")}` : parts.join(":").replace(/^0/, "");
+}
+
+/** Show a time of the site in the visitor's own time zone, with the name of that zone. */
+function showLocally(place) {
+    const moment = new Date(place.dateTime);
+    const isToday = moment.toDateString() === new Date().toDateString();
+    const day = isToday ? {} : { year: "numeric", month: "long", day: "numeric" };
+    const language = document.documentElement.lang || undefined;
+    place.textContent = moment.toLocaleString(language, { ...day, hour: "2-digit", minute: "2-digit", timeZoneName: "short" });
+}
+
 const offers = {
-    "another-way": switchKeyboard,
+    answer: takeAnswer,
     continue: guardCodes,
     copy: offerCopy,
     countdown: countDown,
     once: (box) => sendOnce(box.querySelector("form")),
     print: offerPrint,
+    time: showLocally,
 };
 
 for (const box of document.querySelectorAll("[data-two-factor]")) {
@@ -137,6 +198,7 @@ for (const box of document.querySelectorAll("[data-two-factor]")) {
 }
 for (const field of document.querySelectorAll("input[autocomplete='one-time-code']")) {
     groupDigits(field);
+    keepCode(field);
     replaceRefused(field);
     sendOnce(field.form);
 }
