@@ -177,10 +177,18 @@ function clockOf(seconds) {
 /** Show a time of the site in the visitor's own time zone, with the name of that zone. */
 function showLocally(place) {
     const moment = new Date(place.dateTime);
-    const isToday = moment.toDateString() === new Date().toDateString();
+    const now = new Date();
+    const isToday = moment.toDateString() === now.toDateString();
+    const isNear = moment - now < 60000;
     const day = isToday ? {} : { year: "numeric", month: "long", day: "numeric" };
     const language = document.documentElement.lang || undefined;
-    place.textContent = moment.toLocaleString(language, { ...day, hour: "2-digit", minute: "2-digit", timeZoneName: "short" });
+    place.textContent = moment.toLocaleString(language, {
+        ...day,
+        hour: "numeric",
+        minute: "2-digit",
+        ...(isNear ? { second: "2-digit" } : {}),
+        timeZoneName: "short",
+    });
 }
 
 const offers = {
