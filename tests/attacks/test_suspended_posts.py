@@ -37,7 +37,7 @@ def waiting(client, alice, phone, clock):
 def test_the_answer_resumes_the_post(client, phone, waiting):
     response = client.post(waiting, {"otp_token": code_of(phone)})
     assert response.status_code == 200
-    assert RecoveryCode.objects.count() == 3
+    assert RecoveryCode.objects.count() == 10
 
 
 def test_a_wrong_code_resumes_nothing(client, phone, waiting):
@@ -96,7 +96,7 @@ def test_it_is_resumed_once(client, phone, waiting, clock):
     clock.shift(60)
     second = client.post(waiting, {"otp_token": code_of(phone)})
     assert (first.status_code, second["Location"]) == (200, reverse(CODES))
-    assert RecoveryCode.objects.filter(device__user=phone.user).count() == 3
+    assert RecoveryCode.objects.filter(device__user=phone.user).count() == 10
     shown = [str(code) for code in first.context["backup_tokens"]]
     client.logout()
     give_password(client, phone.user)

@@ -22,6 +22,11 @@ def row_of(visitor: Visitor, name: str):
     return visitor.page.locator(".two-factor-devices > li").filter(has_text=name)
 
 
+def more(visitor: Visitor, name: str) -> None:
+    """Unfold the further actions for a device."""
+    row_of(visitor, name).get_by_text("More", exact=True).click()
+
+
 def test_the_overview_of_somebody_without_a_device(visitor, alice):
     visitor.log_in(alice)
     to_the_overview(visitor)
@@ -48,6 +53,8 @@ def test_a_second_device_is_added_named_preferred_and_removed(visitor, bea):
     visitor.field("Code").fill(app.next_code())
     visitor.button("Add").click()
     visitor.sees("Tablet is set up.")
+    more(visitor, "Tablet")
+    visitor.look_around("overview, more actions")
     visitor.button("Make Tablet default").click()
     visitor.sees("Default")
     visitor.look_around("overview, two devices")
@@ -58,6 +65,7 @@ def test_a_second_device_is_added_named_preferred_and_removed(visitor, bea):
     visitor.button("Save").click()
     visitor.is_at("Two-factor authentication")
     visitor.look_around("overview, a long name")
+    more(visitor, "Work phone")
     row_of(visitor, "Work phone").get_by_role("link", name="Remove").click()
     visitor.is_at("Remove this device")
     visitor.look_around("remove one")
@@ -68,6 +76,7 @@ def test_a_second_device_is_added_named_preferred_and_removed(visitor, bea):
 def test_the_only_device_is_replaced_in_one_step(visitor, bea):
     visitor.log_in(bea)
     to_the_overview(visitor)
+    more(visitor, "Work phone")
     visitor.page.get_by_role("link", name=re.compile("^Replace")).click()
     visitor.sees("It replaces Work phone")
     app = App.set_up_with(visitor.page.locator("#two-factor-secret").inner_text())
@@ -87,5 +96,6 @@ def test_everything_works_without_scripts(visit, bea):
     visitor.field("Code").fill(app.next_code())
     visitor.button("Add").click()
     visitor.sees("Tablet is set up.")
+    more(visitor, "Tablet")
     visitor.button("Make Tablet default").click()
     visitor.sees("Default")

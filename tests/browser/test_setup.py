@@ -109,7 +109,7 @@ def test_two_tabs_show_one_secret_and_the_second_to_finish_is_led_on(visitor, ap
     other.get_by_label("Code", exact=True).fill(app.next_code())
     other.get_by_role("button", name="Turn on").click()
     expect(other.get_by_role("heading", level=1)).to_have_text("Recovery codes")
-    expect(other.get_by_text("You have 8 unused recovery codes.")).to_be_visible()
+    expect(other.get_by_text("You have 10 unused recovery codes.")).to_be_visible()
 
 
 def test_a_tab_whose_qr_code_was_replaced_in_another_one_shows_the_one_that_counts(visitor, app):
@@ -125,3 +125,21 @@ def test_a_tab_whose_qr_code_was_replaced_in_another_one_shows_the_one_that_coun
     visitor.field("Code").fill(App.set_up_with(newer).next_code())
     visitor.button("Turn on").click()
     visitor.is_at("Recovery codes")
+
+
+def test_on_a_phone_the_link_to_the_app_comes_first_and_the_qr_code_is_folded(visit, alice):
+    visitor = visit(has_touch=True, is_mobile=True, viewport={"width": 360, "height": 740})
+    visitor.log_in(alice)
+    visitor.open(PATH)
+    picture = visitor.page.get_by_role("img", name="QR code for your authenticator app")
+    link = visitor.link("Open in your authenticator app")
+    expect(link).to_be_visible()
+    expect(picture).to_be_hidden()
+    visitor.page.get_by_text("Show the QR code").click()
+    expect(picture).to_be_visible()
+    assert link.bounding_box()["y"] < picture.bounding_box()["y"]
+
+
+def test_a_browser_that_can_make_passkeys_is_offered_one(visitor):
+    visitor.link("Add a passkey instead").click()
+    visitor.is_at("Add a passkey")

@@ -1,4 +1,4 @@
-"""``{% load allauth_2fa %}``: tags for the banner of the requirement, and for passkeys on other pages than ours.
+"""``{% load allauth_2fa %}``: tags for the banner of the requirement and for passkeys on other pages than ours, and words for moments.
 
 ``allauth_2fa/snippets/passkey_login.html`` uses them on the login page.
 """
@@ -8,6 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django import template
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import pgettext
 
 from allauth_2fa.devices import passkeys
 from allauth_2fa.factors import registry
@@ -16,6 +19,8 @@ from allauth_2fa.requirement import in_session
 from allauth_2fa.responses import enrollment_url
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from django.http import HttpRequest
     from django.template import Context
 
@@ -61,3 +66,16 @@ def two_factor_requirement(context: Context) -> dict[str, Any]:
         "wanted": [factor.label for factor in requirement.factors],
         "url": "" if url == request.path else url,
     }
+
+
+@register.filter(expects_localtime=True)
+def when(moment: datetime) -> str:
+    """Return when something happened, as people say it: "today, 14:05", "yesterday, 14:05", or the date and the time."""
+    today = timezone.localdate() if timezone.is_aware(moment) else timezone.now().date()
+    time = date_format(moment, "TIME_FORMAT")
+    days = (today - moment.date()).days
+    if days == 0:
+        return pgettext("when something happened", "today, %(time)s") % {"time": time}
+    if days == 1:
+        return pgettext("when something happened", "yesterday, %(time)s") % {"time": time}
+    return date_format(moment, "DATETIME_FORMAT")

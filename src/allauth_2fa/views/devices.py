@@ -57,6 +57,7 @@ class TwoFactorOverview(LoginRequiredMixin, Page, TemplateView):
             **browsers.listed(self.request),
             "events": list(described_events(log.recent(user, LAST_EVENTS))),
             "must_keep": policy.is_held(user),
+            "last_login": getattr(user, "last_login", None),
         }
 
 

@@ -23,6 +23,17 @@ if TYPE_CHECKING:
 PAGE_SIZE = 30
 """Events on one page."""
 
+ICONS = (
+    ("recovery_code", "list"),
+    ("code_issued", "list"),
+    ("browser", "browser"),
+    ("sessions", "browser"),
+    ("device", "app"),
+    ("passkey", "passkey"),
+    ("owner_told", "mail"),
+)
+"""With which icon events are shown, by how their names begin; all others have the key."""
+
 LONGEST_KEY = 18
 """Digits of the highest key of a row that is looked at."""
 
@@ -57,6 +68,7 @@ def _described(row: AuditEntry) -> dict[str, Any]:
         "name": row.event,
         "label": EVENTS[row.event].label if row.event in EVENTS else row.event,
         "device": row.device,
+        "icon": next((icon for start, icon in ICONS if row.event.startswith(start)), "key"),
         "at": row.at,
         "by_owner": by_owner,
         "address": row.address if by_owner else "",

@@ -202,5 +202,9 @@ class TwoFactorSetup(SetupForAnotherMixin, AddingPage):
         # A login that waits here comes from a page that shows the choice, and the other pages add devices of the visitor's own.
         has_choice = self.stage is None and self.owner is None
         others = [factor for factor in manage.addable(self.get_form_user()) if factor is not registry.totp] if has_choice else []
-        shown = {"others": [offered(factor) for factor in others], "is_for_another": self.owner is not None}
+        shown = {
+            "others": [offered(factor) for factor in others],
+            "passkey": next((offered(factor) for factor in others if factor.enroll_page == "two-factor-add-passkey"), None),
+            "is_for_another": self.owner is not None,
+        }
         return {**super().get_context_data(**kwargs), **self.get_secret_context(), **shown}

@@ -345,3 +345,10 @@ def test_a_user_who_may_not_answer_by_passkeys_adds_none(verified, settings, aut
     type(alice).objects.update(is_superuser=True)
     add(verified, authenticator)
     assert WebAuthnCredential.objects.exists()
+
+
+def test_the_setup_of_an_app_offers_a_passkey_to_browsers_that_can_make_one(client, alice):
+    give_password(client, alice)
+    page = client.get(reverse("two-factor-setup"))
+    assert page.context["passkey"]["url"] == reverse("two-factor-add-passkey")
+    assert 'data-two-factor="passkey" hidden' in page.text

@@ -89,6 +89,23 @@ function keepCode(field) {
     });
 }
 
+/** On a phone the app is a tap away, and nobody can scan the screen that they hold: the link comes first, the QR code is folded. */
+function foldQrCode(box) {
+    if (!window.matchMedia("(pointer: coarse) and (hover: none)").matches) {
+        return;
+    }
+    const details = document.createElement("details");
+    const summary = document.createElement("summary");
+    summary.textContent = box.dataset.fold;
+    details.append(summary, box.querySelector(".two-factor-scan"));
+    box.append(details);
+}
+
+/** Offer a passkey where the browser can make one. */
+function offerPasskey(box) {
+    box.hidden = !window.PublicKeyCredential;
+}
+
 /** A refused code stays to be looked at, and the next one takes its place. */
 function replaceRefused(field) {
     if (field.autofocus && field.getAttribute("aria-invalid") === "true") {
@@ -197,7 +214,9 @@ const offers = {
     copy: offerCopy,
     countdown: countDown,
     once: (box) => sendOnce(box.querySelector("form")),
+    passkey: offerPasskey,
     print: offerPrint,
+    scan: foldQrCode,
     time: showLocally,
 };
 
