@@ -19,7 +19,7 @@ DEBUG = True
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]", "testserver"]
 
 INSTALLED_APPS = [
-    "demosite",  # first, so that its theme comes before the templates of the others
+    "demosite",  # first, so that its templates come before those of the others
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -27,6 +27,8 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.sites",  # names the site in mails and in the authenticator app
     "django.contrib.staticfiles",
+    # The look of all account pages; it may be left out. Before allauth, whose layouts it replaces.
+    "allauth_2fa.theme",
     "allauth",
     "allauth.account",
     # 2FA: django-otp keeps the authenticator apps. otp_static keeps recovery codes made by
