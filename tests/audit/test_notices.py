@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import logging
+import re
 from datetime import UTC, datetime, timedelta
 
 import django
@@ -15,7 +16,7 @@ from django.core.cache import cache
 from django.core.cache.backends.base import BaseCache
 from django.core.mail.backends.base import BaseEmailBackend
 from django.test import RequestFactory
-from django.urls import reverse
+from django.urls import include, path, reverse
 from django.utils import timezone, translation
 
 from allauth_2fa.audit import events, notices
@@ -72,6 +73,31 @@ def test_a_mail_has_one_link_and_it_logs_nobody_in(committed, mails, alice, phon
         assert len(links) == 1
         assert links <= pages
         assert html_of(message).count("<a ") == 1
+
+
+def test_a_mail_in_html_needs_no_picture_and_has_one_button(committed, mails, alice, phone, request_of_alice):
+    for event, action in (("device_added", "Check your devices"), ("locked", "Change your password")):
+        with committed():
+            events.announce(event, alice, request=request_of_alice, device=phone)
+        text = html_of(mails[-1])
+        assert not re.search(r"<(img|link|script)\b|url\(|@import|https?://(?!testserver/)", text)
+        assert re.search(rf'<a class="button" href="http://testserver/[^"]+" style="[^"]+">{action}</a>', text)
+        assert f"{action}:\nhttp://testserver/" in mails[-1].body
+        assert '<meta name="color-scheme" content="light dark">' in text
+        assert "prefers-color-scheme: dark" in text
+        assert "max-width: 480px" in text
+        assert text.count("<h1") == 1
+
+
+def test_a_site_without_password_reset_leads_to_the_devices(committed, mails, alice, settings):
+    class OnlyOurs:
+        urlpatterns = (path("ours/", include("allauth_2fa.urls")),)
+
+    settings.ROOT_URLCONF = OnlyOurs
+    with committed():
+        events.announce("locked", alice)
+    assert "Check your devices:\nhttp://example.com/ours/factors/" in mails[0].body
+    assert ">Check your devices</a>" in html_of(mails[0])
 
 
 def test_a_user_who_knows_the_password_is_answered_by_a_new_one(committed, mails, client, alice, phone):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from allauth_2fa.audit import events
@@ -20,13 +22,18 @@ NUMBERS = [
 ]
 
 
+def visible(page: str) -> str:
+    """Return what a reader sees of a mail in HTML, without the sizes and colours of its elements."""
+    return re.sub(r"<style>.*?</style>|<[^>]*>", " ", page, flags=re.DOTALL)
+
+
 @pytest.mark.parametrize("name", NUMBERS)
 def test_a_number_to_call_is_left_out(committed, mails, alice, phone, name):
     phone.name = name
     with committed():
         events.announce("device_renamed", alice, device=phone, factor="totp", was=name)
     (message,) = mails
-    told = message.body + str(message.alternatives[0][0]) + message.subject
+    told = message.body + visible(str(message.alternatives[0][0])) + message.subject
     assert not any(word in told for word in name.split() if not word.isalpha())
     assert name.split()[0] in told
 

@@ -41,6 +41,8 @@ TEMPLATES = "allauth_2fa/email/"
 COMMON = "allauth_2fa/email/notice"
 
 OVERVIEW, PASSWORD_RESET = "two-factor-overview", "account_reset_password"
+ACTIONS = {OVERVIEW: _("Check your devices"), PASSWORD_RESET: _("Change your password")}
+"""What the owner can do on the page that a mail links to."""
 
 CHANGED = _("If this wasn't you, sign in, remove any device that is not yours, and change your password.")
 KNOWS_PASSWORD = _("If this wasn't you, someone knows your password. Change it now.")
@@ -177,7 +179,7 @@ def context_of(row: AuditEntry, request: HttpRequest | None) -> dict[str, Any]:
         "browser": log.browser(row.user_agent) if by_owner else "",
         "otherwise": notice.otherwise,
         "even_so": notice.even_so,
-        "url": _url(notice.page, request) or _url(OVERVIEW, request),
+        **_link(notice.page, request),
     }
 
 
@@ -203,6 +205,12 @@ def harmless(name: str, digits: int | None = None) -> str:
 def _is_digit(sign: str) -> bool:
     """Return whether a person reads the character as a digit; full-width, raised and circled digits count."""
     return unicodedata.category(sign).startswith("N")
+
+
+def _link(page: str, request: HttpRequest | None) -> dict[str, Any]:
+    """Return the URL of the page and what to do there; of the overview, if the site does not have the page."""
+    url = _url(page, request)
+    return {"url": url, "action": ACTIONS[page]} if url else {"url": _url(OVERVIEW, request), "action": ACTIONS[OVERVIEW]}
 
 
 def _url(page: str, request: HttpRequest | None) -> str:

@@ -73,7 +73,7 @@ KINDS = {
 def received(kind, gateway):
     """Return the codes that the owner was sent, the newest last, including those that others requested."""
     if isinstance(kind, Email):
-        return [re.search(r"^ {4}(\d{3} \d{3})$", sent.body, re.MULTILINE)[1] for sent in mail.outbox if sent.subject.endswith("Your code")]
+        return [re.search(r"^ {4}(\d{3} \d{3})$", sent.body, re.MULTILINE)[1] for sent in mail.outbox if "] Your " in sent.subject]
     return [message.code for message in gateway.sent] if isinstance(kind, Sms) else list(Pager.sent)
 
 

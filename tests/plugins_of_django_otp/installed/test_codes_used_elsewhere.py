@@ -44,7 +44,7 @@ def last_code(gateway):
     Pager.sent.clear()
 
     def arrived():
-        mails = [code_in(each).replace(" ", "") for each in mail.outbox if each.subject.endswith("Your code")]
+        mails = [code_in(each).replace(" ", "") for each in mail.outbox if "] Your " in each.subject]
         return [*mails, *(message.code for message in gateway.sent), *Pager.sent][-1]
 
     return arrived

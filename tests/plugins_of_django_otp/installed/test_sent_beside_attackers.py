@@ -58,9 +58,7 @@ def sent(sender, gateway):
     """Return the codes that have arrived."""
 
     def arrived():
-        mails = [
-            re.search(r"^ {4}(\d{3} \d{3})$", each.body, re.MULTILINE)[1] for each in mail.outbox if each.subject.endswith("Your code")
-        ]
+        mails = [re.search(r"^ {4}(\d{3} \d{3})$", each.body, re.MULTILINE)[1] for each in mail.outbox if "] Your " in each.subject]
         return mails + [message.code for message in gateway.sent] + Pager.sent + Beeper.sent
 
     Pager.sent.clear()
