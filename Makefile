@@ -9,6 +9,7 @@
 #   make docs     the documentation, warnings are errors; Graphviz's dot draws its diagrams
 #   make pictures  the picture of the README, drawn by Graphviz's dot
 #   make rivals   the sources of the packages beside which the README compares this one, for the tests
+#   make screenshots   pictures of all pages in each theme, in docs/_build/screenshots; and those that the documentation shows
 #   make bench    the benchmark beside the rivals
 #   make soak     20,000 logins through workers that are killed, on the PostgreSQL that TEST_POSTGRES names
 #   make wheel    the distributions, in dist/
@@ -22,6 +23,7 @@ CELL ?=
 
 CELLS := $(sort $(patsubst requirements/%.txt,%,$(wildcard requirements/py*.txt)))
 NEWEST := $(lastword $(CELLS))
+SCREENSHOTS := $(CURDIR)/docs/_build/screenshots
 
 PIP_INSTALL := -m pip install --quiet --quiet --disable-pip-version-check --no-deps
 LOCKED := $(PIP_INSTALL) --require-hashes --requirement
@@ -97,6 +99,13 @@ bench: .venv/.ready
 .PHONY: soak
 soak: .venv/.ready
 	@.venv/bin/python -m soak $(ARGS)
+
+# The tests that look at a page with axe keep its picture as well.
+.PHONY: screenshots
+screenshots: .venv/.ready
+	@rm -rf $(SCREENSHOTS)
+	TEST_SCREENSHOTS=$(SCREENSHOTS) .venv/bin/python $(PYTEST) $$(grep -l 'look_around(' tests/browser/test_*.py) $(ARGS)
+	@.venv/bin/python scripts/pictures.py $(SCREENSHOTS)
 
 # --- tests -------------------------------------------------------------------------------------
 

@@ -5,11 +5,14 @@ The process is this module, run with ``python -m``.
 
 from __future__ import annotations
 
+import email
+import email.policy
 import os
 import re
 import subprocess
 import sys
 import time
+from email.message import EmailMessage
 from pathlib import Path
 from threading import Thread
 
@@ -59,6 +62,11 @@ class Demo:
                 return True
             time.sleep(0.05)
         return False
+
+    def newest_mail(self) -> EmailMessage:
+        """Return the mail that the site has sent last."""
+        newest = max((self.database.parent / "outbox").glob("*.eml"), key=lambda path: path.name)
+        return email.message_from_bytes(newest.read_bytes(), _class=EmailMessage, policy=email.policy.default)
 
     def close(self) -> None:
         """End the process."""

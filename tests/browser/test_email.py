@@ -48,6 +48,16 @@ def add_mail(visitor: Visitor, demo: Demo, person) -> None:
     visitor.is_at("Recovery codes")
 
 
+def test_the_mail_with_the_code_in_html(visitor, demo, alice):
+    visitor.log_in(alice)
+    visitor.open(ADD)
+    visitor.button("Send a code").click()
+    visitor.sees("We sent a code to")
+    visitor.read_mail(demo.newest_mail())
+    visitor.is_at("Your code to add this address")
+    visitor.look_around("code")
+
+
 def test_an_address_is_added_and_answers_the_next_login(visitor, demo, alice):
     add_mail(visitor, demo, alice)
     visitor.open("/accounts/two-factor/factors/")

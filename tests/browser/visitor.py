@@ -11,6 +11,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 if TYPE_CHECKING:
+    from email.message import EmailMessage
+
     from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Response
 
     from .people import Person
@@ -60,6 +62,12 @@ class Visitor:
     def open(self, path: str) -> None:
         """Type an address."""
         self.page.goto(path)
+
+    def read_mail(self, mail: EmailMessage) -> None:
+        """Show the HTML of a mail. It is no page with landmarks."""
+        self.page.goto("about:blank")
+        self.page.set_content(mail.get_body(("html",)).get_content())
+        self.accepted, self.album = ("landmark-one-main", "region"), "mails"
 
     def button(self, name: str) -> Locator:
         """Find a button."""
