@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 
-def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    """Run Python in that folder as its reader would."""
-    environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+def run(folder: Path, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run Python in that folder as its reader would, with these variables in the environment."""
+    environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"} | variables
     return subprocess.run(  # noqa: S603 - the commands are those of the pages
         [sys.executable, *command], cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
@@ -29,7 +29,8 @@ def start(folder: Path, files: dict[str, str]) -> Path:
     return folder
 
 
-def walk(folder: Path, steps: str) -> subprocess.CompletedProcess[str]:
-    """Run these steps there, as a test of the site's."""
+def walk(folder: Path, steps: str, name: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run these steps there, as a test of the site's: all of them, or those of that class."""
     shutil.copy(Path(__file__).with_name(steps), folder / "mysite" / "test_walk.py")
-    return run(folder, "manage.py", "test")
+    tests = [f"mysite.test_walk.{name}"] if name else []
+    return run(folder, "manage.py", "test", *tests, **variables)

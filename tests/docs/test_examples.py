@@ -68,6 +68,7 @@ def test_each_example_is_tried_here():
         "shop/middleware.py",
         "shop/mixed_adapter.py",
         "shop/office.py",
+        "shop/office_host.py",
         "shop/open_pages.py",
         "shop/robots.py",
         "shop/rules.py",
@@ -219,7 +220,7 @@ def test_support_finds_everybody_on_the_page_of_users(client, alice, staff, shop
     assert (row.user_id, row.actor_id, row.facts["how"]) == (alice.pk, staff.pk, "admin")
 
 
-# forced.md
+# requirement.md, as in 0.x
 
 
 def test_staff_is_forced_to_set_up_a_factor(client, staff, bob, shop, settings):

@@ -70,7 +70,7 @@ def test_each_code_of_an_error_is_on_the_page():
 def test_each_session_key_and_cookie_is_named_as_it_is():
     assert f"`{PENDING_SESSION_KEY}`" in text_of("docs/extending.md")
     assert f"`{PENDING_COOKIE}`" in text_of("docs/guard.md")
-    assert str(BaseRequire2FAMiddleware.allowed_pages).replace("'", '"') in text_of("docs/forced.md")
+    assert str(BaseRequire2FAMiddleware.allowed_pages).replace("'", '"') in text_of("docs/requirement.md")
 
 
 def test_each_relative_link_leads_to_a_page():
