@@ -5,6 +5,7 @@ only, say so, and must not be copied: `demosite.phone` and `demosite.outbox`.
 """
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import django
@@ -174,3 +175,10 @@ STATIC_URL = "static/"
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
+
+# -- Without the extra [webauthn] (demo only) ------------------------------------------
+
+# The demo is served from any installation, and works without passkeys.
+if find_spec("django_otp_webauthn") is None:
+    INSTALLED_APPS.remove("django_otp_webauthn")
+    ALLAUTH_2FA_PASSKEY_LOGIN = False

@@ -42,9 +42,20 @@ def package_files() -> set[str]:
     return {str(path.relative_to(SOURCE)) for path in paths}
 
 
-def test_the_wheel_holds_the_package_and_nothing_else(wheel):
-    held = {name for name in wheel.namelist() if ".dist-info/" not in name}
+def demo_files() -> set[str]:
+    paths = (path for path in (ROOT / "demo" / "demosite").rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    return {str(path.relative_to(ROOT)) for path in paths}
+
+
+def test_the_wheel_holds_the_package_and_nothing_else_to_import(wheel):
+    held = {name for name in wheel.namelist() if ".dist-info/" not in name and ".data/" not in name}
     assert held == package_files()
+
+
+def test_the_wheel_brings_the_demo_as_data_and_stays_small(wheel):
+    data = [file for file in wheel.infolist() if ".data/" in file.filename]
+    assert {file.filename.split("/share/django-allauth-2fa/")[1] for file in data} == demo_files()
+    assert sum(file.compress_size for file in data) < 150_000
 
 
 def test_the_wheel_holds_what_is_easily_forgotten(wheel):
@@ -71,5 +82,6 @@ def test_the_source_distribution_builds_the_same_and_holds_no_more(distributions
     with tarfile.open(path) as opened:
         names = {name.split("/", 1)[1] for name in opened.getnames() if "/" in name}
     assert {name.removeprefix("src/") for name in names if name.startswith("src/")} == package_files()
-    beside = {"CHANGELOG.md", "LICENSE", "README.md", "PKG-INFO", "pyproject.toml", ".gitignore"}
+    assert {name for name in names if name.startswith("demo/")} == demo_files()
+    beside = {"demo", "CHANGELOG.md", "LICENSE", "README.md", "PKG-INFO", "pyproject.toml", ".gitignore"}
     assert {name.split("/")[0] for name in names} <= {"src", *beside}
