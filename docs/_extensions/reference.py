@@ -1,16 +1,20 @@
-"""Parts of the reference that are made from the code: ``{settings-table}``, ``{refusals}`` and ``{commands}``."""
+"""Parts of the reference that are made from the code: ``{settings-table}``, ``{refusals}``, ``{messages}`` and ``{commands}``."""
 
 from __future__ import annotations
 
 import importlib
 import inspect
 import pkgutil
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import django
 from django.conf import settings
 from django.core.management.base import BaseCommand
 from sphinx.util.docutils import SphinxDirective
+
+import allauth_2fa
 
 if TYPE_CHECKING:
     import argparse
@@ -34,6 +38,9 @@ APPS = (
 
 EXAMPLE = {"n": 2, "wait": "in 4 minutes", "time": "17:06 UTC"}
 """What the sentences are filled with."""
+
+SENTENCE = re.compile(r'\{% translate "([^"]+)" %\}|\{% blocktranslate [^%]*%\}(.*?)\{% endblocktranslate %\}', re.DOTALL)
+"""What a template has to say, singular and plural together."""
 
 
 def table(header: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> str:
@@ -69,6 +76,19 @@ def refusals() -> str:
             yield from ((sentence, f"`{kind.code}`", meaning) for sentence in sentences(kind))
 
     return table(("the user reads", "code", "it means"), rows())
+
+
+def messages() -> str:
+    """Return each sentence of the messages at the top of a page, with its template."""
+    folder = Path(allauth_2fa.__file__).parent / "templates"
+
+    def rows() -> Iterator[tuple[str, ...]]:
+        for path in sorted((folder / "allauth_2fa" / "messages").iterdir()):
+            for single, several in SENTENCE.findall(path.read_text()):
+                for sentence in (single or several).split("{% plural %}"):
+                    yield re.sub(r"\{\{ (\w+) \}\}", r"*\1*", sentence), f"`{path.relative_to(folder)}`"
+
+    return table(("the user reads", "template"), rows())
 
 
 def commands() -> str:
@@ -127,6 +147,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     if not settings.configured:
         settings.configure(INSTALLED_APPS=APPS, MIDDLEWARE=["allauth.account.middleware.AccountMiddleware"], USE_TZ=True)
         django.setup()
-    for name, make in {"settings-table": settings_table, "refusals": refusals, "commands": commands}.items():
+    for name, make in {"settings-table": settings_table, "refusals": refusals, "messages": messages, "commands": commands}.items():
         app.add_directive(name, made(make))
     return {"parallel_read_safe": True}

@@ -13,11 +13,14 @@ import time_machine
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.test import Client
+from django.urls import path
 
 from allauth_2fa.requirement import policy
+from allauth_2fa.testing import login_verified
 from tests.cast import give_password
 from tests.docs.pages import DOCS, blocks, files, text_of
 from tests.docs.sites import run, start, walk
+from tests.docs.test_examples import use_urls
 
 SETTINGS, URLS = blocks(text_of("README.md"), "python")
 KEYS = {"TWO_FACTOR_KEYS": secrets.token_urlsafe(32)}
@@ -43,6 +46,18 @@ GUIDES = {
     "CustomUser": {"people/__init__.py": "", **files(pages_of("custom-user"))},
     "SeveralSites": {name: text for name, text in files(pages_of("several-sites")).items() if name.startswith("mysite/")},
 }
+
+
+def values_of(block, prefix="ALLAUTH_2FA_"):
+    """Return the names that a block of a page sets."""
+    values = {"__name__": "shop"}
+    exec(block, values)  # noqa: S102 - the block is the page's
+    return {name: value for name, value in values.items() if name.startswith(prefix)}
+
+
+def use(settings, values):
+    for name, value in values.items():
+        setattr(settings, name, value)
 
 
 def site_of(folder, typed):
@@ -73,18 +88,30 @@ def test_the_settings_for_production_leave_nothing_to_report(tmp_path):
     assert "System check identified no issues" in checked.stdout, checked.stderr
 
 
+# trusted-browsers.md and step-up.md
+
+
+@pytest.mark.django_db
+def test_the_challenge_offers_to_trust_the_browser(client, alice, phone, settings):
+    use(settings, values_of(files(pages_of("trusted-browsers"))["settings.py"]))
+    give_password(client, alice)
+    assert "Trust this browser for 30 days" in client.get("/accounts/two-factor/authenticate/").text
+
+
+@pytest.mark.django_db
+def test_a_view_asks_again_when_the_answer_is_five_minutes_old(client, alice, phone, settings):
+    pay_out = values_of(next(block for block in blocks(pages_of("step-up"), "python") if "max_age=300" in block), "")["pay_out"]
+    use_urls(settings, path("pay/", pay_out))
+    login_verified(client, alice, phone)
+    with time_machine.travel(dt.datetime.now(dt.UTC) + dt.timedelta(seconds=301), tick=False):
+        assert client.get("/pay/").status_code == 302
+
+
 # rollout.md
 
 
 def stage(number):
-    values = {}
-    exec(blocks(pages_of("rollout"), "python")[number], values)  # noqa: S102 - the block is the page's
-    return {name: value for name, value in values.items() if name.startswith("ALLAUTH_2FA_")}
-
-
-def use(settings, values):
-    for name, value in values.items():
-        setattr(settings, name, value)
+    return values_of(blocks(pages_of("rollout"), "python")[number])
 
 
 @pytest.mark.django_db
