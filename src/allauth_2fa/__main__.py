@@ -50,7 +50,8 @@ def serve_demo(port: int) -> None:
 def demo_folder() -> Path:
     """Return the folder from which the demo site is imported."""
     installed = (file for file in metadata.files("django-allauth-2fa") or () if file.match("demo/demosite/settings.py"))
-    return next((Path(str(file.locate())).parents[1] for file in installed), SOURCE_TREE)
+    found = (Path(str(file.locate())).resolve().parents[1] for file in installed)
+    return SOURCE_TREE if (SOURCE_TREE / "demosite").is_dir() else next(found)
 
 
 if __name__ == "__main__":
