@@ -26,7 +26,7 @@ HEAD = 'shape=box, style="rounded,filled", fillcolor="#dbe7fb", color="#6b7a90",
 INVISIBLE = "shape=point, style=invis"
 NOTE = 'shape=box, style=filled, fillcolor="#fdf6d8", color="#b8a65a", fontsize=10'
 MESSAGE = re.compile(r"(?P<source>\w+) -> (?P<target>\w+): (?P<text>.+)")
-COLUMN, ROW = 1.95, 0.46
+COLUMN, ROW = 2.05, 0.46
 """Inches between two participants, and between two messages."""
 
 
