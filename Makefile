@@ -178,7 +178,7 @@ docs: .venv/tools/.ready
 wheel: dist/.built
 	@ls dist
 
-dist/.built: .venv/tools/.ready $(shell find src -type f -not -name '*.pyc') pyproject.toml README.md CHANGELOG.md LICENSE
+dist/.built: .venv/tools/.ready $(shell find src demo/demosite -type f -not -name '*.pyc') pyproject.toml README.md CHANGELOG.md LICENSE
 	@rm -rf dist
 	@$(TOOLS)/python -m build --no-isolation --outdir dist . >/dev/null
 	@touch $@

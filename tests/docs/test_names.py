@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
+import shlex
 
 import pytest
+from django.core.management import load_command_class
 
 from allauth_2fa import exceptions
 from allauth_2fa.middleware import PENDING_COOKIE, BaseRequire2FAMiddleware
@@ -71,6 +73,21 @@ def test_each_session_key_and_cookie_is_named_as_it_is():
     assert f"`{PENDING_SESSION_KEY}`" in text_of("docs/extending.md")
     assert f"`{PENDING_COOKIE}`" in text_of("docs/guard.md")
     assert str(BaseRequire2FAMiddleware.allowed_pages).replace("'", '"') in text_of("docs/requirement.md")
+
+
+def commands():
+    """Return each command of ours that a page shows, in a block or in a sentence."""
+    shown = (line for page in DOCS.glob("*.md") for line in re.findall(r"manage\.py (allauth_2fa_[^`\n|>]+)", page.read_text()))
+    return sorted({line.partition("  #")[0].strip() for line in shown})
+
+
+@pytest.mark.parametrize("command", commands())
+def test_each_command_is_there_and_takes_these_arguments(command):
+    name, *arguments = shlex.split(command)
+    parser = load_command_class("allauth_2fa", name).create_parser("manage.py", name)
+    # Some sentences name a command without what it needs.
+    if arguments:
+        parser.parse_args(arguments)
 
 
 def test_each_relative_link_leads_to_a_page():
