@@ -35,6 +35,12 @@ def test_modules_stay_small():
     assert {name: length for name, length in lengths.items() if length > (400 if name in LISTS else 300)}.keys() <= LONG
 
 
+def test_devices_are_handed_the_request_and_do_not_look_for_it():
+    paths = list((SOURCE / "devices").glob("*.py"))
+    assert len(paths) > 5
+    assert [path.name for path in paths if re.search(r"core import .*\bcontext\b|context\.request", path.read_text())] == []
+
+
 @pytest.mark.parametrize("path", sorted(REQUIREMENTS.glob("*.txt")), ids=lambda path: path.stem)
 def test_requirements_name_no_host_and_no_machine(path):
     assert not re.search(r"://|--(extra-)?index-url|--find-links|/(home|root|tmp|Users)/", path.read_text())
