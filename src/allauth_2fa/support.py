@@ -60,11 +60,11 @@ def reset(user: AbstractBaseUser, actor: Any, reason: str) -> None:
     """
     staff.ensure_may(actor, user)
     with transaction.atomic():
-        turn_off.remove_all(user, actor=actor)
+        before = turn_off.remove_all(user, actor=actor)
         # With what was counted in them: what is set up from now on has other codes.
         Browser.all_rows.filter(user_id=user.pk).delete()
         events.announce("reset_by_support", user, actor=actor, reason=reason)
-    ending.end_all(user, "support", actor=actor)
+    ending.end_all(user, "support", actor=actor, before=before)
 
 
 @sensitive_variables("code")

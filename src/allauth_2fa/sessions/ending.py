@@ -126,7 +126,7 @@ def end_others(request: HttpRequest, user: AbstractBaseUser, how: str = "", *, b
         The number of sessions that were taken off the list of ``allauth.usersessions``; 0 if that is not installed.
     """
     if before is None:
-        before = _invalidate(user)
+        before = _lock_and_invalidate(user)
     old_key = request.session.session_key
     keys.renew(request.session)
     if _keeps_last_login():
@@ -137,15 +137,34 @@ def end_others(request: HttpRequest, user: AbstractBaseUser, how: str = "", *, b
     return number or 0
 
 
-def end_all(user: AbstractBaseUser, how: str = "", *, request: HttpRequest | None = None, actor: AbstractBaseUser | None = None) -> int:
-    """End every session of the user, as support does, and return the same number as :func:`end_others`."""
-    _invalidate(user)
+def end_all(
+    user: AbstractBaseUser,
+    how: str = "",
+    *,
+    request: HttpRequest | None = None,
+    actor: AbstractBaseUser | None = None,
+    before: datetime | None = None,
+) -> int:
+    """End every session of the user, as support does.
+
+    Args:
+        user: whose sessions they are.
+        how: what happened, for the audit log.
+        request: in which it is done, None for a command.
+        actor: who does it, if it is not the user.
+        before: the result of :func:`invalidate`, if the change itself has called it.
+
+    Returns:
+        The same number as :func:`end_others`.
+    """
+    if before is None:
+        _lock_and_invalidate(user)
     number = _end_listed(user)
     _announce(user, how, number, request=request, actor=actor)
     return number or 0
 
 
-def _invalidate(user: AbstractBaseUser) -> datetime:
+def _lock_and_invalidate(user: AbstractBaseUser) -> datetime:
     with transaction.atomic():
         lock_user(user.pk)
         return invalidate(user)

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from django.http.response import HttpResponseBase
     from django_otp.plugins.otp_totp.models import TOTPDevice
 
+    from allauth_2fa.devices.enrollment import Enrolled
+
 OLD_HOOK = "_new_device"
 """The method by which 0.x made the device of this page."""
 
@@ -167,19 +169,20 @@ class TwoFactorSetup(SetupForAnotherMixin, AddingPage):
         except Refused as refusal:
             return self.form_refused(form, refusal)
         self.give_name(device)
-        if self.owner is not None:
-            return self.hand_over(self.owner)
         enrolled = enrolled_by(form, device)
+        if self.owner is not None:
+            return self.hand_over(self.owner, enrolled)
         get_adapter().add_message(self.request, messages.SUCCESS, "allauth_2fa/messages/set_up.txt")
         if self.stage is not None:
             return self.go_on(enrolled, self.get_success_url())
         enrollment.verify_session(self.request, self.get_form_user(), enrolled)
         return super().form_valid(form)
 
-    def hand_over(self, owner: AbstractBaseUser) -> HttpResponse:
+    def hand_over(self, owner: AbstractBaseUser, enrolled: Enrolled) -> HttpResponse:
         """Leave the device to its owner. It verifies nothing here: the session is the visitor's."""
         enrollment.forget_shown(self.request, self.get_form_user())
-        ending.end_all(owner, "enrollment", request=self.request, actor=cast("AbstractBaseUser", self.request.user))
+        actor = cast("AbstractBaseUser", self.request.user)
+        ending.end_all(owner, "enrollment", request=self.request, actor=actor, before=enrolled.sessions_ended)
         context = {"account": compat.user_display(owner)}
         get_adapter().add_message(self.request, messages.SUCCESS, "allauth_2fa/messages/set_up_for.txt", context)
         return HttpResponseRedirect(self.get_success_url())
