@@ -104,7 +104,7 @@ class AskingForm(AnswerForm):
     @sensitive_variables("text")
     def _answer(self) -> Device:
         # The page prints the choice; a template of the project's own that does not leaves it to the shape of the answer.
-        text, chosen = self.cleaned_data["otp_token"], as_typed(self.data.get(self.add_prefix("device")))
+        text, chosen = self.cleaned_data["otp_token"], as_typed(self.data.get(self.add_prefix("device"))).strip()
         return verify.answer(self.user, text, chosen or None, devices=self.devices, store=self.store)
 
     def _refuse(self, refusal: Refused) -> None:
