@@ -10,6 +10,7 @@ from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from allauth_2fa import support
+from allauth_2fa.devices import staff
 from allauth_2fa.login import guard
 from allauth_2fa.models import Browser
 from allauth_2fa.sessions import ending
@@ -49,7 +50,7 @@ def test_an_ended_session_shows_nobody_whichever_store_it_is_in(client, bob, ver
         give_password(client, bob)
     held = client.session
     assert session_may_show(held, bob)
-    support.reset(bob, None, "lost the phone") if verified else ending.end_all(bob)
+    support.reset(bob, staff.console(), "lost the phone") if verified else ending.end_all(bob)
     assert not session_may_show(held, bob)
 
 

@@ -14,6 +14,7 @@ from django.urls import reverse
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from allauth_2fa import support
+from allauth_2fa.devices import staff
 from allauth_2fa.factors import registry
 from allauth_2fa.sessions import ending
 from tests.cast import code_of, give_answer, give_password, is_logged_in, log_in, wrong_code_of
@@ -111,7 +112,7 @@ def reset_the_password(user):
 
 
 def reset_by_support(user):
-    support.reset(user, None, "lost the phone")
+    support.reset(user, staff.console(), "lost the phone")
 
 
 def end_all_sessions(user):

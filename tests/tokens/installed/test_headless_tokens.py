@@ -14,6 +14,7 @@ from django.urls import reverse
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from allauth_2fa import support
+from allauth_2fa.devices import staff
 from allauth_2fa.sessions import ending
 from tests.cast import code_of, drop, give_password, log_in
 
@@ -62,7 +63,7 @@ def has_factor_removed_by_the_owner(user, _settings):
 def has_factor_reset_by_support(user, _settings):
     TOTPDevice.objects.create(user=user)
     lose_the_list()
-    support.reset(user, None, "lost the phone")
+    support.reset(user, staff.console(), "lost the phone")
 
 
 def has_device_enrolled_elsewhere(user, _settings):
