@@ -41,7 +41,7 @@ def lock(settings):
     settings.OTP_TOTP_THROTTLE_FACTOR = 0
 
     def fill(user):
-        budget = stored.purse_for(user.pk, None)
+        budget = stored.budget_for(user.pk, None)
         stored.write(budget, lambda held: held.failed())
 
     return fill
