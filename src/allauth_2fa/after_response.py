@@ -59,13 +59,7 @@ class Waiting:
     def follow(self, response: HttpResponseBase) -> HttpResponseBase:
         """Have everything run when the response is closed, or at the next ``request_finished`` in this thread, and return it."""
         _thread.waiting = self
-        close = response.close
-
-        def run_and_close() -> None:
-            self.run()
-            close()
-
-        response.close = run_and_close  # type: ignore[method-assign]
+        response.close = _Closing(self, response.close)  # type: ignore[method-assign]
         return response
 
     def run(self) -> None:
@@ -75,6 +69,21 @@ class Waiting:
         with _connections_as_found():
             for call in calls:
                 call()
+
+
+class _Closing:
+    """Runs what waits, then closes the response. A copy of the response, as a cache keeps it, is closed as before."""
+
+    def __init__(self, waiting: Waiting, close: Any) -> None:
+        self._waiting, self._close = waiting, close
+
+    def __call__(self) -> None:
+        self._waiting.run()
+        self._close()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        found: tuple[Any, ...] = self._close.__reduce__()
+        return found
 
 
 _current: ContextVar[Waiting | None] = ContextVar("allauth_2fa_waiting", default=None)

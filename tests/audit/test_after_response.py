@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
 from asgiref.testing import ApplicationCommunicator
+from django.contrib.auth import get_user_model
 from django.core import mail
 from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.wsgi import WSGIHandler
@@ -154,9 +155,16 @@ def stream(request):
     return StreamingHttpResponse(parts())
 
 
+def page(request):
+    """Announce something on a page that everybody may see."""
+    events.announce("device_added", get_user_model().objects.get(username="bob"), request=request)
+    return HttpResponse("page")
+
+
 class Streaming:
     urlpatterns = [
         path("stream/", stream),
+        path("page/", page),
         path("accounts/two-factor/", include("allauth_2fa.urls")),
         path("accounts/", include("allauth.urls")),
         path("", lambda _request: HttpResponse()),
@@ -173,6 +181,15 @@ def test_a_response_that_is_streamed(client, bob, settings):
     assert b"".join(response.streaming_content) == b"lines"
     # What happens while the response is sent has no response to wait for.
     assert [message.subject for message in mail.outbox] == ["[example.com] A device was renamed", "[example.com] A device was added"]
+
+
+def test_a_response_that_is_cached(bob, settings):
+    settings.ROOT_URLCONF = Streaming
+    around = "django.middleware.cache.UpdateCacheMiddleware", "django.middleware.cache.FetchFromCacheMiddleware"
+    settings.MIDDLEWARE = [around[0], *settings.MIDDLEWARE, around[1]]
+    for _ in range(2):
+        assert Client().get("/page/").text == "page"
+        assert len(mail.outbox) == 1
 
 
 # Without a response
