@@ -35,7 +35,7 @@ long windows a failure counts once for each of these that it has tried."""
 
 
 class Window(NamedTuple):
-    """At most so many failures in so many seconds."""
+    """The highest number of failures in a number of seconds."""
 
     most: int
     seconds: int
