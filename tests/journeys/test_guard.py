@@ -13,8 +13,8 @@ from django.test import Client
 from django.urls import reverse
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from allauth_2fa.cookies import PENDING_COOKIE
 from allauth_2fa.factors import registry
-from allauth_2fa.middleware import PENDING_COOKIE
 from allauth_2fa.testing import login_verified
 from tests.cast import PASSWORD, code_of, drop, give_answer, give_password, is_logged_in, is_pending
 from tests.urls import WHAT_THE_VIEW_SAW

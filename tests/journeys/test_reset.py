@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from allauth_2fa.middleware import PENDING_COOKIE
+from allauth_2fa.cookies import PENDING_COOKIE
 from tests.cast import code_of, give_answer, give_password, is_logged_in, is_pending
 
 pytestmark = pytest.mark.django_db

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from allauth_2fa.middleware import PENDING_COOKIE
+from allauth_2fa.cookies import PENDING_COOKIE
 from allauth_2fa.models.exemptions import Exemption
 from tests.cast import PASSWORD, code_of, drop, give_answer, is_logged_in, is_pending
 

@@ -75,10 +75,12 @@ def is_for_owners(request: HttpRequest) -> bool:
     return match.view_name in CLOSED_TO_OTHERS or getattr(getattr(match.func, "view_class", None), FOR_OWNERS, False)
 
 
-def own_pages(request: HttpRequest) -> tuple[str, ...]:
-    """Return the prefixes of the names of the pages that a visitor may load without cancelling the pending login."""
+def is_own_page(request: HttpRequest) -> bool:
+    """Return whether the request is for a page on which the session's pending login continues: it is not cancelled there."""
+    match = request.resolver_match
     # What a session holds may be anything, a list too.
-    return PAGES[ENROLLMENT_KEY if compat.pending_stage_key(request) == ENROLLMENT_KEY else compat.STAGE_KEY]
+    waits_at = ENROLLMENT_KEY if compat.pending_stage_key(request) == ENROLLMENT_KEY else compat.STAGE_KEY
+    return match is not None and (match.url_name or "").startswith(PAGES[waits_at])
 
 
 def is_wanted(stage: compat.LoginStage, user: AbstractBaseUser) -> bool:
