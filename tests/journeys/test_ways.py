@@ -96,6 +96,13 @@ def test_another_device_is_chosen_by_a_form_that_judges_nothing(client, alice, p
     assert is_logged_in(client)
 
 
+def test_a_template_that_prints_the_choice_with_blanks_around_it_chooses_the_device(client, alice, phone, tablet):
+    manage.prefer(tablet)
+    give_password(client, alice)
+    assert give_answer(client, code_of(phone), device=f"\n  {phone.persistent_id} ").status_code == 302
+    assert client.session["otp_device_id"] == phone.persistent_id
+
+
 def test_a_page_that_prints_no_choice_leaves_it_to_the_answer(client, alice, phone, tablet):
     manage.prefer(tablet)
     give_password(client, alice)
