@@ -37,7 +37,7 @@ CHECKS: Mapping[str, tuple[str, ...]] = {
         "wiring.check_sessions",
         "wiring.check_cache",
     ),
-    checks.Tags.urls: ("overrides.check_setup_overrides", "urls.check_missing", "urls.check_places"),
+    checks.Tags.urls: ("headless.check_endpoints", "overrides.check_setup_overrides", "urls.check_missing", "urls.check_places"),
     checks.Tags.database: ("factors.check_addresses",),
 }
 """The checks by their tag in Django, as ``module.function``."""

@@ -106,4 +106,9 @@ def _is_same(answering: Callable[..., Any], meant: Callable[..., Any]) -> bool:
 
 
 def _is_our_view(view: Callable[..., Any]) -> bool:
-    return any(name_of(base).startswith(OUR_VIEWS) for base in getattr(_class_of(view), "__mro__", ()))
+    return is_of(view, OUR_VIEWS)
+
+
+def is_of(view: Callable[..., Any], prefix: str) -> bool:
+    """Return whether the view is, or derives from, a class whose dotted name begins like that."""
+    return any(name_of(base).startswith(prefix) for base in getattr(_class_of(view), "__mro__", ()))
