@@ -6,6 +6,7 @@ The other modules of the room go through this one. ``tests/contracts/test_allaut
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from functools import wraps
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -144,16 +145,16 @@ class View(_ErrorFormat, APIView):
     """An endpoint for everybody."""
 
 
-class _Entered(APIView):
+class _Entered(APIView, ABC):
     """Runs after allauth has found the stage of a :class:`StageView`: it comes next in the order of the classes."""
 
     def handle(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Serve the request, unless the stage cannot continue here."""
         return self.enter(request) or super().handle(request, *args, **kwargs)
 
+    @abstractmethod
     def enter(self, request: HttpRequest) -> HttpResponseBase | None:
         """Return the response to a login that cannot go on at this endpoint, None if it can. ``self.stage`` is there by now."""
-        raise NotImplementedError
 
 
 class StageView(_ErrorFormat, AuthenticationStageAPIView, _Entered):
@@ -186,15 +187,15 @@ def hand_out_tokens(request: HttpRequest) -> None:
     request.allauth.headless._pre_user = AnonymousUser()  # type: ignore[attr-defined]  # noqa: SLF001 - there is no hook
 
 
-class _Extended(APIResponse):
+class _Extended(APIResponse, ABC):
     """Takes what allauth's response tells, and adds to it: it comes next in the order of the classes."""
 
     def __init__(self, request: HttpRequest, data: dict[str, Any]) -> None:
         super().__init__(request, data={**data, MFA: self.extend(data.get(MFA, {}))})
 
+    @abstractmethod
     def extend(self, theirs: dict[str, Any]) -> dict[str, Any]:
         """Return the part about the second factor, from what ``allauth.mfa`` tells, empty if it is not installed."""
-        raise NotImplementedError
 
 
 class ConfigurationResponse(ConfigResponse, _Extended):

@@ -10,6 +10,7 @@ from allauth.mfa.models import Authenticator
 from django.core.cache import cache
 from django.urls import reverse
 from django_otp import oath
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from tests.cast import PASSWORD, code_of, give_password, is_logged_in
 from tests.headless.clients import Browser, errors_of, pending
@@ -132,6 +133,17 @@ def test_a_user_of_our_app_and_the_others_passkey_reauthenticates_by_either(api,
     assert sorted(flow["types"]) == ["recovery_codes", "totp", "webauthn"]
     assert api.post(CONFIRM, signed(api, CONFIRM, passkey_of_mfa, **HERE)).status_code == 200
     assert api.get(SECRETS).status_code != 401
+
+
+def test_a_user_of_both_reauthenticates_by_our_app(api, alice, phone, app_of_mfa):
+    api.log_in(alice)
+    api.answer(code_of(phone))
+    TOTPDevice.objects.update(last_t=-1)
+    assert api.post(SECRETS).status_code == 401
+    assert errors_of(api.post("auth/2fa/reauthenticate", {"code": mfa_code()})) == [("incorrect_code", "code")]
+    TOTPDevice.objects.update(throttling_failure_count=0, throttling_failure_timestamp=None)
+    assert api.post("auth/2fa/reauthenticate", {"code": code_of(phone)}).status_code == 200
+    assert api.post(SECRETS).status_code == 200
 
 
 def test_whoever_may_sign_up_by_a_passkey_there_may_do_so(api, settings):

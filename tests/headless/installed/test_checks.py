@@ -25,6 +25,8 @@ OWN = [
     for route, view in (("auth/2fa/authenticate", OwnView), ("config", ConfigView))
 ]
 
+CONFIG = path("_allauth/browser/v1/config", ConfigView.as_api_view(client=Client.BROWSER))
+
 
 class Site:
     """A URLconf."""
@@ -43,7 +45,7 @@ def test_the_right_urls_draw_no_message(settings, patterns):
     assert warnings() == []
 
 
-@pytest.mark.parametrize("patterns", [[THEIRS], [THEIRS, OURS]])
+@pytest.mark.parametrize("patterns", [[THEIRS], [THEIRS, OURS], [CONFIG, THEIRS]])
 def test_allauths_own_urls_alone_or_first_draw_one(settings, patterns):
     settings.ROOT_URLCONF = Site(*patterns)
     (warning,) = warnings()
