@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
 import time_machine
 from allauth.account.models import EmailAddress
+from django.contrib.auth.models import User
 from django.contrib.sessions.backends.db import SessionStore
 from django.core import mail
 from django.test import Client
@@ -19,6 +21,7 @@ from allauth_2fa.factors import registry
 from allauth_2fa.sessions import ending
 from tests.cast import code_of, give_answer, give_password, is_logged_in, log_in, wrong_code_of
 from tests.headless.clients import App, Browser, errors_of, pending
+from tests.passkeys.authenticator import Authenticator
 
 pytestmark = pytest.mark.django_db
 
@@ -142,6 +145,87 @@ def test_a_login_that_waited_too_long_is_over(api, alice, phone, settings):
     api.log_in(alice)
     with time_machine.travel(1_900_000_000):
         assert api.answer(code_of(phone)).status_code in {401, 410}
+
+
+def delete(user):
+    User.objects.filter(pk=user.pk).delete()
+
+
+def deactivate(user):
+    User.objects.filter(pk=user.pk).update(is_active=False)
+
+
+@pytest.mark.parametrize("happens", [delete, deactivate])
+def test_a_user_who_is_gone_meanwhile_is_not_logged_in(api, alice, phone, happens):
+    api.log_in(alice)
+    code = code_of(phone)
+    happens(alice)
+    for path, answer in (("2fa/authenticate", {"code": code}), ("webauthn/authenticate", {"credential": {"id": "x"}})):
+        assert api.post(f"auth/{path}", answer).status_code == 401
+    assert api.user() is None
+
+
+@pytest.mark.parametrize("happens", [delete, deactivate])
+def test_a_user_who_is_gone_meanwhile_does_not_reauthenticate(api, alice, phone, happens):
+    api.log_in(alice)
+    api.answer(code_of(phone))
+    happens(alice)
+    assert api.post("auth/2fa/reauthenticate", {"code": code_of(phone)}).status_code in {401, 410}
+    assert api.user() is None
+
+
+# A page of another site, and a site that lets nobody see anything
+
+
+ENDPOINTS = [
+    *("auth/2fa/authenticate", "auth/2fa/reauthenticate", "auth/2fa/trust"),
+    *("auth/webauthn/authenticate", "auth/webauthn/reauthenticate", "auth/webauthn/login", "auth/webauthn/signup"),
+]
+
+
+@pytest.mark.parametrize("path", ENDPOINTS)
+def test_a_page_of_another_site_posts_nothing_with_the_cookies_of_a_browser(alice, phone, path):
+    """An app sends a token that no other site has, and no cookie: it needs no second proof of where it comes from."""
+    browser, app = Browser(), App()
+    browser.client = Client(enforce_csrf_checks=True)
+    url = f"/_allauth/browser/v1/{path}"
+    assert browser.client.post(url, {}, content_type="application/json").status_code == 403
+    browser.get("config")
+    token = browser.client.cookies["csrftoken"].value
+    assert browser.client.post(url, {}, content_type="application/json", headers={"X-CSRFToken": token}).json()["status"] in {400, 401, 403}
+    if path != "auth/2fa/trust":
+        app.client = Client(enforce_csrf_checks=True)
+        assert app.post(path, {}).status_code in {400, 401, 403}
+
+
+def test_a_site_that_lets_nobody_in_without_a_login_lets_clients_log_in(api, alice, phone, settings):
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "django.contrib.auth.middleware.LoginRequiredMiddleware"]
+    assert api.get("config").status_code == 200
+    api.log_in(alice)
+    assert api.answer(code_of(phone)).status_code == 200
+    assert api.user() == "alice"
+
+
+# A session that is a cookie, and is sent again
+
+
+def test_an_old_cookie_with_an_answer_that_was_given_logs_nobody_in(alice, phone, settings):
+    settings.SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
+    key = Authenticator()
+    key.enroll(alice)
+    browser, thief = Browser(), Browser()
+    browser.log_in(alice)
+    options = browser.get("auth/webauthn/authenticate").json()["data"]["request_options"]["publicKey"]
+    answer, code = {"credential": json.loads(key.get(options))}, code_of(phone)
+    old = browser.client.cookies["sessionid"].value
+    assert browser.post("auth/webauthn/authenticate", answer).status_code == 200
+    browser.ask("DELETE", "auth/session")
+    browser.log_in(alice)
+    assert browser.answer(code).status_code == 200
+    for path, given in (("webauthn/authenticate", answer), ("2fa/authenticate", {"code": code})):
+        thief.client.cookies["sessionid"] = old
+        assert thief.post(f"auth/{path}", given).status_code == 400
+        assert thief.user() is None
 
 
 # A key of a session instead of a token
