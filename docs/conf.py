@@ -9,7 +9,7 @@ sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
 project = "django-allauth-2fa"
 release = metadata.version("django-allauth-2fa")
 
-extensions = ["myst_parser", "sphinx.ext.graphviz", "reference", "rooms", "sequence"]
+extensions = ["myst_parser", "sphinx.ext.graphviz", "reference", "rooms", "sentences", "sequence"]
 exclude_patterns = ["_build"]
 # Diagrams are drawn by the command "dot" of Graphviz, which must be installed.
 graphviz_output_format = "svg"
