@@ -25,6 +25,7 @@ from allauth_2fa.requirement import policy
 from .browsers import BrowserAdmin, LockAdmin, OwnedAdmin
 from .site import TwoFactorAdminSite, secure_admin_site
 from .support import SupportActions
+from .user import UserPage
 
 if TYPE_CHECKING:
     from django.contrib.admin import AdminSite
@@ -107,7 +108,7 @@ class EventFilter(admin.SimpleListFilter):
 
 
 @admin.register(AuditEntry)
-class AuditAdmin(admin.ModelAdmin):
+class AuditAdmin(UserPage, admin.ModelAdmin):
     """Shows, searches and filters the audit log. No row can be added, changed or deleted here."""
 
     list_display = ["at", "event", "user_label", "actor_label", "device", "address"]

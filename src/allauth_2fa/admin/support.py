@@ -23,6 +23,32 @@ if TYPE_CHECKING:
 PERMISSION = "allauth_2fa.support_{}"
 
 
+TITLES = {
+    "unlock_owners": gettext_lazy("Unblock codes"),
+    "issue_codes": gettext_lazy("Issue a recovery code"),
+    "reset_owners": gettext_lazy("Remove all second factors"),
+}
+"""What each action is called where it is about known users."""
+
+CONSEQUENCES = {
+    "unlock_owners": [
+        gettext_lazy("Their codes are checked again in all their browsers, and the count of wrong codes starts at zero."),
+        gettext_lazy("Their devices, recovery codes and sessions stay as they are."),
+    ],
+    "issue_codes": [
+        gettext_lazy("We make one recovery code for each of them, and show it to you once."),
+        gettext_lazy("Read it to them only if you are sure who they are."),
+        gettext_lazy("They sign in with their password and this code. Their other codes and devices keep working."),
+    ],
+    "reset_owners": [
+        gettext_lazy("All their devices, recovery codes and trusted browsers are removed."),
+        gettext_lazy("All their sessions end. They sign in with their password only."),
+        gettext_lazy("We mail them about it."),
+    ],
+}
+"""What each action does to its users, as the page says that asks for the reason."""
+
+
 class ReasonForm(forms.Form):
     """Asks for the reason, which goes to the audit log."""
 
@@ -58,21 +84,21 @@ class SupportActions:
     @two_factor_action()
     def unlock_owners(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
         """Ask for a reason, then open the owners' locks and reset their counted wrong codes."""
-        return self._do(request, queryset, "unlock_owners", _("Unblock codes"), self._unlock)
+        return self._do(request, queryset, "unlock_owners", self._unlock)
 
     @admin.action(permissions=["support_reset"], description=gettext_lazy("Remove all second factors of the selected users"))
     @two_factor_action()
     def reset_owners(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
         """Ask for a reason, then remove all factors of the owners."""
-        return self._do(request, queryset, "reset_owners", _("Remove all second factors"), self._reset)
+        return self._do(request, queryset, "reset_owners", self._reset)
 
     @admin.action(permissions=["support_issue_code"], description=gettext_lazy("Issue a recovery code for the selected users"))
     @two_factor_action()
     def issue_codes(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
         """Ask for a reason, then issue one recovery code for each owner and show it once."""
-        return self._do(request, queryset, "issue_codes", _("Issue a recovery code"), self._issue)
+        return self._do(request, queryset, "issue_codes", self._issue)
 
-    def _do(self, request: HttpRequest, queryset: Any, action: str, title: str, act: Any) -> HttpResponse | None:
+    def _do(self, request: HttpRequest, queryset: Any, action: str, act: Any) -> HttpResponse | None:
         form = ReasonForm(request.POST if "reason" in request.POST else None)
         users = get_user_model()
         keys = queryset.values("pk" if issubclass(queryset.model, users) else "user_id")
@@ -81,7 +107,8 @@ class SupportActions:
             return act(request, owners, form.cleaned_data["reason"])
         # List the rows in the form, so that exactly these rows are acted on, even if all pages of the list were selected.
         chosen = list(queryset.values_list("pk", flat=True))
-        shown = {"form": form, "owners": owners, "action": action, "title": title, "chosen": chosen}
+        about = {"title": TITLES[action], "consequences": CONSEQUENCES[action]}
+        shown = {"form": form, "owners": owners, "action": action, "chosen": chosen, **about}
         return self._page(request, shown)
 
     def _page(self, request: HttpRequest, shown: dict[str, Any]) -> HttpResponse:
