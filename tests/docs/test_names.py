@@ -11,7 +11,8 @@ import pytest
 from django.core.management import load_command_class
 
 from allauth_2fa import exceptions
-from allauth_2fa.middleware import PENDING_COOKIE, BaseRequire2FAMiddleware
+from allauth_2fa.cookies import PENDING_COOKIE
+from allauth_2fa.middleware import BaseRequire2FAMiddleware
 from allauth_2fa.state.pending import PENDING_SESSION_KEY
 from tests.docs.pages import DOCS, ROOT, rows, text_of
 
