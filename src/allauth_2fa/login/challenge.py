@@ -13,6 +13,7 @@ from allauth_2fa.factors import lookup, registry
 from allauth_2fa.sessions import verified
 from allauth_2fa.state.pending import PendingLogin, ProvedBy, clear_pending
 from allauth_2fa.state.request import request_state
+from allauth_2fa.state.session import SessionState
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
@@ -55,7 +56,15 @@ def needs_challenge_now(request: HttpRequest, user: AbstractBaseUser, state: Pen
     """
     if request_state(request).asked or verified.is_bound(user) or state.proved_by is ProvedBy.TRUST:
         return False
-    return verified.needs_challenge(user) or (state.proved_by is not ProvedBy.MFA and compat.mfa_enabled_for(user))
+    if verified.needs_challenge(user):
+        return True
+    return state.proved_by is not ProvedBy.MFA and compat.mfa_enabled_for(user) and not _has_signed_up_by_passkey(request, user)
+
+
+def _has_signed_up_by_passkey(request: HttpRequest, user: AbstractBaseUser) -> bool:
+    """Return whether this sign-up has just made its passkey at the stage of ``allauth.mfa`` that comes after ours."""
+    login = request_state(request).login
+    return login is not None and login.signup and SessionState(request.session, user).is_proved_by_mfa
 
 
 def proving_device(request: HttpRequest, state: PendingLogin, user: AbstractBaseUser) -> Device | None:

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from allauth.account.models import Login
+from allauth.mfa import signals
 from allauth.mfa.models import Authenticator
+from django.contrib.auth.models import AnonymousUser
 from django.urls import reverse
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from allauth_2fa.login import challenge
+from allauth_2fa.state.pending import PendingLogin
+from allauth_2fa.state.request import request_state
 from tests.attacks.test_other_login_views import NOBODY, who
 from tests.cast import PASSWORD, code_of, give_answer, give_password, is_logged_in
 from tests.software_key import PRESENT, SoftwareKey
@@ -135,3 +141,23 @@ def test_a_session_of_the_passkey_needs_our_reauthentication_before_our_devices_
     response = client.get(reverse("two-factor-backup-tokens"))
     assert response.status_code == 302
     assert TOTPDevice.objects.filter(pk=phone.pk).exists()
+
+
+@pytest.mark.parametrize(
+    ("is_signup", "adds", "is_asked"),
+    [
+        pytest.param(True, "alice", False, id="the passkey of this sign-up"),
+        pytest.param(True, "bob", True, id="another user's passkey in this session"),
+        pytest.param(True, None, True, id="a passkey that another session has made"),
+        pytest.param(False, "alice", True, id="a passkey made in an earlier session, and a login"),
+    ],
+)
+def test_a_sign_up_is_not_asked_for_the_passkey_that_it_has_just_made(client, rf, alice, bob, is_signup, adds, is_asked):
+    request = rf.post("/")
+    request.session, request.user = client.session, AnonymousUser()
+    request_state(request).login = Login(user=alice, signup=is_signup)
+    passkey = Authenticator.objects.create(user=alice, type=Authenticator.Type.WEBAUTHN, data={})
+    if adds:
+        adder = {"alice": alice, "bob": bob}[adds]
+        signals.authenticator_added.send(sender=Authenticator, request=request, user=adder, authenticator=passkey)
+    assert challenge.needs_challenge_now(request, alice, PendingLogin({})) is is_asked
