@@ -10,8 +10,14 @@ API = path("_allauth/", include("allauth_2fa.headless.urls"))
 if settings.HEADLESS_ONLY:
     from tests.attacks.urls import custom, who
 
-    # Some views of the site's own, and no page of allauth's or ours.
-    urlpatterns = [API, path("who/", who), path("logins/custom/", custom), path("admin/", admin.site.urls)]
+    # Some views of the site's own, and no page of allauth's or ours. allauth.urls has those to which providers lead back.
+    urlpatterns = [
+        API,
+        path("accounts/", include("allauth.urls")),
+        path("who/", who),
+        path("logins/custom/", custom),
+        path("admin/", admin.site.urls),
+    ]
 else:
     from tests.attacks.urls import urlpatterns as login_views
 

@@ -24,7 +24,13 @@ def begin(request: HttpRequest, login: compat.Login, state: PendingLogin) -> Non
     if user is None:
         raise LoginEnded
     state.wait(user)
-    mark_pending(request, user)
+    mark_pending(request, user, by_client=_is_of_client(request, login))
+
+
+def _is_of_client(request: HttpRequest, login: compat.Login) -> bool:
+    """Return whether a client of allauth's headless API finishes the login, also after it was at the page of a provider."""
+    social = (login.signal_kwargs or {}).get("sociallogin")
+    return bool(compat.is_headless_request(request) or getattr(social, "is_headless", False))
 
 
 def renew_key(request: HttpRequest) -> None:

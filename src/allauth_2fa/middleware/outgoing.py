@@ -39,7 +39,7 @@ def finish(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase
     if not waiting and is_marked_pending(request.session):
         clear_pending(request)
     guard.sweep(request)
-    if waiting:
+    if waiting and request_state(request).marked is not False:
         cookies.put(response, PENDING_COOKIE, MARK, _mark_age(request))
     elif cookies.is_marked(request):
         cookies.take_away(response, PENDING_COOKIE)

@@ -27,10 +27,17 @@ PENDING_SESSION_KEY = "allauth_2fa_user_id"
 """The key by which 0.x said that a second factor is pending. It is written for the project's own code and never decides anything."""
 
 
-def mark_pending(request: HttpRequest, user: AbstractBaseUser) -> None:
-    """Mark the session as one in which this user's login waits."""
+def mark_pending(request: HttpRequest, user: AbstractBaseUser, *, by_client: bool) -> None:
+    """Mark the session as one in which this user's login waits.
+
+    Args:
+        request: whose session it is.
+        user: whose login waits.
+        by_client: whether a client of allauth's headless API finishes the login. The browser is not marked then: a page that is
+            loaded meanwhile may be the client's own, and does not cancel the login.
+    """
     request.session[PENDING_SESSION_KEY] = str(user.pk)
-    request_state(request).marked = True
+    request_state(request).marked = not by_client
 
 
 def is_marked_pending(session: MutableMapping[str, Any]) -> bool:

@@ -283,14 +283,6 @@ def test_a_code_that_was_used_on_the_page_is_used_for_the_api(client, api, alice
     assert api.answer(code_of(phone)).json()["errors"][0]["reason"] == "used"
 
 
-def test_a_login_that_is_left_for_another_page_is_over_for_the_api_too(alice, phone):
-    browser = Browser()
-    browser.log_in(alice)
-    browser.client.get("/members/", headers={"Sec-Fetch-Dest": "document"})
-    assert browser.answer(code_of(phone)).status_code == 401
-    assert browser.user() is None
-
-
 # Guessing
 
 

@@ -8,12 +8,14 @@ from base64 import b32decode, b32encode
 import pytest
 from allauth.mfa.models import Authenticator
 from django.core.cache import cache
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django_otp import oath
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from tests.cast import PASSWORD, code_of, give_password, is_logged_in
-from tests.headless.clients import Browser, errors_of, pending
+from tests.headless.clients import App, Browser, errors_of, pending
 from tests.passkeys.authenticator import Authenticator as OurKey
 from tests.software_key import SoftwareKey
 
@@ -188,3 +190,19 @@ def test_allauth_mfas_own_question_about_trust_is_asked_on_its_page(client, alic
     assert client.get(reverse("account_login"))["Location"] == reverse("mfa_trust")
     client.post(reverse("mfa_trust"), {"action": "trust"})
     assert is_logged_in(client)
+
+
+@pytest.mark.parametrize("client", [Browser, App])
+def test_a_login_costs_hardly_more_statements_than_one_by_allauth_mfa(alice, bob, phone, settings, client):
+    settings.ALLAUTH_2FA_FACTORS = []
+    Authenticator.objects.create(user=bob, type=Authenticator.Type.TOTP, data={"secret": SECRET})
+    counts = []
+    for user, code in ((bob, mfa_code), (alice, lambda: code_of(phone))):
+        api = client()
+        api.get("config")
+        with CaptureQueriesContext(connection) as statements:
+            api.log_in(user)
+            assert api.answer(code()).status_code == 200
+        counts.append(len(statements))
+    theirs, ours = counts
+    assert ours <= 1.2 * theirs

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
 from allauth.account.models import EmailAddress
 from allauth.socialaccount.models import SocialAccount
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.core import mail
 
-from tests.cast import PASSWORD, code_of
-from tests.headless.clients import pending
+from tests.cast import PASSWORD, code_of, give_password
+from tests.headless.clients import Browser, pending
 
 pytestmark = pytest.mark.django_db
 
@@ -119,3 +121,37 @@ def test_a_code_by_mail_that_is_required_comes_first(api, alice, phone, settings
     assert api.answer(code_of(phone)).status_code == 401
     assert pending(api.post("auth/code/confirm", {"code": mailed(CODE)}))["id"] == "mfa_authenticate"
     assert api.answer(code_of(phone)).status_code == 200
+
+
+PAGE = {"Sec-Fetch-Dest": "document", "Accept": "text/html"}
+
+
+def test_a_page_of_the_apps_own_that_is_loaded_meanwhile_does_not_cancel_its_login(alice, phone):
+    browser = Browser()
+    browser.log_in(alice)
+    browser.client.get("/who/", headers=PAGE)
+    assert browser.answer(code_of(phone)).status_code == 200
+
+
+@pytest.mark.skipif(settings.HEADLESS_ONLY, reason="this run is one without pages")
+def test_a_login_of_a_page_does_not_keep_that_of_the_app_from_going_on(alice, phone):
+    browser = Browser()
+    give_password(browser.client, alice)
+    browser.log_in(alice)
+    browser.client.get("/who/", headers=PAGE)
+    assert browser.answer(code_of(phone)).status_code == 200
+
+
+def test_a_login_at_the_page_of_a_provider_leads_back_to_the_app_and_waits_there(alice, phone):
+    SocialAccount.objects.create(user=alice, provider="dummy", uid=str(alice.pk))
+    browser = Browser()
+    begin = {"provider": "dummy", "callback_url": "http://testserver/who/", "process": "login"}
+    at_provider = browser.client.post("/_allauth/browser/v1/auth/provider/redirect", begin)["Location"]
+    data = json.dumps({"id": str(alice.pk), "email": alice.email, "email_verified": True})
+    fields = {"id": alice.pk, "email": alice.email, "email_verified": "on", "data": data}
+    back = browser.client.post(f"/accounts/dummy/authenticate/?{at_provider.partition('?')[2]}", fields, headers=PAGE)
+    assert back["Location"] == "http://testserver/who/"
+    browser.client.get(back["Location"], headers=PAGE)
+    assert pending(browser.get("auth/session"))["id"] == "mfa_authenticate"
+    assert browser.answer(code_of(phone)).status_code == 200
+    assert browser.user() == "alice"
