@@ -16,7 +16,7 @@ from allauth_2fa.devices import sending
 from allauth_2fa.login import challenge, first_device, passwordless, pending
 from allauth_2fa.sessions import verified
 
-from . import compat
+from . import compat, routes
 from .adapter import end_login
 from .state.pending import ENROLLMENT_KEY, PendingLogin, ProvedBy, clear_pending
 from .state.request import CHALLENGE_PAGE, ENROLLMENT_PAGE, request_state
@@ -70,7 +70,8 @@ class TwoFactorStage(_Stage):
         """
         response = super().exit()
         leads_to = urlsplit(response.headers.get("Location", "")).path
-        if leads_to and SESSION_KEY not in self.request.session and leads_to == reverse(CHALLENGE_PAGE):
+        is_over = SESSION_KEY not in self.request.session and compat.pending_stage_key(self.request) is None
+        if leads_to and is_over and routes.are_served() and leads_to == reverse(CHALLENGE_PAGE):
             message = (
                 f"{type(get_adapter()).__qualname__} leads a login back to the challenge that has just been answered. "
                 "Take what redirects there out of its login() and post_login(): a stage of the login asks for the second factor."

@@ -266,3 +266,12 @@ def test_the_others_answer_is_not_asked_for_twice(client, alice, authenticator):
     give_mfa_answer(client, mfa_code())
     client.post("/later/")
     assert who(client)["user"] == "alice"
+
+
+def test_a_user_of_allauth_mfa_who_is_given_a_device_of_ours_meanwhile_is_asked_for_it_too(client, alice, authenticator):
+    give_password(client, alice)
+    phone = TOTPDevice.objects.create(user=alice)
+    assert give_mfa_answer(client, mfa_code())["Location"] == reverse("two-factor-authenticate")
+    assert who(client) == NOBODY
+    give_answer(client, code_of(phone))
+    assert who(client)["user"] == "alice"

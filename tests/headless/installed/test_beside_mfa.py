@@ -77,6 +77,15 @@ def test_a_user_of_both_does_not_get_past_us_by_the_other(api, alice, phone, app
     assert api.user() is None
 
 
+def test_a_user_who_is_given_a_device_of_ours_meanwhile_is_asked_for_it(api, alice, app_of_mfa):
+    api.log_in(alice)
+    phone = TOTPDevice.objects.create(user=alice)
+    assert pending(api.answer(mfa_code()))["factors"] == ["totp"]
+    assert api.user() is None
+    assert api.answer(code_of(phone)).status_code == 200
+    assert api.user() == "alice"
+
+
 def test_a_passkey_of_allauth_mfa_answers_after_the_password(api, alice, passkey_of_mfa):
     assert pending(api.log_in(alice))["types"] == ["recovery_codes", "webauthn"]
     assert api.post(CHALLENGE, signed(api, CHALLENGE, passkey_of_mfa, **HERE)).status_code == 200
