@@ -29,7 +29,7 @@ def test_the_keyboard_is_enough(visitor, bea):
     keyboard = visitor.page.keyboard
     visitor.open("/accounts/login/")
     keyboard.press("Tab")
-    expect(visitor.link("Skip to the content")).to_be_focused()
+    expect(visitor.link("Skip to content")).to_be_focused()
     keyboard.press("Enter")
     for target in (visitor.link("sign up"), visitor.field("Login")):
         keyboard.press("Tab")
