@@ -56,8 +56,9 @@ def authenticator(visitor):
 def add(visitor, name="Laptop", *, passwordless=False):
     visitor.open(ADD)
     visitor.field("Name of this device").fill(name)
-    if passwordless:
-        visitor.field("Sign in with it without a password").check()
+    # It is ticked: the site lets passkeys sign in without a password.
+    expect(visitor.field("Sign in with it without a password")).to_be_checked()
+    visitor.field("Sign in with it without a password").set_checked(passwordless)
     visitor.button("Add a passkey").click()
 
 
@@ -373,6 +374,15 @@ def test_without_scripts_the_pages_say_what_is_missing(visit, visitor, demo, wit
     expect(other.page.locator("noscript p")).to_be_visible()
     expect(other.button("Use your passkey")).to_be_hidden()
     expect(other.field("Recovery code")).to_be_visible()
+
+
+def test_without_scripts_a_passkey_cannot_be_added_and_the_page_says_so_first(visit, demo, alice):
+    other = visit(base_url=demo.url.replace("127.0.0.1", "localhost"), java_script_enabled=False)
+    other.log_in(alice)
+    other.open(ADD)
+    expect(other.button("Add a passkey")).to_be_hidden()
+    expect(other.page.locator("noscript p")).to_be_visible()
+    assert other.page.locator("noscript p").bounding_box()["y"] < other.field("Name of this device").bounding_box()["y"]
 
 
 # What the browser is told

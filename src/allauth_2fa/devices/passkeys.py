@@ -16,7 +16,7 @@ from django.utils import timezone
 from allauth_2fa import app_settings
 from allauth_2fa.audit import events
 from allauth_2fa.exceptions import NothingEnrolled, PasskeyCopied, PasskeyExpired, PasskeyNotAdded, PasskeyTaken, PasskeyUnknown
-from allauth_2fa.factors import registry
+from allauth_2fa.factors import passkey_names, registry
 from allauth_2fa.factors.base import LONGEST_ANSWER
 from allauth_2fa.models import DeviceOptions, lock_user
 from allauth_2fa.sessions import ending
@@ -199,7 +199,7 @@ def add(request: HttpRequest, user: AbstractBaseUser, text: str, name: str = "")
         request: whose session keeps the question.
         user: whose passkey it is.
         text: the browser's JSON.
-        name: what its owner calls it.
+        name: what its owner calls it; empty to call it after what holds it, if that is known.
 
     Raises:
         PasskeyExpired: no such question waits.
@@ -216,7 +216,7 @@ def add(request: HttpRequest, user: AbstractBaseUser, text: str, name: str = "")
                 # Another session has set up the first factor meanwhile. The password is not enough any more.
                 raise PasskeyNotAdded
             device, user_verified = factor_in_use().add(helper(request), user, text, question)
-            manage.name(device, name)
+            manage.name(device, name or passkey_names.name_of(device))
             sessions_ended = None if held else ending.invalidate(user)
             events.announce("device_added", user, request=request, device=device, factor=manage.factor_id(device))
             passwordless = kept.get("passwordless") is True and user_verified and may_log_in()

@@ -163,11 +163,13 @@ class PasskeyForm(DeviceNameForm):
     passwordless = forms.BooleanField(
         label=_("Sign in with it without a password"),
         help_text=_("Your device then checks your PIN, fingerprint or face."),
+        initial=True,
         required=False,
     )
 
     def __init__(self, user: AbstractBaseUser, request: HttpRequest, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self.fields["name"].help_text = _("Leave it empty to name it after what holds it, your password manager for example.")
         self.user = user
         self.request = request
         self.enrolled: Enrolled | None = None

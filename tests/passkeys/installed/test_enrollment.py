@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from uuid import UUID
+
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -11,6 +14,7 @@ from django_otp_webauthn.models import WebAuthnAttestation, WebAuthnCredential, 
 from allauth_2fa.devices import passkeys
 from allauth_2fa.exceptions import NoRoom, PasskeyNotAdded
 from allauth_2fa.models import DeviceOptions
+from allauth_2fa.models.audit import AuditEntry
 from allauth_2fa.testing import login_verified
 from tests.cast import drop, give_password
 from tests.contracts.test_documents import OF_OTHERS, documented_context
@@ -352,3 +356,24 @@ def test_the_setup_of_an_app_offers_a_passkey_to_browsers_that_can_make_one(clie
     page = client.get(reverse("two-factor-setup"))
     assert page.context["passkey"]["url"] == reverse("two-factor-add-passkey")
     assert 'data-two-factor="passkey" hidden' in page.text
+
+
+@pytest.mark.parametrize(
+    ("aaguid", "typed", "name"),
+    [
+        ("fbfc3007-154e-4ecc-8c0b-6e020557d7bd", "", "iCloud Keychain"),
+        ("fbfc3007-154e-4ecc-8c0b-6e020557d7bd", "My laptop", "My laptop"),
+        ("00000000-0000-0000-0000-000000000000", "", ""),
+    ],
+)
+def test_a_passkey_without_a_name_is_called_after_what_holds_it(logged_in, authenticator, aaguid, typed, name):
+    key = authenticator
+    add(logged_in, key, typed, attested=UUID(aaguid).bytes + len(key.id).to_bytes(2, "big") + key.id + key.public_key)
+    assert the_only().name == name
+    assert AuditEntry.objects.filter(event="device_added", device=name or WebAuthnCredential._meta.verbose_name).exists()
+
+
+def test_the_box_for_logins_without_a_password_is_ticked(logged_in, settings):
+    settings.ALLAUTH_2FA_PASSKEY_LOGIN = True
+    (box,) = re.findall(r'<input type="checkbox" name="passwordless"[^>]*>', logged_in.get(reverse(ADD)).text)
+    assert "checked" in box

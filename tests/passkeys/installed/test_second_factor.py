@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+
 import pytest
 from allauth.account.adapter import get_adapter
 from django.urls import reverse
@@ -35,7 +37,7 @@ def answers_in(client):
 def test_a_user_whose_only_factor_is_a_passkey_is_asked_for_it_and_gets_in_by_it(client, alice, passkey, authenticator):
     assert give_password(client, alice)["Location"].startswith(reverse(PROVE))
     page = client.get(reverse(PROVE))
-    assert "Confirm it's you" in page.text
+    assert "Confirm it's you" in html.unescape(page.text)
     assert "Use your passkey <strong>Laptop</strong>." in page.text
     assert "Don't have your passkey?" in page.text
     assert "Recovery code" in page.text

@@ -177,6 +177,7 @@ function prove(box) {
 
 function add(box) {
     const form = box.querySelector("form");
+    box.querySelector("[data-passkey-offer]").hidden = false;
     form.addEventListener("submit", once(box, () => goThrough(box, form, create, "credential")));
 }
 
