@@ -17,6 +17,7 @@ from django_otp.oath import hotp
 from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from allauth_2fa.models import Browser
 from tests.cast import PASSWORD
 
 if TYPE_CHECKING:
@@ -126,6 +127,18 @@ class People:
         with self._open() as alias:
             group = Group.objects.using(alias).get(name="Bookkeeping")
             group.user_set.db_manager(alias).add(User.objects.using(alias).get(username=person.name))
+
+    def lock(self, person: Person) -> None:
+        """Let somebody's codes be blocked in new browsers, as after too many wrong ones."""
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(self._lock, person).result()
+
+    def _lock(self, person: Person) -> None:
+        with self._open() as alias:
+            now = int(time.time() * 1000)
+            failures = " ".join(str(now - 60_000 * minutes) for minutes in range(40, 6, -1))
+            user = User.objects.using(alias).get(username=person.name)
+            Browser(user=user, digest=Browser.OTHERS, failures=failures, in_a_row=34).save(using=alias)
 
     def lose_passkeys(self, person: Person) -> None:
         """Take somebody's passkeys off the site, without their browser's knowing."""

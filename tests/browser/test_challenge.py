@@ -124,6 +124,34 @@ def test_without_scripts_each_way_is_a_form_too(visit, people):
     visitor.is_logged_in(person)
 
 
+def test_a_lock_is_opened_by_the_keyboard_alone(visitor, people):
+    person = people.make("Work phone", recovery_codes=("spare678",))
+    people.lock(person)
+    visitor.open("/accounts/login/")
+    visitor.give_password(person)
+    visitor.is_at("Too many wrong codes")
+    expect(visitor.page.get_by_role("alert")).to_contain_text("codes from new browsers are blocked")
+    visitor.look_around("challenge, locked")
+    rows = visitor.page.get_by_role("button", name=re.compile("^(Recovery code|Three codes in a row)"))
+    expect(rows).to_have_count(2)
+    keyboard = visitor.page.keyboard
+    for _tab in range(8):
+        if rows.nth(1).evaluate("row => row === document.activeElement"):
+            break
+        keyboard.press("Tab")
+    expect(rows.nth(1)).to_be_focused()
+    keyboard.press("Enter")
+    visitor.is_at("Enter three codes in a row")
+    expect(visitor.field("Three codes in a row")).to_be_focused()
+    visitor.look_around("challenge, three codes")
+    visitor.use("Recovery code")
+    visitor.is_at("Enter a recovery code")
+    visitor.look_around("challenge, recovery code")
+    keyboard.type(person.recovery_codes[0])
+    keyboard.press("Enter")
+    visitor.sees("You used your last recovery code.")
+
+
 def test_a_message_that_is_pasted_whole_leaves_its_code_in_the_field(visit, bea):
     visitor = visit(permissions=["clipboard-read", "clipboard-write"])
     visitor.come_to_the_challenge(bea)
