@@ -157,6 +157,8 @@ class Locked(NotYet):
     """Too many wrong codes came from browsers in which the user has not verified. No code is checked there."""
 
     code = "locked"
+    what: ClassVar[_StrPromise] = _("Codes from new browsers are blocked, to protect your account.")
+    """What happened, for a page that lists the ways out itself."""
     sentence = sentence_with_time = _(
         "Too many wrong codes, so codes from new browsers are blocked. Use a recovery code, a passkey or three codes in a row."
     )
@@ -165,6 +167,7 @@ class Locked(NotYet):
 class LockedHere(Locked):
     """Too many wrong codes in a row came from a browser in which the user has verified. No code is checked there."""
 
+    what = _("Codes from this browser are blocked, to protect your account.")
     sentence = sentence_with_time = _(
         "Too many wrong codes, so codes from this browser are blocked. Use a recovery code, a passkey or three codes in a row."
     )

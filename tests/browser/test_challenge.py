@@ -130,7 +130,7 @@ def test_a_lock_is_opened_by_the_keyboard_alone(visitor, people):
     visitor.open("/accounts/login/")
     visitor.give_password(person)
     visitor.is_at("Too many wrong codes")
-    expect(visitor.page.get_by_role("alert")).to_contain_text("codes from new browsers are blocked")
+    expect(visitor.page.get_by_role("alert")).to_contain_text("Codes from new browsers are blocked")
     visitor.look_around("challenge, locked")
     rows = visitor.page.get_by_role("button", name=re.compile("^(Recovery code|Three codes in a row)"))
     expect(rows).to_have_count(2)

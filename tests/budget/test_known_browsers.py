@@ -55,7 +55,7 @@ def test_a_hundred_failures_in_a_row_lock_a_known_browser(known_caller, alice, p
 def test_the_page_says_that_it_is_this_browser_that_is_locked(known, alice):
     empty(alice, known=True)
     page = known.client.get(reverse("two-factor-authenticate")).text
-    assert "codes from this browser are blocked" in page
+    assert "Codes from this browser are blocked" in page
 
 
 def test_a_success_starts_the_row_again(known, alice, clock):

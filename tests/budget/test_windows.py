@@ -90,7 +90,7 @@ def test_the_page_says_what_opens_a_lock(client, alice, phone, clock):
     empty(alice)
     give_password(client, alice)
     page = client.get(reverse("two-factor-authenticate")).text
-    assert "codes from new browsers are blocked. Use a recovery code, a passkey or three codes in a row." in page
+    assert "Codes from new browsers are blocked, to protect your account." in page
     assert "From Work phone, one after another" in page
 
 

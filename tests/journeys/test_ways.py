@@ -200,7 +200,7 @@ def test_a_lock_says_what_happened_and_lists_the_ways_out_that_this_user_has(cli
     lock(alice)
     give_password(client, alice)
     page = client.get(CHALLENGE)
-    assert page.context["is_locked"]
+    assert page.context["lock"]
     assert "Too many wrong codes" in page.text
     assert 'name="otp_token"' not in page.text
     assert titles(page) == ["Recovery code", "Three codes in a row"]
@@ -227,9 +227,9 @@ def test_the_answer_that_meets_the_lock_leads_to_the_same_page(client, alice, ph
     lock(alice)
     give_password(client, alice)
     page = give_answer(client, code_of(phone))
-    assert page.context["is_locked"]
+    assert page.context["lock"]
     assert isinstance(page.context["form"].refusal, Locked)
-    assert page.text.count("codes from new browsers are blocked") == 1
+    assert page.text.count("Codes from new browsers are blocked") == 1
     assert titles(page) == ["Recovery code", "Three codes in a row"]
 
 
@@ -237,7 +237,7 @@ def test_a_recovery_code_opens_the_lock_by_the_forms_of_the_page(client, alice, 
     lock(alice)
     give_password(client, alice)
     page = client.post(CHALLENGE, forms_of(client.get(CHALLENGE))[0])
-    assert not page.context["is_locked"]
+    assert not page.context["lock"]
     assert page.context["notice"] == ""
     client.post(CHALLENGE, {**hidden(page), "otp_token": codes[0]})
     assert is_logged_in(client)
@@ -281,7 +281,7 @@ def test_a_wait_is_counted_down_beside_its_time(client, alice, phone, settings):
         assert re.search(r'Next try: <span data-two-factor="countdown" data-seconds="\d+" data-done="now"', text)
         assert 'role="timer"' in text
         assert re.search(r'<time datetime="[^"]+" data-two-factor="time">', text)
-    assert not page.context["is_locked"]
+    assert not page.context["lock"]
 
 
 def test_there_is_no_countdown_for_a_wait_without_an_end(client, alice, phone, monkeypatch):

@@ -130,7 +130,7 @@ class TwoFactorAuthenticate(AskingPage):
 
 def question(context: dict[str, Any]) -> str:
     """Return the heading of the page."""
-    if context["is_locked"]:
+    if context["lock"]:
         return _("Too many wrong codes")
     if context["way"] in QUESTIONS:
         return str(QUESTIONS[context["way"]])

@@ -156,7 +156,7 @@ class AskingPage(FormPage):
         return {
             "notice": self.notice or standing or self.get_obstacle(),
             "is_refused": self.is_refused or not self.notice,
-            "is_locked": isinstance(refusal, Locked) and not self.way,
+            "lock": str(refusal.what) if isinstance(refusal, Locked) and not self.way else "",
             "wait": waiting(refusal.until) if isinstance(refusal, Throttled) and refusal.until else None,
         }
 
@@ -170,7 +170,7 @@ class AskingPage(FormPage):
         held = [described(self.request, device) for device in self.devices if device not in typed]
         has_button = not (self.way in LABELS or self.is_chosen())
         others, left = [] if has_button else held, self.get_recovery_left()
-        if context["is_locked"]:
+        if context["lock"]:
             listed = ways.that_unlock(typed, others, recovery_left=left)
         else:
             listed = ways.listed(context["devices"], others, asked=context["asked"], recovery_left=left)
