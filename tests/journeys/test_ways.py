@@ -193,6 +193,16 @@ def test_the_removal_that_asks_for_no_code_lists_no_ways(client, alice, phone, c
     assert client.post(REMOVE, {"action": "use", "way": "recovery_code"}).context["ways"] == []
 
 
+@pytest.mark.parametrize("url", [REAUTHENTICATE, REMOVE])
+def test_the_title_of_a_page_says_first_that_something_was_refused(client, alice, phone, url):
+    login_verified(client, alice, phone)
+    titles_of = [
+        re.search(r"<title>(.*?)</title>", page.text, re.DOTALL)[1].split()
+        for page in (client.get(url), client.post(url, {"otp_token": wrong_code_of(phone)}))
+    ]
+    assert [title[0] == "Error:" for title in titles_of] == [False, True]
+
+
 # A lock
 
 
