@@ -54,7 +54,7 @@ def text_of(response):
 @pytest.fixture
 def locked(alice, settings):
     settings.ALLAUTH_2FA_FAILURE_LIMITS = {"unknown": ["1/365d"], "known": ["1/365d"]}
-    stored.write(stored.purse_for(alice.pk, None), lambda budget: budget.failed())
+    stored.write(stored.budget_for(alice.pk, None), lambda budget: budget.failed())
 
 
 def test_everything_about_a_user_is_on_one_page(helper, alice, phone, locked):
