@@ -160,7 +160,7 @@ def test_a_dump_holds_no_secret_and_no_code(loot):
     assert not [way for way in ways if way in loot.dumped or way in loot.sessions]
     assert len(loot.codes) >= len(SENDERS)
     assert not loot.codes & loot.texts
-    assert len(loot.recovery) == 4
+    assert len(loot.recovery) == 11
     assert not [code for code in loot.recovery if code in loot.dumped or code.replace("-", "") in loot.dumped]
 
 

@@ -330,7 +330,7 @@ def deleting_during(monkeypatch, target, name, user, *, is_waited_for):
 )
 def test_a_user_who_is_deleted_while_a_code_is_sent_leaves_nothing(alice, mailbox, monkeypatch, target, name, is_waited_for):
     thread, outcome = deleting_during(monkeypatch, target, name, alice, is_waited_for=is_waited_for)
-    (sent,) = at_once(lambda: sending.send(alice, mailbox.persistent_id, ChallengeStore({})))
+    (sent,) = at_once(lambda: sending.send(None, alice, mailbox.persistent_id, ChallengeStore({})))
     thread.join()
     assert isinstance(outcome[0], tuple), outcome
     assert isinstance(sent, EmailDevice | Refused), sent
@@ -342,7 +342,7 @@ def test_a_user_who_is_deleted_while_a_code_is_sent_leaves_nothing(alice, mailbo
 def test_a_user_who_is_deleted_before_a_failure_is_noted_gets_no_error_page(alice, telephone, gateway, monkeypatch):
     gateway.is_broken = True
     thread, outcome = deleting_during(monkeypatch, SentCode, "note", alice, is_waited_for=True)
-    (sent,) = at_once(lambda: sending.send(alice, telephone.persistent_id, ChallengeStore({})))
+    (sent,) = at_once(lambda: sending.send(None, alice, telephone.persistent_id, ChallengeStore({})))
     thread.join()
     assert isinstance(outcome[0], tuple), outcome
     assert isinstance(sent, Refused), sent
