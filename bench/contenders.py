@@ -19,6 +19,8 @@ class Environment:
     name: str
     requirements: tuple[str, ...]
     with_checkout: bool = False
+    extras: str = ""
+    """What the checkout is installed with, in brackets."""
 
 
 # 0.12.0 declares no upper bounds; these are the newest versions it works with.
@@ -36,6 +38,11 @@ C = Environment("c", (DJANGO, "django-two-factor-auth==1.18.1"))
 # 1.1.2 calls pyotp in a way that newer versions refuse.
 D = Environment("d", (DJANGO, "django-mfa3==1.1.2", "pyotp==2.9.0"))
 OURS = Environment("ours", (DJANGO,), with_checkout=True)
+OURS_SIX = Environment("ours-six", (DJANGO,), with_checkout=True, extras="[webauthn,twilio,yubikey]")
+# What serves over HTTP stays out of the environments in which start-up is measured.
+SERVING = ("gunicorn==23.0.0", "psycopg[binary]>=3.2")
+B_SERVING = Environment("b-serving", (*B.requirements, *SERVING))
+OURS_SERVING = Environment("ours-serving", (*OURS.requirements, *SERVING), with_checkout=True)
 # The decoders stay out of the environment in which start-up is measured.
 QR = Environment(
     "qr",
@@ -66,8 +73,11 @@ CONTENDERS: dict[str, Contender] = {
         Contender("c-required", C, "c", "required"),
         Contender("d", D, "d", "required"),
         Contender("ours", OURS, "ours"),
+        Contender("ours-six", OURS_SIX, "ours", "six"),
         Contender("ours-required", OURS, "ours", "required"),
     )
 }
+# Logins over HTTP, as ratios to the first one.
+SERVED = (Contender("b", B_SERVING, "b"), Contender("ours", OURS_SERVING, "ours"))
 # Ratios are taken against this one.
 REFERENCE = "a0-bare"

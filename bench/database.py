@@ -20,7 +20,7 @@ class Database:
     def __init__(self) -> None:
         """Create the tables."""
         call_command("migrate", verbosity=0)
-        self._tables: list[str] = []
+        self._columns: dict[str, str] = {}
 
     def remember(self) -> None:
         """Keep the present rows as the state to return to."""
@@ -29,7 +29,10 @@ class Database:
         with connection.cursor() as cursor:
             cursor.execute("VACUUM INTO %s", [str(kept)])
             cursor.execute("ATTACH DATABASE %s AS kept", [str(kept)])
-        self._tables = connection.introspection.table_names()
+            for table in connection.introspection.table_names():
+                # Columns that the database computes are not listed, and cannot be written.
+                cursor.execute("SELECT name FROM pragma_table_info(%s)", [table])
+                self._columns[table] = ", ".join(connection.ops.quote_name(name) for (name,) in cursor.fetchall())
 
     def put_back(self) -> None:
         """Return to the state that was kept, and forget the cache."""
@@ -38,9 +41,9 @@ class Database:
             # The rows of a table may go before those that point to them.
             cursor.execute("PRAGMA foreign_keys = OFF")
             cursor.execute("BEGIN")
-            for table in self._tables:
+            for table, columns in self._columns.items():
                 name = connection.ops.quote_name(table)
                 cursor.execute(f"DELETE FROM main.{name}")
-                cursor.execute(f"INSERT INTO main.{name} SELECT * FROM kept.{name}")
+                cursor.execute(f"INSERT INTO main.{name} ({columns}) SELECT {columns} FROM kept.{name}")
             cursor.execute("COMMIT")
             cursor.execute("PRAGMA foreign_keys = ON")

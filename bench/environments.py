@@ -43,7 +43,7 @@ def _ensure(environment: Environment) -> None:
     arguments = list(environment.requirements)
     if environment.with_checkout:
         # Editable: the checkout is judged as it is now, not as it was installed.
-        arguments += ["--editable", str(CHECKOUT)]
+        arguments += ["--editable", f"{CHECKOUT}{environment.extras}"]
     pip = [str(python_of(environment)), "-m", "pip", "--quiet"]
     done = subprocess.run(
         [*pip, "install", "--disable-pip-version-check", *arguments],
@@ -76,7 +76,7 @@ def versions(environment: Environment) -> dict[str, str]:
 
 
 def _fingerprint(environment: Environment) -> str:
-    parts = [sys.version, *environment.requirements]
+    parts = [sys.version, *environment.requirements, environment.extras]
     if environment.with_checkout:
         # An editable install follows the code by itself, but not what the project declares.
         declared = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection
+from project.leaving import Leaving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,18 +23,19 @@ def is_write(statement: str) -> bool:
     return statement.lstrip().upper().startswith(WRITES)
 
 
-def statements_of(work: Callable[[], Any]) -> list[str]:
-    """Return the SQL that the work sends, without transaction control."""
+def statements_of(work: Callable[[], Any]) -> tuple[list[str], list[str]]:
+    """Return the SQL that the requests send, and what is sent after their responses have left; without transaction control."""
     seen: list[str] = []
+    after: list[str] = []
 
     def record(execute: Callable[..., Any], sql: str, params: Any, many: Any, context: Any) -> Any:
         if not sql.lstrip().upper().startswith(TRANSACTION_CONTROL):
-            seen.append(sql)
+            (seen if Leaving.is_inside else after).append(sql)
         return execute(sql, params, many, context)
 
     with connection.execute_wrapper(record):
         work()
-    return seen
+    return seen, after
 
 
 def processor_time_of(work: Callable[[], Any]) -> int:

@@ -35,7 +35,7 @@ def everything(results: Results) -> str:
     parts = [_versions(results)]
     if results["steps"]:
         parts += [
-            _section("Queries (writes); V: varies on Cookie", results, _queries),
+            _section("Queries (writes); +: after the response; V: varies on Cookie", results, _queries),
             _section(
                 f"Processor time: {REFERENCE} in ms, the others as ratios to it",
                 results,
@@ -47,6 +47,8 @@ def everything(results: Results) -> str:
         parts.append(_qr(results["qr"]))
     if "startup" in results:
         parts.append(_startup(results["startup"]))
+    if "http" in results:
+        parts.append(_http(results["http"]))
     parts += [_targets(results), *_statements(results), *_errors(results)]
     return "\n\n".join(parts)
 
@@ -70,7 +72,8 @@ def _cell(cell: Callable[[str, Figures], str], name: str, figures: Figures) -> s
 
 def _queries(_name: str, figures: Figures) -> str:
     mark = " V" if figures["vary_cookie"] else ""
-    return f"{figures['queries']} ({figures['writes']}){mark}"
+    after = f" +{figures['after']}" if figures["after"] else ""
+    return f"{figures['queries']} ({figures['writes']}){after}{mark}"
 
 
 def _time(name: str, figures: Figures) -> str:
@@ -100,18 +103,28 @@ def _qr(codes: dict[str, Figures]) -> str:
     return f"## QR code of one account\n\n{table(head, rows)}"
 
 
+def _http(http: dict[str, Figures]) -> str:
+    rows = [
+        [name, f"{one['logins']:.1f}", f"{one['logins_ratio']:.2f}", f"{one['milliseconds']:.1f}", f"{one['processor_ratio']:.2f}"]
+        for name, one in http.items()
+    ]
+    head = ["contender", "logins a second", "ratio", "processor ms a login", "ratio of the processor"]
+    return f"## Logins over HTTP: gunicorn with one process, PostgreSQL; more is better in ratios\n\n{table(head, rows)}"
+
+
 def _startup(startup: dict[str, Figures]) -> str:
     rows = [
         [
             name,
             over["over"],
             f"{over['milliseconds']:+.1f}",
+            f"{over['ratio']:.2f}",
             f"{over['megabytes']:+.2f}",
             f"{over['modules']:+.0f}",
         ]
         for name, over in startup.items()
     ]
-    head = ["contender", "over bare", "ms", "MB", "modules"]
+    head = ["contender", "over bare", "ms", "to all of bare", "MB", "modules"]
     return f"## Start-up, beyond the same project without it\n\n{table(head, rows)}"
 
 
@@ -127,7 +140,7 @@ def _targets(results: Results) -> str:
                     target.contender,
                     target.figure,
                     _number(value, target),
-                    f"<= {_number(target.limit, target)}",
+                    f"{'>=' if target.is_least else '<='} {_number(target.limit, target)}",
                     "met" if met else "MISSED",
                 ]
             )

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import company
-from contenders import A0, CONTENDERS, HERE, OURS, QR, REFERENCE, B, C, D, Environment
+import throughput
+from contenders import A0, CONTENDERS, HERE, OURS, OURS_SIX, QR, REFERENCE, SERVED, B, C, D, Environment
 from environments import ensure, python_of, versions
 from report import everything
 from steps_table import TITLES
 
-ENVIRONMENTS = (A0, B, C, D, OURS)
+ENVIRONMENTS = (A0, B, C, D, OURS, OURS_SIX)
 # What each is compared with: the same project without it.
 BARE = {"a0": "allauth", "b": "allauth", "c": "django", "d": "django", "ours": "allauth"}
 LEVELS = {"d": "required"}
@@ -35,7 +36,7 @@ KILO = 1024
 def main() -> None:
     """Measure what was asked for and print the report."""
     options = _options()
-    wanted = options.only or [*TITLES, "qr", "startup"]
+    wanted = options.only or [*TITLES, "qr", "startup", "http"]
     for environment in ENVIRONMENTS:
         ensure(environment)
     results: dict[str, Any] = {"versions": _versions(), "steps": {}}
@@ -48,6 +49,8 @@ def main() -> None:
         results["qr"] = measure_qr(rounds=5 if options.quick else 50)
     if "startup" in wanted:
         results["startup"] = measure_startup(rounds=3 if options.quick else 15)
+    if "http" in wanted and options.postgres:
+        results["http"] = measure_http(options.postgres, *((2, 10) if options.quick else (9, 30)))
     print(everything(results))
     if options.json:
         options.json.write_text(json.dumps(results, indent=1), encoding="utf-8")
@@ -59,9 +62,14 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--only",
         action="append",
-        choices=[*TITLES, "qr", "startup"],
+        choices=[*TITLES, "qr", "startup", "http"],
         metavar="STEP",
         help="measure this alone; may be given again. One of: %(choices)s",
+    )
+    parser.add_argument(
+        "--postgres",
+        metavar="URL",
+        help="a server for the logins over HTTP, as in postgres://user@127.0.0.1:5432; without it, none are measured",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there as well")
     return parser.parse_args()
@@ -132,6 +140,14 @@ def measure_qr(rounds: int) -> dict[str, Any]:
     return _json_of(QR, "ours", "default", "qr.py", str(rounds))
 
 
+def measure_http(postgres: str, rounds: int, number: int) -> dict[str, Any]:
+    """Return how many logins a second each serves over HTTP."""
+    for contender in SERVED:
+        ensure(contender.environment)
+    print("measuring: logins over HTTP ...", file=sys.stderr)
+    return throughput.measure(list(SERVED), postgres, rounds, number)
+
+
 def measure_startup(rounds: int) -> dict[str, Any]:
     """Return what each adds to the start of a project that lacks it."""
     print("measuring: start-up ...", file=sys.stderr)
@@ -156,6 +172,7 @@ def _over(bare: str, pairs: list[tuple[Any, Any]]) -> dict[str, Any]:
     return {
         "over": bare,
         "milliseconds": fastest_full - fastest_bare,
+        "ratio": (fastest_full - fastest_bare) / fastest_bare,
         "megabytes": median("kilobytes") / KILO,
         "modules": median("modules"),
     }

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from base64 import b32decode
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from codes import code_now, wrong_code
+from django.conf import settings
 from drivers.base import follow
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     Scene = Iterator[Callable[[], list[HttpResponse]]]
 
 OK = 200
+FOUND = 302
 SESSION_USER = "_auth_user_id"
 PAGE_WITH_USER = "/with-user/"
 PAGE_WITHOUT_USER = "/without-user/"
@@ -154,6 +157,16 @@ def _enrollment(visit: Visit) -> Scene:
     expect("svg" in pages[-1].content.decode(), "no QR code")
 
 
+def _enrolled(visit: Visit) -> Scene:
+    visit.sign_in()
+    visit.driver.prove(visit.client)
+    visit.driver.enrollment(visit.client)
+    code = code_now(b32decode(visit.driver.new_secret(visit.client)))
+    pages: list[HttpResponse] = []
+    yield lambda: _keep(pages, visit.driver.enroll(visit.client, code))
+    expect(pages[-1].status_code == FOUND, "the new app was not taken")
+
+
 def _make_recovery_codes(visit: Visit) -> Scene:
     visit.sign_in()
     visit.driver.prove(visit.client)
@@ -205,6 +218,14 @@ def _whole_login(visit: Visit) -> Scene:
     expect(visit.is_signed_in, "the whole login did not sign in")
 
 
+def _login_in_a_known_browser(visit: Visit) -> Scene:
+    visit.sign_in()
+    # The session is gone; whatever else the browser keeps, it still has.
+    del visit.client.cookies[settings.SESSION_COOKIE_NAME]
+    visit.driver.forget_codes(visit.account)
+    yield from _whole_login(visit)
+
+
 def _keep(pages: list[HttpResponse], *new: HttpResponse) -> list[HttpResponse]:
     pages.extend(new)
     return pages
@@ -220,9 +241,11 @@ STEPS: dict[str, Step] = {
     "right-10": Step("carol", _right_code),
     "recovery": Step("bob", _recovery_code),
     "enrollment": Step("alice", _enrollment),
+    "enrolled": Step("alice", _enrolled),
     "make-codes": Step("bob", _make_recovery_codes),
     "read-codes": Step("bob", _read_recovery_codes),
     "page-user": Step("bob", _page_with_user, LOADS_OF_A_PAGE),
     "page-plain": Step("bob", _page_without_user, LOADS_OF_A_PAGE),
     "login": Step("bob", _whole_login),
+    "login-known": Step("bob", _login_in_a_known_browser),
 }

@@ -68,10 +68,11 @@ class Stage:
 
 def _queries(run: Any, loads: int) -> dict[str, Any]:
     responses: list[Any] = []
-    statements = statements_of(lambda: responses.extend(run()))
+    statements, after = statements_of(lambda: responses.extend(run()))
     return {
         "statements": statements,
         "queries": len(statements),
+        "after": len(after),
         "writes": sum(map(is_write, statements)),
         "vary_cookie": "cookie" in responses[-1].get("Vary", "").lower(),
     }

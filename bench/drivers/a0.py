@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from base64 import b32encode
 from typing import TYPE_CHECKING
+
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from drivers.allauth import AllauthDriver
 from drivers.otp import add_static_tokens, add_totp_device
@@ -44,9 +47,21 @@ class Allauth2FA012(AllauthDriver):
         """Post a recovery code."""
         return client.post(AUTHENTICATE_URL, {"otp_token": code})
 
+    def forget_codes(self, account: Account) -> None:
+        """Reset the step of the last code."""
+        TOTPDevice.objects.filter(user=account.user).update(last_t=-1)
+
     def enrollment(self, client: Client) -> list[HttpResponse]:
         """Load the setup page, which holds the QR code."""
         return [client.get(SETUP_URL)]
+
+    def new_secret(self, client: Client) -> str:
+        """Return the secret of the device that waits."""
+        return b32encode(TOTPDevice.objects.get(confirmed=False).bin_key).decode()
+
+    def enroll(self, client: Client, code: str) -> HttpResponse:
+        """Post the setup page."""
+        return client.post(SETUP_URL, {"otp_token": code})
 
     def make_recovery_codes(self, client: Client) -> list[HttpResponse]:
         """Post the page of the recovery codes, which shows the new ones."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from allauth.mfa.models import Authenticator
 from allauth.mfa.utils import encrypt
+from django.core.cache import cache
 
 from drivers.allauth import AllauthDriver
 from drivers.base import PASSWORD, Account
@@ -61,9 +62,22 @@ class AllauthMFA(AllauthDriver):
         """Post the password again: since 65.20 a login is not enough."""
         client.post(REAUTHENTICATE_URL, {"password": PASSWORD})
 
+    def forget_codes(self, account: Account) -> None:
+        """Empty the cache, which has the codes that were used."""
+        cache.clear()
+
     def enrollment(self, client: Client) -> list[HttpResponse]:
         """Load the activation page, which holds the QR code."""
         return [client.get(ACTIVATE_URL)]
+
+    def new_secret(self, client: Client) -> str:
+        """Return the secret, which the session has."""
+        secret: str = client.session["mfa.totp.secret"]
+        return secret
+
+    def enroll(self, client: Client, code: str) -> HttpResponse:
+        """Post the activation page."""
+        return client.post(ACTIVATE_URL, {"code": code})
 
     def make_recovery_codes(self, client: Client) -> list[HttpResponse]:
         """Post the page that makes the codes, which leads to the one with them."""

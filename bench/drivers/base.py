@@ -88,8 +88,20 @@ class Driver(ABC):
         """Do what opens the pages that manage factors, if a login does not."""
 
     @abstractmethod
+    def forget_codes(self, account: Account) -> None:
+        """Forget that the user's code was used already, so that it can be used again now."""
+
+    @abstractmethod
     def enrollment(self, client: Client) -> list[HttpResponse]:
         """Load what it takes until the QR code is on the screen."""
+
+    @abstractmethod
+    def new_secret(self, client: Client) -> str:
+        """Return the secret that the enrollment has shown, in base32."""
+
+    @abstractmethod
+    def enroll(self, client: Client, code: str) -> HttpResponse:
+        """Post the code of the new app."""
 
     @abstractmethod
     def make_recovery_codes(self, client: Client) -> list[HttpResponse]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django_otp.plugins.otp_totp.models import TOTPDevice
+
 from drivers.base import PASSWORD, Account, Driver
 from drivers.otp import add_static_tokens, add_totp_device
 
@@ -59,6 +61,10 @@ class TwoFactorAuth(Driver):
         """Post a recovery code."""
         return client.post(LOGIN_URL, {"login_view-current_step": "backup", "backup-otp_token": code})
 
+    def forget_codes(self, account: Account) -> None:
+        """Reset the step of the last code."""
+        TOTPDevice.objects.filter(user=account.user).update(last_t=-1)
+
     def enrollment(self, client: Client) -> list[HttpResponse]:
         """Walk through the wizard until the browser has fetched the QR code."""
         return [
@@ -66,6 +72,15 @@ class TwoFactorAuth(Driver):
             client.post(SETUP_URL, {"setup_view-current_step": "welcome"}),
             client.get(QR_URL),
         ]
+
+    def new_secret(self, client: Client) -> str:
+        """Return the secret, which the session has."""
+        secret: str = client.session["django_two_factor-qr_secret_key"]
+        return secret
+
+    def enroll(self, client: Client, code: str) -> HttpResponse:
+        """Post the wizard's last step."""
+        return client.post(SETUP_URL, {"setup_view-current_step": "generator", "generator-token": code})
 
     def make_recovery_codes(self, client: Client) -> list[HttpResponse]:
         """Post the page that makes the codes, which leads to the one with them."""

@@ -68,9 +68,23 @@ class MFA3(Driver):
         """Post a recovery code."""
         return client.post(RECOVERY_URL, {"code": code})
 
+    def forget_codes(self, account: Account) -> None:
+        """Forget the last code."""
+        MFAKey.objects.filter(user=account.user).update(last_code="")
+
     def enrollment(self, client: Client) -> list[HttpResponse]:
         """Load the page that adds an app, which holds the QR code."""
         return [client.get(CREATE_TOTP_URL)]
+
+    def new_secret(self, client: Client) -> str:
+        """Return the secret, which the session has."""
+        _shown, secret = client.session["mfa_challenge"]
+        assert isinstance(secret, str)
+        return secret
+
+    def enroll(self, client: Client, code: str) -> HttpResponse:
+        """Post the page that adds an app."""
+        return client.post(CREATE_TOTP_URL, {"name": "app", "code": code})
 
     def make_recovery_codes(self, client: Client) -> list[HttpResponse]:
         """Load the page with the one new code, then confirm it."""

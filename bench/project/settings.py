@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 KIND = os.environ["BENCH_KIND"]
 LEVEL = os.environ["BENCH_LEVEL"]
 
 SECRET_KEY = "bench"
 DEBUG = False
-ALLOWED_HOSTS = ["testserver"]
+ALLOWED_HOSTS = ["testserver", "127.0.0.1"]
 USE_TZ = True
 ROOT_URLCONF = "project.urls"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -33,6 +34,19 @@ DATABASES = {
         "OPTIONS": {"init_command": "PRAGMA synchronous=OFF;"},
     },
 }
+if os.environ.get("BENCH_POSTGRES"):
+    server = urlsplit(os.environ["BENCH_POSTGRES"])
+    DATABASES["default"] = {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": os.environ["BENCH_DATABASE"],
+        "HOST": server.hostname,
+        "PORT": server.port,
+        "USER": unquote(server.username or ""),
+        "PASSWORD": unquote(server.password or ""),
+        "CONN_MAX_AGE": 600,
+    }
+    # All logins come from one address.
+    ACCOUNT_RATE_LIMITS = False
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
@@ -100,8 +114,10 @@ MIDDLEWARE_OF = {
     ("d", "required"): ["mfa.middleware.MFAEnforceMiddleware"],
 }
 MIDDLEWARE_OF["ours", "default"] = MIDDLEWARE_OF["a0", "default"]
+MIDDLEWARE_OF["ours", "six"] = MIDDLEWARE_OF["a0", "default"]
 MIDDLEWARE_OF["ours", "required"] = MIDDLEWARE_OF["a0", "required"]
 MIDDLEWARE = [
+    "project.leaving.Leaving",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -117,6 +133,11 @@ LOGIN_URL = {"c": "two_factor:login", "d": "login"}.get(KIND, "account_login")
 ACCOUNT_EMAIL_VERIFICATION = "none"
 if KIND in {"a0", "ours"}:
     ACCOUNT_ADAPTER = "allauth_2fa.adapter.OTPAdapter"
+if LEVEL == "six":
+    INSTALLED_APPS += ["django_otp.plugins.otp_hotp", "django_otp.plugins.otp_email", "django_otp_webauthn", "otp_twilio", "otp_yubikey"]
+    ALLAUTH_2FA_FACTORS = ["totp", "hotp", "email", "webauthn", "sms", "yubikey", "recovery_codes", "static"]
+    ALLAUTH_2FA_TRUST_DAYS = 30
+    OTP_WEBAUTHN_RP_ID, OTP_WEBAUTHN_RP_NAME, OTP_WEBAUTHN_ALLOWED_ORIGINS = "testserver", "bench", ["https://testserver"]
 # As many as the rivals make; 0.12 and this package make 3 unless told.
 ALLAUTH_2FA_BACKUP_TOKENS_NUMBER = 10
 MFA_DOMAIN = "testserver"
