@@ -9,10 +9,11 @@ from importlib import import_module
 import pytest
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.views import LoginView as AllauthLoginView
+from django.apps import apps
 from django.contrib import admin
 from django.contrib.admin.views.decorators import staff_member_required
 from django.contrib.auth.views import LoginView
-from django.core.checks import run_checks
+from django.core.checks import registry, run_checks
 from django.http import HttpResponse
 from django.test import override_settings
 from django.urls import include, path
@@ -323,3 +324,9 @@ def test_each_check_is_registered():
     listed = [name for names in (*checks.CHECKS.values(), checks.DEPLOYMENT) for name in names]
     assert len(listed) == len(set(listed))
     assert set(listed) == written
+
+
+def test_each_check_is_registered_once_also_where_the_app_becomes_ready_again():
+    before = registry.registry.registered_checks.copy()
+    apps.get_app_config("allauth_2fa").ready()
+    assert registry.registry.registered_checks == before

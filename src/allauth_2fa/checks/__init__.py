@@ -5,6 +5,7 @@ A server runs no checks when it starts, so their modules are imported when Djang
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from django.core import checks
@@ -55,6 +56,7 @@ def register() -> None:
         checks.register(_imported_when_run(name), checks.Tags.security, deploy=True)
 
 
+@cache  # Django registers a function once, however often the app becomes ready.
 def _imported_when_run(name: str) -> Callable[..., Iterable[checks.CheckMessage]]:
     def check(**named: Any) -> Iterable[checks.CheckMessage]:
         run: Callable[..., Iterable[checks.CheckMessage]] = import_string(f"{__name__}.{name}")
