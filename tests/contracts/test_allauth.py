@@ -81,6 +81,7 @@ COMPAT = {
 
 # The same for headless/compat.py, which a site without the headless API never imports.
 HEADLESS_COMPAT = {
+    "allauth.account.internal.flows.reauthentication.did_recently_reauthenticate": "request",
     "allauth.app_settings.MFA_ENABLED": "value",
     "allauth.core.exceptions.ImmediateHttpResponse": "class",
     "allauth.headless.app_settings.CLIENTS": "value",
@@ -149,7 +150,11 @@ RELIED_ON = {
     "allauth.headless.internal.restkit.views.RESTView.handle": "self request args kwargs",
     "allauth.headless.mfa.views.AuthenticateView": "class",
     "allauth.headless.mfa.views.AuthenticateWebAuthnView": "class",
+    "allauth.headless.mfa.views.AuthenticatorsView": "class",
     "allauth.headless.mfa.views.LoginWebAuthnView": "class",
+    "allauth.headless.mfa.views.ManageRecoveryCodesView": "class",
+    "allauth.headless.mfa.views.ManageTOTPView": "class",
+    "allauth.headless.mfa.views.ManageWebAuthnView": "class",
     "allauth.headless.mfa.views.ReauthenticateView": "class",
     "allauth.headless.mfa.views.ReauthenticateWebAuthnView": "class",
     "allauth.headless.mfa.views.SignupWebAuthnView": "class",

@@ -84,6 +84,17 @@ def left(user: AbstractBaseUser) -> int:
     return registry.recovery.unused(user).values_list("pk").union(readable_ones, all=True).count()
 
 
+def total(user: AbstractBaseUser) -> int:
+    """Return how many codes were made for the user that are still stored: used ones too, unless they were readable (two queries)."""
+    hashed = RecoveryCode.objects.filter(device__user_id=user.pk, device__confirmed=True)
+    return hashed.count() + registry.static.unused(user).count()
+
+
+def store_of(user: AbstractBaseUser) -> Device | None:
+    """Return the device that holds the user's codes, hashed or else readable ones; None if none were made."""
+    return registry.recovery.devices(user).first() or registry.static.devices(user).first()
+
+
 def left_fact(user: AbstractBaseUser) -> Fact:
     """Return what reads the same number along with the devices."""
     now = Given(RecoveryCode, "expires_at", timezone.now())

@@ -14,13 +14,15 @@ from allauth_2fa.models import DeviceOptions, lock_user
 from allauth_2fa.sessions import checked, ending
 from allauth_2fa.state.session import SessionState
 
-from . import deletion
+from . import deletion, manage
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from django.contrib.auth.base_user import AbstractBaseUser
     from django.http import HttpRequest
+    from django_otp.models import Device
 
 
 def remove_all(user: AbstractBaseUser, actor: AbstractBaseUser | None = None) -> datetime:
@@ -47,6 +49,30 @@ def remove_all(user: AbstractBaseUser, actor: AbstractBaseUser | None = None) ->
         before = ending.invalidate(user)
         events.announce("two_factor_off", user, actor=actor)
     return before
+
+
+def remove(user: AbstractBaseUser, those: Sequence[Device]) -> datetime | None:
+    """Remove these devices of the user, all or none of them. With the last one the second factor is turned off.
+
+    What another request has removed is passed over: it does not count as the last one again.
+
+    Args:
+        user: whose they are.
+        those: confirmed devices, whose owner is at hand.
+
+    Returns:
+        The moment before which the user's sessions are over, None if a device is left.
+
+    Raises:
+        StillRequired: the site requires a second factor of the user, and one of these is the last one that satisfies it.
+    """
+    with transaction.atomic():
+        lock_user(user.pk)
+        for device in those:
+            is_there = type(device)._base_manager.filter(pk=device.pk, user_id=user.pk).exists()
+            if is_there and not manage.remove(device):
+                return remove_all(user)
+    return None
 
 
 def keep_session(request: HttpRequest, user: AbstractBaseUser, before: datetime | None) -> None:

@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from allauth import app_settings as allauth_settings
+from allauth.account.internal.flows import reauthentication
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.headless import app_settings as headless_settings
 from allauth.headless import urls as headless_urls
@@ -56,9 +57,11 @@ __all__ = [
     "clients",
     "endpoints",
     "hand_out_tokens",
+    "has_reauthenticated",
     "inputs",
     "mfa_allows",
     "mfa_shares_question",
+    "mfa_supports",
     "specification",
 ]
 
@@ -168,6 +171,16 @@ class AuthenticatedView(_ErrorFormat, AuthenticatedAPIView):
 def mfa_allows(setting: str) -> bool:
     """Return whether ``allauth.mfa`` is installed, and allows what that setting of its own is about."""
     return allauth_settings.MFA_ENABLED and bool(getattr(import_module("allauth.mfa.app_settings"), setting))
+
+
+def mfa_supports(kind: str) -> bool:
+    """Return whether ``allauth.mfa`` is installed, and lets users have that kind of authenticator (``MFA_SUPPORTED_TYPES``)."""
+    return allauth_settings.MFA_ENABLED and kind in import_module("allauth.mfa.app_settings").SUPPORTED_TYPES
+
+
+def has_reauthenticated(request: HttpRequest) -> bool:
+    """Return whether the user has authenticated recently in the session, and not only at the login."""
+    return bool(reauthentication.did_recently_reauthenticate(request))
 
 
 def mfa_shares_question(challenge: str) -> None:

@@ -43,6 +43,11 @@ def refused(request: HttpRequest, refusal: Refused, param: str, status: int = 40
     return response
 
 
+def conflict(request: HttpRequest, refusal: Refused) -> APIResponse:
+    """Return the answer to a change that is not possible now."""
+    return APIResponse(request, errors=[{"message": refusal.message, "code": refusal.code}], status=409)
+
+
 def impersonated(request: HttpRequest) -> APIResponse:
     """Return the answer to somebody who uses another user's account, at an endpoint for its owner alone."""
     return APIResponse(request, errors=[{"code": "impersonated", "message": IMPERSONATED}], status=403)

@@ -11,9 +11,13 @@ from django.urls import include, path
 
 from . import compat as api
 from .views.authenticate import AuthenticateView, AuthenticateWebAuthnView, TrustView
+from .views.authenticators import AuthenticatorsView
 from .views.config import ConfigView
+from .views.manage_passkeys import ManageWebAuthnView
+from .views.manage_totp import ManageTOTPView
 from .views.passkeys import LoginWebAuthnView, SignupWebAuthnView
 from .views.reauthenticate import ReauthenticateView, ReauthenticateWebAuthnView
+from .views.recovery_codes import ManageRecoveryCodesView
 
 if TYPE_CHECKING:
     from django.urls import URLPattern, URLResolver
@@ -28,6 +32,10 @@ OF_MFA: tuple[Endpoint, ...] = (
     ("auth/webauthn/reauthenticate", ReauthenticateWebAuthnView, "reauthenticate_webauthn"),
     ("auth/webauthn/login", LoginWebAuthnView, "login_webauthn"),
     ("auth/webauthn/signup", SignupWebAuthnView, "signup_webauthn"),
+    ("account/authenticators", AuthenticatorsView, "authenticators"),
+    ("account/authenticators/totp", ManageTOTPView, "manage_totp"),
+    ("account/authenticators/recovery-codes", ManageRecoveryCodesView, "manage_recovery_codes"),
+    ("account/authenticators/webauthn", ManageWebAuthnView, "manage_webauthn"),
 )
 """The path, the view and the name of each endpoint of the second factor, as ``allauth.mfa`` has them."""
 

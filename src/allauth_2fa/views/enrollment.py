@@ -27,6 +27,7 @@ from .first_device import EnteringMixin
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from django.contrib.auth.base_user import AbstractBaseUser
     from django.http import HttpRequest, HttpResponse
     from django.http.response import HttpResponseBase
     from django_otp.models import Device
@@ -42,6 +43,13 @@ GROUP = 4
 def enrolled_by(form: Any, device: Device) -> Enrolled:
     """Return what has become of the device that a form has confirmed: a form of the project's own may do so in its own way."""
     return getattr(form, "enrolled", None) or enrollment.found(device)
+
+
+def shown_by_app(request: HttpRequest, user: AbstractBaseUser) -> dict[str, str]:
+    """Return what an authenticator app shows: ``issuer``, the site, and ``label``, the account, led by the issuer and a colon."""
+    # Without django.contrib.sites the name is the host, with its port; apps split issuer and account at a colon.
+    issuer = re.sub(r":\d+$", "", get_current_site(request).name).replace(":", "")
+    return {"issuer": issuer, "label": f"{issuer}: {user.get_username()}"}
 
 
 class AddingPage(EnteringMixin, FormPage):
@@ -74,10 +82,8 @@ class AddingPage(EnteringMixin, FormPage):
         return self.form_invalid(form)
 
     def get_qr_code_kwargs(self) -> dict[str, str]:
-        """Return what the app shows: ``issuer``, the site, and ``label``, the account, led by the issuer and a colon."""
-        # Without django.contrib.sites the name is the host, with its port; apps split issuer and account at a colon.
-        issuer = re.sub(r":\d+$", "", get_current_site(self.request).name).replace(":", "")
-        return {"issuer": issuer, "label": f"{issuer}: {self.get_form_user().get_username()}"}
+        """Return what the app shows (:func:`shown_by_app`)."""
+        return shown_by_app(self.request, self.get_form_user())
 
     def get_qr_code_data_uri(self) -> str:
         """Return the QR code as the ``src`` of an image, as templates of 0.x show it."""

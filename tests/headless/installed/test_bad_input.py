@@ -13,6 +13,9 @@ pytestmark = pytest.mark.django_db
 STAGE = ["auth/2fa/authenticate", "auth/webauthn/authenticate"]
 INSIDE = ["auth/2fa/reauthenticate", "auth/webauthn/reauthenticate"]
 OPEN = ["auth/webauthn/login"]
+TOTP, PASSKEYS = "account/authenticators/totp", "account/authenticators/webauthn"
+KEPT = [("POST", TOTP), ("POST", PASSKEYS), ("PUT", PASSKEYS), ("DELETE", PASSKEYS)]
+READ = ["account/authenticators", TOTP, "account/authenticators/recovery-codes", PASSKEYS]
 
 BODIES = {
     "nothing": b"",
@@ -72,19 +75,29 @@ def test_a_session_goes_on(api, alice, phone, path, body):
     assert api.user() == "alice"
 
 
+@pytest.mark.parametrize(("method", "path"), KEPT)
+def test_what_protects_the_account_stays(api, alice, phone, method, path, body, settings):
+    settings.ALLAUTH_2FA_REQUIRE_OTP_ON_DEVICE_REMOVAL = False
+    api.log_in(alice)
+    api.answer(code_of(phone))
+    # Whoever has an app sets no other one up here, whatever is posted.
+    assert api.ask(method, path, body=body).status_code in {400, 409}
+    assert [entry["device"] for entry in api.get(READ[0]).json()["data"]] == [phone.persistent_id]
+
+
 @pytest.mark.parametrize("path", OPEN)
 def test_a_visitor_stays_one(api, path, body):
     assert errors_of(api.ask("POST", path, body=body))
     assert api.user() is None
 
 
-@pytest.mark.parametrize("path", [*STAGE, *INSIDE, *OPEN, "config", "auth/webauthn/signup"])
+@pytest.mark.parametrize("path", [*STAGE, *INSIDE, *OPEN, *READ, "config", "auth/webauthn/signup"])
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"])
 def test_other_methods_are_answered_in_the_same_format(api, alice, phone, path, method):
     for step in (lambda: None, lambda: api.log_in(alice), lambda: api.answer(code_of(phone))):
         step()
         response = api.ask(method, path, body=b"[")
-        assert response.status_code in {200, 400, 401, 403, 405, 409}
+        assert response.status_code in {200, 400, 401, 403, 404, 405, 409}
         if method in {"PATCH", "TRACE", "PROPFIND"}:
             assert response.status_code == 405
             assert "OPTIONS" in response["Allow"]

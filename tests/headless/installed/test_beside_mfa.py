@@ -137,24 +137,29 @@ def test_a_user_of_allauth_mfa_alone_reauthenticates_by_it(api, alice, app_of_mf
     assert api.post(SECRETS).status_code == 200
 
 
+def remove_nothing(api):
+    """Ask for the removal of no passkey, which is refused: first of all to those who have not answered in the session."""
+    return api.ask("DELETE", "account/authenticators/webauthn", {"authenticators": []})
+
+
 def test_a_user_of_our_app_and_the_others_passkey_reauthenticates_by_either(api, alice, passkey_of_mfa, phone):
     api.log_in(alice)
     api.answer(code_of(phone))
-    (flow,) = api.get(SECRETS).json()["data"]["flows"]
+    (flow,) = remove_nothing(api).json()["data"]["flows"]
     assert sorted(flow["types"]) == ["recovery_codes", "totp", "webauthn"]
     assert api.post(CONFIRM, signed(api, CONFIRM, passkey_of_mfa, **HERE)).status_code == 200
-    assert api.get(SECRETS).status_code != 401
+    assert remove_nothing(api).status_code == 400
 
 
 def test_a_user_of_both_reauthenticates_by_our_app(api, alice, phone, app_of_mfa):
     api.log_in(alice)
     api.answer(code_of(phone))
     TOTPDevice.objects.update(last_t=-1)
-    assert api.post(SECRETS).status_code == 401
+    assert remove_nothing(api).status_code == 401
     assert errors_of(api.post("auth/2fa/reauthenticate", {"code": mfa_code()})) == [("incorrect_code", "code")]
     TOTPDevice.objects.update(throttling_failure_count=0, throttling_failure_timestamp=None)
     assert api.post("auth/2fa/reauthenticate", {"code": code_of(phone)}).status_code == 200
-    assert api.post(SECRETS).status_code == 200
+    assert remove_nothing(api).status_code == 400
 
 
 def test_whoever_may_sign_up_by_a_passkey_there_may_do_so(api, settings):
@@ -163,6 +168,53 @@ def test_whoever_may_sign_up_by_a_passkey_there_may_do_so(api, settings):
     settings.ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
     response = api.post("auth/webauthn/signup", {"email": "new@example.com", "username": "new"})
     assert pending(response)["id"] == "verify_email"
+
+
+TOTP, PASSKEYS = "account/authenticators/totp", "account/authenticators/webauthn"
+
+
+def inside_by_mfa(api, alice):
+    api.log_in(alice)
+    api.answer(mfa_code())
+    # allauth keeps in the cache which code was used.
+    cache.clear()
+    assert api.post("auth/2fa/reauthenticate", {"code": mfa_code()}).status_code == 200
+
+
+def test_whoever_has_its_authenticators_alone_keeps_them_there(api, alice, app_of_mfa):
+    inside_by_mfa(api, alice)
+    assert api.get(TOTP).json()["data"]["type"] == "totp"
+    assert "user" in api.get(PASSKEYS).json()["data"]["creation_options"]["publicKey"]
+    assert api.ask("DELETE", TOTP).status_code == 200
+    assert not Authenticator.objects.filter(user=alice).exists()
+    assert api.get(TOTP).status_code == 404
+
+
+def test_the_app_of_a_user_of_our_passkey_is_its_own(api, alice, app_of_mfa):
+    key = OurKey()
+    key.enroll(alice)
+    api.log_in(alice)
+    assert api.post(CHALLENGE, signed(api, CHALLENGE, key)).status_code == 200
+    assert "factor" not in api.get(TOTP).json()["data"]
+    assert api.post(CONFIRM, signed(api, CONFIRM, key)).status_code == 200
+    assert api.ask("DELETE", TOTP).status_code == 200
+    assert not Authenticator.objects.filter(user=alice).exists()
+
+
+def test_passkeys_of_either_are_listed_named_and_removed(api, alice, passkey_of_mfa, phone):
+    ours = OurKey().enroll(alice, name="Ours")
+    api.log_in(alice)
+    api.answer(code_of(phone))
+    type(phone).objects.update(last_t=-1)
+    assert api.post("auth/2fa/reauthenticate", {"code": code_of(phone)}).status_code == 200
+    ids = {entry["name"]: entry["id"] for entry in api.get("account/authenticators").json()["data"] if entry["type"] == "webauthn"}
+    assert ids == {"Ours": -ours.pk, "Laptop": Authenticator.objects.get(type=Authenticator.Type.WEBAUTHN).pk}
+    for name in ("Ours", "Laptop"):
+        assert api.ask("PUT", PASSKEYS, {"id": ids[name], "name": f"{name}, again"}).status_code == 200
+    assert api.ask("DELETE", PASSKEYS, {"authenticators": list(ids.values())}).status_code == 400
+    assert api.ask("DELETE", PASSKEYS, {"authenticators": [ids["Laptop"]]}).status_code == 200
+    names = [entry["name"] for entry in api.get("account/authenticators").json()["data"] if entry["type"] == "webauthn"]
+    assert names == ["Ours, again"]
 
 
 def test_what_the_other_alone_has_is_still_there(api, alice, app_of_mfa):

@@ -96,3 +96,37 @@ def test_wrong_codes_of_many_clients_are_charged_to_one_budget(alice, settings):
     reasons = at_once(*(lambda client=client: client.answer(wrong).json()["errors"][0]["code"] for client in clients))
     assert Counter(reasons) == {"incorrect_code": 5, "too_many_login_attempts": CLIENTS - 5}
     assert AuditEntry.objects.filter(event="challenge_refused").count() == 5
+
+
+def test_one_code_sets_one_app_up(alice):
+    app = App()
+    app.log_in(alice)
+    app.get("account/authenticators/totp")
+    code, clients = code_of(TOTPDevice.objects.get()), [App() for _ in range(CLIENTS)]
+    for client in clients:
+        client.session_token = app.session_token
+        client.client.raise_request_exception = False
+    outcomes = at_once(*(status_of(lambda client=client: client.post("account/authenticators/totp", {"code": code})) for client in clients))
+    assert Counter(outcomes)[200] == 1
+    assert set(outcomes) <= {200, 400, 401, 409, 410}
+    assert TOTPDevice.objects.filter(confirmed=True).count() == 1
+    assert AuditEntry.objects.filter(event="device_added").count() == 1
+
+
+def test_an_app_that_is_deleted_many_times_at_once_takes_no_other_one_along(alice, settings):
+    settings.ALLAUTH_2FA_REQUIRE_OTP_ON_DEVICE_REMOVAL = False
+    first, second = TOTPDevice.objects.create(user=alice), Authenticator()
+    passkey = second.enroll(alice)
+    app = App()
+    app.log_in(alice)
+    options = app.get("auth/webauthn/authenticate").json()["data"]["request_options"]["publicKey"]
+    assert app.post("auth/webauthn/authenticate", {"credential": json.loads(second.get(options))}).status_code == 200
+    clients = [App() for _ in range(CLIENTS)]
+    for client in clients:
+        client.session_token = app.session_token
+    outcomes = at_once(*(status_of(lambda client=client: client.ask("DELETE", "account/authenticators/totp")) for client in clients))
+    assert Counter(outcomes) == {200: CLIENTS}
+    assert not TOTPDevice.objects.filter(pk=first.pk).exists()
+    assert type(passkey).objects.filter(pk=passkey.pk).exists()
+    assert AuditEntry.objects.filter(event="device_removed").count() == 1
+    assert not AuditEntry.objects.filter(event="two_factor_off").exists()

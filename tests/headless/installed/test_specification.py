@@ -31,6 +31,8 @@ def served(settings, client):
 OURS = {
     *(f"/_allauth/{{client}}/v1/auth/2fa/{name}" for name in ("authenticate", "reauthenticate")),
     *(f"/_allauth/{{client}}/v1/auth/webauthn/{name}" for name in ("authenticate", "reauthenticate", "login", "signup")),
+    "/_allauth/{client}/v1/account/authenticators",
+    *(f"/_allauth/{{client}}/v1/account/authenticators/{name}" for name in ("totp", "recovery-codes", "webauthn")),
     "/_allauth/{client}/v1/config",
     "/_allauth/browser/v1/auth/2fa/trust",
 }
