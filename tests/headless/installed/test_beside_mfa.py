@@ -217,6 +217,17 @@ def test_passkeys_of_either_are_listed_named_and_removed(api, alice, passkey_of_
     assert names == ["Ours, again"]
 
 
+def test_where_passkeys_of_ours_are_off_the_others_are_added(api, bob, monkeypatch):
+    monkeypatch.setattr("allauth_2fa.devices.passkeys.factor", lambda: None)
+    api.log_in(bob)
+    # Its own view asks for an answer in the session.
+    assert api.post("auth/reauthenticate", {"password": PASSWORD}).status_code == 200
+    options = api.get(PASSKEYS).json()["data"]["creation_options"]["publicKey"]
+    credential = json.loads(SoftwareKey().create(options, **HERE))
+    assert api.post(PASSKEYS, {"name": "Laptop", "credential": credential}).status_code == 200
+    assert Authenticator.objects.filter(user=bob, type=Authenticator.Type.WEBAUTHN).exists()
+
+
 def test_what_the_other_alone_has_is_still_there(api, alice, app_of_mfa):
     api.log_in(alice)
     api.answer(mfa_code())
