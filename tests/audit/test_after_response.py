@@ -16,6 +16,7 @@ from django.contrib.auth import get_user_model
 from django.core import mail
 from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.wsgi import WSGIHandler
+from django.core.signals import request_finished
 from django.db import close_old_connections, connections
 from django.http import HttpResponse, HttpResponseBadRequest, StreamingHttpResponse
 from django.test import AsyncClient, Client
@@ -31,6 +32,21 @@ from tests.cast import code_of, give_answer, give_password, is_logged_in, is_pen
 from .test_notices import html_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def _connections_of_threads_closed():
+    """Close what a thread of a server has opened, at the end of the request: Django leaves databases in memory open."""
+
+    def close(**_signal):
+        for opened in connections.all(initialized_only=True):
+            if opened.vendor == "sqlite" and opened.connection is not None and threading.current_thread() is not threading.main_thread():
+                opened.connection.close()
+                opened.connection = None
+
+    request_finished.connect(close)
+    yield
+    request_finished.disconnect(close)
 
 
 @pytest.fixture

@@ -156,6 +156,8 @@ def test_a_message_that_is_pasted_whole_leaves_its_code_in_the_field(visit, bea)
     visitor = visit(permissions=["clipboard-read", "clipboard-write"])
     visitor.come_to_the_challenge(bea)
     visitor.page.evaluate("text => navigator.clipboard.writeText(text)", "Your code is 361423. Keep it to yourself.")
+    # The page's script is there.
+    expect(visitor.field("Code")).to_have_attribute("inputmode", "numeric")
     visitor.page.keyboard.press("Control+V")
     expect(visitor.field("Code")).to_have_value("361 423")
 

@@ -61,7 +61,8 @@ def test_a_site_in_order_has_every_part_and_ends_well():
 
 def test_the_json_says_the_same():
     found = examine_as_json()
-    assert found["login"]["stages"][-2:] == ["allauth_2fa.stages.TwoFactorStage", "allauth_2fa.stages.EnrollmentStage"]
+    ours = [f"allauth_2fa.stages.{name}" for name in ("TwoFactorStage", "TrustStage", "EnrollmentStage")]
+    assert found["login"]["stages"][-3:] == ours
     assert found["factors"][0] == {
         "factor": "totp",
         "model": "django_otp.plugins.otp_totp.models.TOTPDevice",
@@ -115,11 +116,11 @@ def test_without_a_login_view_the_part_is_there_and_empty():
 
 
 def test_settings_are_shown_where_they_differ(settings):
-    settings.ALLAUTH_2FA_BACKUP_TOKENS_NUMBER = 10
+    settings.ALLAUTH_2FA_BACKUP_TOKENS_NUMBER = 8
     settings.ALLAUTH_2FA_MAX_DEVICES = 10
     settings.ALLAUTH_2FA_BACKUP_TOKEN_NUMBER = SECRET
     assert examine_as_json()["settings"] == {
-        "ALLAUTH_2FA_BACKUP_TOKENS_NUMBER": "10",
+        "ALLAUTH_2FA_BACKUP_TOKENS_NUMBER": "8",
         "ALLAUTH_2FA_BACKUP_TOKEN_NUMBER": "(not a setting of this package)",
     }
 

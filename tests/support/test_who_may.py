@@ -25,6 +25,7 @@ CHIEF, OTHER_CHIEF = User(pk=3, username="chief", is_superuser=True), User(pk=4,
         (OTHER_CHIEF, CHIEF, True),
         (AnonymousUser(), ALICE, False),
         (AnonymousUser(), CHIEF, False),
+        (None, ALICE, False),
         (User(username="unsaved"), CHIEF, False),
     ],
 )

@@ -73,9 +73,9 @@ def _may_be_static(user: AbstractBaseUser, device: Any, text: str) -> bool:
 
     While the device that pays for wrong answers is throttled it is not tried: that would be for nothing.
     """
-    if _pays(device):
-        return bool(device.verify_is_allowed()[0])
-    return tokens_pay(device, clean_answer(text)) and bool(_static_device(user, text).verify_is_allowed()[0])
+    is_for_tokens = tokens_pay(device, clean_answer(text))
+    paying = _static_device(user, text) if is_for_tokens else device
+    return (is_for_tokens or _pays(device)) and bool(paying.verify_is_allowed()[0])
 
 
 @sensitive_variables("cleaned")

@@ -20,7 +20,7 @@ def console() -> Any:
 def may(actor: Any, user: Any) -> bool:
     """Return whether the actor may touch this user's second factor: only a superuser touches a superuser's, and no visitor anybody's."""
     is_superuser = bool(getattr(actor, "is_superuser", False))
-    return bool(actor.is_authenticated) and (is_superuser or not getattr(user, "is_superuser", False))
+    return bool(getattr(actor, "is_authenticated", False)) and (is_superuser or not getattr(user, "is_superuser", False))
 
 
 def ensure_may(actor: Any, user: Any) -> None:

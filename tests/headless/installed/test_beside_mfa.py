@@ -278,3 +278,13 @@ def test_a_login_costs_hardly_more_statements_than_one_by_allauth_mfa(alice, bob
         counts.append(len(statements))
     theirs, ours = counts
     assert ours <= 1.2 * theirs
+
+
+@pytest.mark.parametrize("path", [LOGIN, CHALLENGE])
+def test_a_passkeys_answer_that_is_text_is_refused_before_the_view_of_allauth_mfa_reads_it_once_more(api, alice, passkey_of_mfa, path):
+    if path == CHALLENGE:
+        api.log_in(alice)
+    response = api.post(path, {"credential": "{}"})
+    assert response.status_code == 400
+    assert response.headers["Content-Type"] == "application/json"
+    assert api.user() is None

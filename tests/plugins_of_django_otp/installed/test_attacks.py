@@ -502,3 +502,14 @@ def test_while_tokens_wait_no_answer_through_a_key_tells_a_right_one_from_a_wron
     assert StaticDevice.objects.filter(**waiting).exists(), "they wait no longer for it"
     StaticDevice.objects.update(throttling_failure_count=0)
     assert give_answer(client, "token1", **fields).status_code == 302
+
+
+def test_beside_a_pager_that_could_send_no_code_a_token_is_taken_and_its_wait_counts(client, alice, tokens):
+    """The pager pays for no wrong answer then, so the tokens do."""
+    Pager.objects.create(user=alice, is_broken=True)
+    tokens.create(token="token1")
+    StaticDevice.objects.update(throttling_failure_count=20, throttling_failure_timestamp=timezone.now())
+    give_password(client, alice)
+    assert give_answer(client, "token1").status_code == 200
+    StaticDevice.objects.update(throttling_failure_count=0)
+    assert give_answer(client, "token1").status_code == 302

@@ -20,7 +20,7 @@ from allauth_2fa import mails
 from allauth_2fa.adapter import OTPAdapter
 from allauth_2fa.answers import verify
 from allauth_2fa.devices import enrollment, sending
-from allauth_2fa.exceptions import AddressRefused, DeviceRefused, NotDelivered, NotSent, TooSoon
+from allauth_2fa.exceptions import AddressRefused, DeviceRefused, NotDelivered, NothingEnrolled, NotSent, TooSoon
 from allauth_2fa.factors import registry
 from allauth_2fa.factors.email import LEAST_WAIT, VALIDITY, masked
 from allauth_2fa.state.store import ChallengeStore
@@ -602,3 +602,8 @@ def test_an_address_that_is_none_is_not_repeated(client, alice, mailbox):
     client.post(reverse("account_login"), {"login": "alice", "password": "correct horse battery staple"}, REMOTE_ADDR="evil.example")
     assert len(mail.outbox) == 1
     assert "evil" not in mail.outbox[0].body
+
+
+def test_a_device_that_was_confirmed_meanwhile_takes_no_first_code(mailbox):
+    with pytest.raises(NothingEnrolled):
+        sending.take_first(mailbox, ChallengeStore({}))
