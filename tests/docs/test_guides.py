@@ -83,7 +83,7 @@ def test_the_guide_leads_where_it_says(guide, tmp_path):
 @pytest.mark.timeout(240)
 def test_the_settings_for_production_leave_nothing_to_report(tmp_path):
     site = site_of(tmp_path, files(pages_of("production")))
-    environment = {**KEYS, "SECRET_KEY": secrets.token_urlsafe(64), "REDIS_URL": "redis://127.0.0.1:6379/0"}
+    environment = {**KEYS, "SECRET_KEY": secrets.token_urlsafe(64), "REDIS_URL": "redis://127.0.0.1:6379/0", "MAIL_HOST": "localhost"}
     checked = run(site, "manage.py", "check", "--deploy", **environment)
     assert "System check identified no issues" in checked.stdout, checked.stderr
 
