@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
+import sqlite3
 import threading
 from http import HTTPStatus
 from io import BytesIO
@@ -16,7 +18,6 @@ from django.contrib.auth import get_user_model
 from django.core import mail
 from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.wsgi import WSGIHandler
-from django.core.signals import request_finished
 from django.db import close_old_connections, connections
 from django.http import HttpResponse, HttpResponseBadRequest, StreamingHttpResponse
 from django.test import AsyncClient, Client
@@ -36,17 +37,12 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture(autouse=True)
 def _connections_of_threads_closed():
-    """Close what a thread of a server has opened, at the end of the request: Django leaves databases in memory open."""
-
-    def close(**_signal):
-        for opened in connections.all(initialized_only=True):
-            if opened.vendor == "sqlite" and opened.connection is not None and threading.current_thread() is not threading.main_thread():
-                opened.connection.close()
-                opened.connection = None
-
-    request_finished.connect(close)
+    """Close what the threads of a server have opened: Django leaves databases in memory open, and Python warns of it."""
     yield
-    request_finished.disconnect(close)
+    ours = [connection.connection for connection in connections.all(initialized_only=True)]
+    for opened in [one for one in gc.get_objects() if type(one) is sqlite3.Connection]:
+        if not any(opened is one for one in ours):
+            opened.close()
 
 
 @pytest.fixture
