@@ -287,7 +287,7 @@ def verify_session(request: HttpRequest, user: AbstractBaseUser, enrolled: Enrol
         SessionState(request.session, user).codes_pending = True
         ending.end_others(request, user, "enrollment", before=enrolled.sessions_ended)
     else:
-        keys.renew(request.session)
+        keys.renew_listed(request)
     django_otp.login(request, enrolled.device)
     verified.record_answer(request, user, enrolled.device)
     charging.note_verified(request, user, enrolled.device)

@@ -23,4 +23,4 @@ def complete(request: HttpRequest, user: AbstractBaseUser, device: Device) -> No
     verified.record_answer(request, user, device, reauthenticated=True)
     charging.note_verified(request, user, device)
     django_otp.login(request, device)
-    keys.renew(request.session)
+    keys.renew_listed(request)

@@ -96,3 +96,27 @@ def test_a_store_that_cannot_be_reached_keeps_no_session_alive_and_breaks_no_pag
     assert is_logged_in(other)
     assert other.get("/who/", headers={"Sec-Fetch-Dest": "empty"}).json() == {"user": "", "key": None}
     assert client.get("/who/", headers={"Sec-Fetch-Dest": "empty"}).json()["user"] == "alice"
+
+
+def test_a_session_that_answers_again_stays_on_the_list(client, alice, phone):
+    """A thief who answers twice must not leave the list, and outlive "Sign out other sessions"."""
+    give_password(client, alice)
+    give_answer(client, code_of(phone))
+    assert listed(alice) == {client.session.session_key}
+    TOTPDevice.objects.update(last_t=-1, throttling_failure_count=0)
+    answered = client.post(reverse("two-factor-reauthenticate"), {"otp_token": code_of(phone)})
+    assert answered.status_code == 302
+    assert listed(alice) == {client.session.session_key}
+    assert is_logged_in(client)
+
+
+def test_a_session_that_adds_another_device_stays_on_the_list(client, alice, phone):
+    give_password(client, alice)
+    give_answer(client, code_of(phone))
+    add = reverse("two-factor-add", args=["totp"])
+    client.get(add)
+    device = TOTPDevice.objects.get(confirmed=False)
+    assert client.post(add, {"otp_token": code_of(device)}).status_code == 302
+    assert TOTPDevice.objects.filter(confirmed=True).count() == 2
+    assert listed(alice) == {client.session.session_key}
+    assert is_logged_in(client)
