@@ -54,6 +54,11 @@ def typed(devices: list[Any]) -> list[Any]:
     return [device for device in devices if _factor(device).typed]
 
 
+def takes_words(devices: list[Any]) -> bool:
+    """Return whether one of the devices takes codes of any form, a PIN with a number say. Codes that are sent are taken for numbers."""
+    return any(not sending.sends(device) and _factor(device).recognizes(device, "word") for device in typed(devices))
+
+
 @sensitive_variables("text", "judged")
 def answer(
     user: AbstractBaseUser,

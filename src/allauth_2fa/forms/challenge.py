@@ -41,10 +41,13 @@ def code_field(label: Any, *, inputmode: str, autofocus: bool = True) -> forms.C
 class CodeField(forms.CharField):
     """Takes a code, also out of a sentence that was pasted whole. The answer of a passkey stays as it is."""
 
+    is_whole: bool = False
+    """Whether every text stays as it is."""
+
     def to_python(self, value: Any) -> str:
         """Return the code that stands in the text, or else the text."""
         text = super().to_python(value) or ""
-        return text if passkeys.recognizes(text) else code_in(text)
+        return text if self.is_whole or passkeys.recognizes(text) else code_in(text)
 
 
 class AnswerForm(forms.Form):
@@ -94,6 +97,10 @@ class AskingForm(AnswerForm):
         self.devices = verify.offers(self.user, self.typed())
         # Browsers refuse to post an empty field that is required, and a code is asked for with an empty one.
         self.use_required_attribute = not any(sending.sends(device) for device in self.devices)
+        if verify.takes_words(self.devices):
+            field: Any = self.fields["otp_token"]
+            field.is_whole = True
+            field.widget.attrs["data-whole"] = True
         typed = verify.typed(self.devices)
         if len(typed) < len(self.devices):
             # The button of the passkey comes first. The field is looked at when something was typed into it.

@@ -76,8 +76,14 @@ function groupDigits(field) {
 
 const SENT_CODE = /(?<![\w])(?:\d{6,8}|\d{3}[ -]\d{3})(?![\w])/g;
 
-/** Of a message that is pasted whole, "Your code is 361423" say, keep the code. The server does the same. */
+/**
+ * Of a message that is pasted whole, "Your code is 361423" say, keep the code. The server does the same.
+ * Beside a device whose codes may be words, everything stays.
+ */
 function keepCode(field) {
+    if ("whole" in field.dataset) {
+        return;
+    }
     field.addEventListener("paste", (event) => {
         const text = event.clipboardData.getData("text");
         const found = text.match(SENT_CODE) || [];
