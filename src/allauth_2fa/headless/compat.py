@@ -72,6 +72,9 @@ UNREADABLE = (ImmediateHttpResponse, RecursionError, RequestDataTooBig, ValueErr
 """What reading a body raises: allauth's answer to one that is no JSON object, and what allauth does not catch. These are too
 many brackets, more than ``DATA_UPLOAD_MAX_MEMORY_SIZE``, and numbers with thousands of digits."""
 
+LONGEST_ID = 18
+"""Most characters of an id of ``allauth.mfa``: any number of that length fits into 64 bits. SQLite raises an error for longer ones."""
+
 
 def _while_session_lasts(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
     """Wrap the view of an app, whose session allauth saves in the end: another request may have ended it, or given it a new key."""
@@ -87,6 +90,11 @@ def _while_session_lasts(view: Callable[..., HttpResponseBase]) -> Callable[...,
             return UnauthorizedResponse(request, status=410)
 
     return wrapped
+
+
+def _has_long_ids(ids: Any) -> bool:
+    """Return whether the posted ids are a list with one that is longer than :data:`LONGEST_ID`."""
+    return isinstance(ids, list) and any(len(str(each)) > LONGEST_ID for each in ids)
 
 
 class _ErrorFormat:
@@ -128,8 +136,8 @@ class _ErrorFormat:
     def leave_to_mfa(self, name: str, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Return what ``allauth.mfa``'s own view of that name answers. It must be installed."""
         data = self._parse_json(request) if request.method != "GET" else None
-        if data and isinstance(data.get("credential"), str):
-            # It would be read as JSON once more, with the same traps.
+        if data and (isinstance(data.get("credential"), str) or _has_long_ids(data.get("authenticators"))):
+            # The text would be read as JSON once more, with the same traps, and the ids looked up in a database that fails.
             raise self._unreadable(request)
         view = getattr(import_module("allauth.headless.mfa.views"), name)
         return view.as_view(client=self.client)(request, *args, **kwargs)  # type: ignore[attr-defined]

@@ -288,3 +288,11 @@ def test_a_passkeys_answer_that_is_text_is_refused_before_the_view_of_allauth_mf
     assert response.status_code == 400
     assert response.headers["Content-Type"] == "application/json"
     assert api.user() is None
+
+
+@pytest.mark.parametrize("ids", [[10**30], [-(10**30)], ["9" * 30], [[10**30]], [None], 1, None])
+def test_ids_that_no_database_can_look_up_remove_no_passkey_of_mfa(client, alice, passkey_of_mfa, ids):
+    browser = Browser()
+    browser.client = client
+    assert browser.ask("DELETE", "account/authenticators/webauthn", {"authenticators": ids}).status_code == 400
+    assert Authenticator.objects.filter(type=Authenticator.Type.WEBAUTHN).exists()
