@@ -215,3 +215,9 @@ def test_an_event_of_another_version_is_shown_by_its_name(helper, alice, monkeyp
     client = helper(*SEES_ALL)
     monkeypatch.setattr("allauth_2fa.admin.user.EVENTS", {})
     assert "recovery_code_used" in text_of(client.get(page_of(alice)))
+
+
+def test_staff_who_may_see_nothing_do_not_learn_which_users_there_are(helper, alice):
+    staff = helper()
+    assert staff.get(page_of(alice)).status_code == 403
+    assert staff.get(reverse("admin:allauth_2fa_user", args=[alice.pk + 1000])).status_code == 403

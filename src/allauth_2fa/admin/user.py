@@ -59,8 +59,11 @@ class UserPage(SupportActions):
 
     def user_view(self, request: HttpRequest, key: str) -> HttpResponseBase:
         """Show the page, or do what a button of it asks for."""
-        owner = _find(key)
         offered = [action for action in SupportActions.actions if self.may(request, action)]
+        if not offered and not self.may_see_parts(request):
+            # Before the user is looked up: staff who may see nothing do not learn which users there are.
+            raise PermissionDenied
+        owner = _find(key)
         action = request.POST.get("action")
         if action is not None:
             if action not in offered:
@@ -68,21 +71,23 @@ class UserPage(SupportActions):
             users = get_user_model()._default_manager.filter(pk=owner.pk)
             response: HttpResponse | None = getattr(self, action)(request, users)
             return response or HttpResponseRedirect(request.get_full_path())
-        parts = self.parts(request, owner)
-        if not parts and not offered:
-            raise PermissionDenied
         context = {
             **self.admin_site.each_context(request),
             "title": _("Two-factor authentication of %(user)s") % {"user": owner},
             "owner": owner,
             "offered": [(action, TITLES[action]) for action in offered],
-            **parts,
+            **self.parts(request, owner),
         }
         return TemplateResponse(request, f"allauth_2fa/admin_user.{app_settings.TEMPLATE_EXTENSION}", context)
 
     def may(self, request: HttpRequest, action: str) -> bool:
         """Return whether the signed-in staff may do that to users."""
         return all(getattr(self, f"has_{needed}_permission")(request) for needed in getattr(self, action).allowed_permissions)
+
+    def may_see_parts(self, request: HttpRequest) -> bool:
+        """Return whether the signed-in staff may see any part of the page."""
+        models = [Browser, *(factor.model for factor in registry.primaries())]
+        return self.has_view_permission(request) or any(self._may_view(request, model) for model in models)
 
     def parts(self, request: HttpRequest, owner: AbstractBaseUser) -> dict[str, Any]:
         """Return those parts of the page that the signed-in staff may see."""
