@@ -23,12 +23,13 @@ from allauth_2fa.exceptions import NotDelivered, NothingEnrolled, NotSent, Refus
 from allauth_2fa.factors import lookup, registry
 from allauth_2fa.factors.asked import ASKED, asked
 from allauth_2fa.factors.generic import alone
+from allauth_2fa.models import lock_user
 from allauth_2fa.models.sent_codes import SentCode
 
 from . import manage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
     from django.contrib.auth.base_user import AbstractBaseUser
@@ -165,7 +166,7 @@ def take_first(device: Device, store: ChallengeStore) -> None:
 def _send(request: HttpRequest | None, device: Device) -> tuple[Any, Refused | None]:
     """Send a code. It is made while nobody else can make one: of two who ask at once, the second meets the first one's cooldown."""
     here = _here(request, device)
-    with alone(device) as row:
+    with contextlib.nullcontext() if device.confirmed else _user_locked(device), alone(device) as row:
         if row is None:
             return device, NothingEnrolled()
         sent = SentCode.last_day(row)
@@ -180,6 +181,17 @@ def _send(request: HttpRequest | None, device: Device) -> tuple[Any, Refused | N
             SentCode.note(row, here, is_usable=False)
     SentCode.prune()
     return row, refusal or _tried("deliver", row)
+
+
+@contextlib.contextmanager
+def _user_locked(device: Device) -> Iterator[None]:
+    """Lock the user before a device that is being added, as whoever begins another one instead does.
+
+    The note of a code refers to the user, which takes a lock as well. In the other order the two would wait for each other.
+    """
+    with transaction.atomic():
+        lock_user(device.user_id)
+        yield
 
 
 def _may_not_send(row: Device, here: int | None, sent: Sequence[SentCode]) -> Refused | None:
