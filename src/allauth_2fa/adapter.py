@@ -149,12 +149,14 @@ class TwoFactorAdapterMixin:
         level: int,
         message_template: str | None = None,
         message_context: dict[str, Any] | None = None,
-        **others: Any,
+        *texts: Any,
+        **named: Any,
     ) -> None:
         """Add a message. Why an address cannot be removed is said in other words where codes go to it."""
         if message_template == NOT_DELETED and not addresses.may_lose(request.user, (message_context or {})["email"]):  # type: ignore[arg-type]
             message_template = "allauth_2fa/messages/address_needed.txt"
-        super().add_message(request, level, message_template, message_context=message_context, **others)  # type: ignore[misc]
+        named |= zip(("extra_tags", "message"), texts, strict=False)
+        super().add_message(request, level, message_template, message_context=message_context, **named)  # type: ignore[misc]
 
     def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
         """Confirm the address. Devices whose address it replaces move to it, after a proof."""
