@@ -144,3 +144,13 @@ class _Posting:
 
     def post(self, url: str, body: str):
         return self.client.post(url, body, content_type="application/json")
+
+
+@pytest.mark.parametrize("path", ["config", "auth/2fa/authenticate", "account/authenticators/totp"])
+def test_the_methods_of_an_endpoint_are_named_to_whoever_may_use_it(api, alice, phone, path):
+    api.log_in(alice)
+    if path.startswith("account"):
+        api.answer(code_of(phone))
+    response = api.ask("OPTIONS", path)
+    assert (response.status_code, response.content) == (200, b'{"status": 200}')
+    assert "GET" in response["Allow"] or "POST" in response["Allow"]
