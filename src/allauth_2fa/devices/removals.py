@@ -48,8 +48,10 @@ def begin(request: HttpRequest | None, sender: type[Device], instance: Any, orig
         return
     if _goes_along(sender, _model_of(origin)):
         if factor.sends_codes:
-            # A code that is being sent is noted before the notes of the user are deleted. The user's row is not locked first: where
-            # the note refers to it, the two would wait for each other.
+            # A code that is being sent is noted before the notes of the user are deleted. Rows are locked in the order in which
+            # sending.py locks them, or the two would wait for each other: the user first only if the device is being added.
+            if not instance.confirmed:
+                lock_user(instance.user_id)
             hold(instance)
         return
     _ensure_may(request, instance)

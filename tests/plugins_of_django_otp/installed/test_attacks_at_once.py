@@ -339,6 +339,18 @@ def test_a_user_who_is_deleted_while_a_code_is_sent_leaves_nothing(alice, mailbo
     assert not EmailDevice.objects.exists()
 
 
+def test_a_user_who_is_deleted_while_a_device_that_is_being_added_sends_its_code_leaves_nothing(alice, mailbox, monkeypatch):
+    mailbox.confirmed = False
+    mailbox.save()
+    thread, outcome = deleting_during(monkeypatch, EmailDevice, "generate_token", alice, is_waited_for=False)
+    (sent,) = at_once(lambda: sending.send_waiting(mailbox, ChallengeStore({})))
+    thread.join()
+    assert isinstance(outcome[0], tuple), outcome
+    assert isinstance(sent, EmailDevice | Refused), sent
+    assert not SentCode.objects.exists()
+    assert not EmailDevice.objects.exists()
+
+
 def test_a_user_who_is_deleted_before_a_failure_is_noted_gets_no_error_page(alice, telephone, gateway, monkeypatch):
     gateway.is_broken = True
     thread, outcome = deleting_during(monkeypatch, SentCode, "note", alice, is_waited_for=True)
